@@ -1,0 +1,17 @@
+// The addon's entry point: each binding adds its functions.
+#include <napi.h>
+
+#include "binding/register.h"
+
+static Napi::Object init(Napi::Env env, Napi::Object exports) {
+  godwit::registerProcess(env, exports);
+  godwit::registerPrograms(env, exports);
+  godwit::registerPages(env, exports);
+  godwit::registerKeeper(env, exports);
+  godwit::registerDiag(env, exports);
+  godwit::registerDescriptors(env, exports);
+  godwit::registerProbe(env, exports);
+  return exports;
+}
+
+NODE_API_MODULE(godwit, init)

@@ -1,0 +1,16 @@
+// What each binding adds to the addon's exports.
+#pragma once
+
+#include <napi.h>
+
+namespace godwit {
+
+void registerProcess(Napi::Env env, Napi::Object exports);
+void registerPrograms(Napi::Env env, Napi::Object exports);
+void registerPages(Napi::Env env, Napi::Object exports);
+void registerKeeper(Napi::Env env, Napi::Object exports);
+void registerDiag(Napi::Env env, Napi::Object exports);
+void registerDescriptors(Napi::Env env, Napi::Object exports);
+void registerProbe(Napi::Env env, Napi::Object exports);
+
+}  // namespace godwit

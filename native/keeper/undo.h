@@ -1,0 +1,68 @@
+// The undo list: what an agent has done to processes that live on, and what must be taken back if it dies.
+//
+// The order of an undo is that of the kinds, not of registration:
+//   1. poke     a thread that spins in our code is let go, so that it never spins once it is thawed
+//   2. thaw     from here on the tree runs: all that follows may take its time
+//   3. hold     descriptors kept for the agent are closed (a userfaultfd lets its waiters go)
+//   4. restore  processes go back to the cgroups that they came from
+//   5. kill     what was built and has no owner any more
+//   6. rename   a name that was put aside goes back where it was
+//   7. unlink   a name that was made goes
+// Within a kind the newest comes first.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "sys/fd.h"
+
+namespace godwit {
+
+class UndoList {
+ public:
+  // Each returns the entry's number (1 and up), or a negative errno when the undo could not work later either.
+  int AddPoke(pid_t pid, std::uint64_t address, std::uint64_t value, std::size_t bytes);
+  int AddThaw(const std::string& dir);
+  int AddHold(Fd fd);
+  /** Makes `dir` if it is not there. */
+  int AddRestore(const std::string& dir, const std::string& parent);
+  int AddKill(const std::string& dir);
+  /** Neither file need exist yet; one that does not exist at the undo needs none. */
+  int AddRename(const std::string& from, const std::string& to);
+  int AddUnlink(const std::string& path);
+
+  /** 0, or -ENOENT. */
+  int Drop(int number);
+  void DropAll() { entries_.clear(); }
+  /** Runs and empties the list. Returns what failed, for people; empty when nothing did. */
+  std::string Run();
+  /** cgroups that hold processes of the tree. */
+  [[nodiscard]] std::vector<std::string> Fences() const;
+  [[nodiscard]] std::size_t size() const { return entries_.size(); }
+
+ private:
+  enum class Kind { kPoke, kThaw, kHold, kRestore, kKill, kRename, kUnlink };
+  struct Entry {
+    explicit Entry(Kind what) : kind(what) {}
+    Kind kind;
+    int number = 0;
+    Fd fd;  // poke: pidfd; thaw: cgroup.freeze; hold: what is held
+    std::string dir;
+    std::string parent;
+    pid_t pid = 0;
+    std::uint64_t address = 0;
+    std::uint64_t value = 0;
+    std::size_t bytes = 0;
+  };
+
+  int Add(Entry entry);
+  static int Undo(Entry& entry);
+
+  std::vector<Entry> entries_;
+  int last_number_ = 0;
+};
+
+}  // namespace godwit

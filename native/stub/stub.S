@@ -1,0 +1,133 @@
+// The one piece of code that Godwit maps into other processes. Position-independent, uses no stack, touches nothing
+// but its own scratch memory (layout: ops.h). Its parts:
+//
+//   godwit_stub_shell  interprets operations, then int3: the agent, which traces the shell, gets a stop.
+//   godwit_stub_live   interprets operations, says so in the handshake, waits to be stopped, then cures itself.
+//   godwit_first       makes one system call in a live process, from the tail of its vdso, then cures itself.
+// The cure puts back the signal mask and every register of the thread, and jumps to where it was: an agent that is
+// killed at any instruction leaves a thread that runs on.
+//
+// In:  r12 = base of the program, r13 = number of operations.
+// Out: r14 = operations executed, or the index of the one that failed.
+// Interpreter: rbx = the operation, r15 = its flags. `syscall` clobbers rcx and r11 only.
+
+        .intel_syntax noprefix
+        .section .rodata.godwit_stub, "a", @progbits
+        .globl godwit_stub_begin, godwit_stub_end, godwit_stub_shell, godwit_stub_live, godwit_stub_pause
+        .globl godwit_first_begin, godwit_first_data, godwit_first_end
+        .hidden godwit_stub_begin, godwit_stub_end, godwit_stub_shell, godwit_stub_live, godwit_stub_pause
+        .hidden godwit_first_begin, godwit_first_data, godwit_first_end
+
+.macro INTERPRET name
+        xor     r14d, r14d
+\name\()_next:
+        cmp     r14, r13
+        jae     \name\()_end
+        mov     rbx, r14
+        shl     rbx, 6
+        add     rbx, r12
+        mov     r15d, dword ptr [rbx + 4]
+        xor     ecx, ecx
+\name\()_arg:                                   // resolves argument rcx in place
+        mov     rdx, qword ptr [rbx + 8 + rcx * 8]
+        bt      r15d, ecx
+        jnc     1f
+        shl     rdx, 6                          // the result of an earlier operation
+        mov     rdx, qword ptr [r12 + rdx + 56]
+1:      lea     esi, [rcx + 8]
+        bt      r15d, esi
+        jnc     2f
+        add     rdx, r12                        // an offset into the program
+2:      mov     qword ptr [rbx + 8 + rcx * 8], rdx
+        inc     ecx
+        cmp     ecx, 6
+        jb      \name\()_arg
+        mov     eax, dword ptr [rbx]
+        mov     rdi, qword ptr [rbx + 8]
+        mov     rsi, qword ptr [rbx + 16]
+        mov     rdx, qword ptr [rbx + 24]
+        mov     r10, qword ptr [rbx + 32]
+        mov     r8, qword ptr [rbx + 40]
+        mov     r9, qword ptr [rbx + 48]
+        syscall
+        mov     qword ptr [rbx + 56], rax
+        cmp     rax, -4095
+        jb      3f
+        bt      r15d, 16
+        jnc     \name\()_end
+3:      inc     r14
+        jmp     \name\()_next
+\name\()_end:
+.endm
+
+// Puts back what `data` (struct Cure) holds. No stack: flags go by sahf and an addition that overflows. A signal that
+// rt_sigprocmask lets in finds the thread's own stack pointer, which nothing here changes.
+.macro CURE data
+        mov     eax, 14                         // rt_sigprocmask(SIG_SETMASK, &mask, 0, 8)
+        mov     edi, 2
+        lea     rsi, [rip + \data]
+        xor     edx, edx
+        mov     r10d, 8
+        syscall
+        mov     r15, qword ptr [rip + \data + 16]
+        mov     r14, qword ptr [rip + \data + 24]
+        mov     r13, qword ptr [rip + \data + 32]
+        mov     r12, qword ptr [rip + \data + 40]
+        mov     rbp, qword ptr [rip + \data + 48]
+        mov     rbx, qword ptr [rip + \data + 56]
+        mov     r11, qword ptr [rip + \data + 64]
+        mov     r10, qword ptr [rip + \data + 72]
+        mov     r9, qword ptr [rip + \data + 80]
+        mov     r8, qword ptr [rip + \data + 88]
+        mov     rcx, qword ptr [rip + \data + 104]
+        mov     rdx, qword ptr [rip + \data + 112]
+        mov     rsi, qword ptr [rip + \data + 120]
+        mov     rdi, qword ptr [rip + \data + 128]
+        mov     rsp, qword ptr [rip + \data + 144]
+        mov     rax, qword ptr [rip + \data + 8]
+        add     al, 0x7f                        // overflow flag
+        sahf                                    // sign, zero, adjust, parity, carry
+        mov     rax, qword ptr [rip + \data + 96]
+        jmp     qword ptr [rip + \data + 136]
+.endm
+
+        .p2align 6
+godwit_stub_begin:
+godwit_stub_shell:
+        INTERPRET shell
+        int3
+        .p2align 4, 0xcc
+godwit_stub_live:
+        INTERPRET live
+        // The agent polls `done`, then interrupts. Waiting must not touch the thread's restart block (no timed sleep):
+        // the system call that it was stopped in may have to go on by restart_syscall(2).
+        mov     dword ptr [rip + godwit_stub_begin + 0x800], 1
+        mov     r13d, 4000000                   // yields, a second or more: far longer than an agent needs, and an end
+                                                // if nobody is left; the keeper ends it at once when the agent dies
+godwit_stub_pause:
+        cmp     dword ptr [rip + godwit_stub_begin + 0x804], 0
+        jne     godwit_cure
+        mov     eax, 24                         // sched_yield
+        syscall
+        dec     r13d
+        jnz     godwit_stub_pause
+        .p2align 4, 0x90
+godwit_cure:
+        CURE    godwit_cure_data
+        .org    godwit_stub_begin + 0x400, 0xcc
+godwit_cure_data:
+        .fill   19, 8, 0
+godwit_stub_end:
+
+// The first system call of a live process, before it has scratch memory: copied, with what it puts back behind it,
+// into the zero tail of the process's vdso.
+        .p2align 4, 0xcc
+godwit_first_begin:
+        syscall
+        CURE    godwit_first_data
+        .p2align 3, 0xcc
+godwit_first_data:
+        .fill   19, 8, 0
+godwit_first_end:
+
+        .section .note.GNU-stack, "", @progbits

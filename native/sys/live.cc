@@ -1,0 +1,207 @@
+#include "sys/live.h"
+
+#include <asm/unistd.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <vector>
+
+#include "stub/ops.h"
+#include "stub/stub.h"
+#include "sys/restart.h"
+#include "sys/tracee.h"
+
+namespace godwit {
+namespace {
+
+constexpr int kStopTimeoutMs = 5000;
+constexpr std::uint64_t kAllSignals = ~0ULL;
+constexpr std::uint64_t kOverflowFlag = 1U << 11;
+constexpr std::uint64_t kDirectionFlag = 1U << 10;
+
+Cure MakeCure(const Registers& r, std::uint64_t mask) {
+  const std::uint64_t flags = (r.eflags & kOverflowFlag ? 1U : 0U) | (r.eflags & 0xff) << 8;
+  return {mask, flags, r.r15, r.r14, r.r13, r.r12, r.rbp, r.rbx, r.r11, r.r10,
+          r.r9, r.r8,  r.rax, r.rcx, r.rdx, r.rsi, r.rdi, r.rip, r.rsp};
+}
+
+/** What a stopped thread was, and the way back to it. */
+struct Saved {
+  Registers registers{};
+  std::uint64_t mask = 0;
+
+  int Read(pid_t tid) {
+    Registers stopped{};
+    if (const int error = GetRegisters(tid, stopped); error < 0) return error;
+    if (const int error = GetSignalMask(tid, mask); error < 0) return error;
+    // The cure cannot put back a set direction flag; the ABI has it clear but for a few instructions.
+    if (stopped.eflags & kDirectionFlag) return -EAGAIN;
+    registers = Undisturbed(tid, stopped, mask);
+    return 0;
+  }
+  [[nodiscard]] Cure MakeCure() const { return godwit::MakeCure(SelfRestarting(registers), mask); }
+  [[nodiscard]] int Restore(pid_t tid) const {
+    if (const int error = SetSignalMask(tid, mask); error < 0) return error;
+    return SetRegisters(tid, registers);
+  }
+};
+
+int WaitUntilStopped(pid_t tid) {
+  const Stop stop = WaitForStop(tid, kStopTimeoutMs);
+  if (stop.kind == Stop::Kind::kStopped) return 0;
+  return stop.kind == Stop::Kind::kTimeout ? -ETIMEDOUT : -ESRCH;
+}
+
+Fd OpenMemory(pid_t pid) {
+  char path[64];
+  std::snprintf(path, sizeof(path), "/proc/%d/mem", pid);
+  return Fd(open(path, O_RDWR | O_CLOEXEC));
+}
+
+/** The place for the first code: the zero tail of the vdso, or where an earlier start left ours. 0: no room. */
+std::uint64_t FindRoom(int memory, Range vdso) {
+  std::vector<std::byte> image(vdso.length);
+  if (pread(memory, image.data(), image.size(), static_cast<off_t>(vdso.start)) !=
+      static_cast<ssize_t>(image.size())) {
+    return 0;
+  }
+  const auto code = FirstCode();
+  const std::size_t place = image.size() - ((code.size() + 63) & ~std::size_t{63});
+  const auto tail = std::span(image).subspan(place, code.size());
+  const bool empty = std::ranges::all_of(tail, [](std::byte b) { return b == std::byte{0}; });
+  const bool ours =
+      std::equal(tail.begin(), tail.begin() + static_cast<std::ptrdiff_t>(FirstDataOffset()), code.begin());
+  return empty || ours ? vdso.start + place : 0;
+}
+
+/** Makes one system call in a live thread. The result or a negative errno of ours goes to `result`. */
+int CallOnce(pid_t pid, pid_t tid, Range vdso, std::uint64_t number, const std::uint64_t (&args)[6],
+             std::int64_t& result) {
+  const Fd memory = OpenMemory(pid);
+  if (!memory.valid()) return -errno;
+  const std::uint64_t room = FindRoom(memory.get(), vdso);
+  if (room == 0) return -ENOSPC;
+  Saved saved;
+  if (const int error = saved.Read(tid); error < 0) return error;
+
+  const Cure cure = saved.MakeCure();
+  std::vector<std::byte> code(FirstCode().begin(), FirstCode().end());
+  std::memcpy(code.data() + FirstDataOffset(), &cure, sizeof(cure));
+  if (pwrite(memory.get(), code.data(), code.size(), static_cast<off_t>(room)) !=
+      static_cast<ssize_t>(code.size())) {
+    return -EIO;
+  }
+
+  Registers registers = saved.registers;
+  registers.rip = room;
+  registers.rax = number;
+  registers.orig_rax = ~0ULL;
+  registers.rdi = args[0];
+  registers.rsi = args[1];
+  registers.rdx = args[2];
+  registers.r10 = args[3];
+  registers.r8 = args[4];
+  registers.r9 = args[5];
+  if (const int error = SetRegisters(tid, registers); error < 0) return error;
+  if (const int error = SetSignalMask(tid, kAllSignals); error < 0) return error;
+  for (int stops = 0; stops < 2;) {  // entry, exit
+    if (const int error = ContinueToSyscall(tid); error < 0) return error;
+    const Stop stop = WaitForStop(tid, kStopTimeoutMs);
+    if (stop.kind != Stop::Kind::kStopped) return stop.kind == Stop::Kind::kTimeout ? -ETIMEDOUT : -ESRCH;
+    // PTRACE_SEIZE alone traps a task in job-control stop, so that our PTRACE_INTERRUPT may still be on its way.
+    if (stop.event != PTRACE_EVENT_STOP) stops++;
+  }
+  if (const int error = GetRegisters(tid, registers); error < 0) return error;
+  result = static_cast<std::int64_t>(registers.rax);
+  // Only a stop by PTRACE_INTERRUPT lies where the kernel looks for calls to restart; an exit stop does not.
+  if (const int error = Interrupt(tid); error < 0) return error;
+  if (const int error = Continue(tid, 0); error < 0) return error;
+  if (const int error = WaitUntilStopped(tid); error < 0) return error;
+  return saved.Restore(tid);
+}
+
+std::int64_t NowMilliseconds() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<std::int64_t>(now.tv_sec) * 1000 + now.tv_nsec / 1'000'000;
+}
+
+}  // namespace
+
+int OpenLive(pid_t pid, pid_t tid, Range vdso, std::uint64_t length, LiveScratch& out) {
+  std::int64_t address = 0;
+  const std::uint64_t args[6] = {
+      0, length, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_SHARED | MAP_ANONYMOUS, ~0ULL, 0};
+  if (const int error = CallOnce(pid, tid, vdso, __NR_mmap, args, address); error < 0) return error;
+  if (address < 0) return static_cast<int>(address);
+  out.address = static_cast<std::uint64_t>(address);
+  char path[96];
+  std::snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", pid,
+                static_cast<unsigned long long>(out.address),
+                static_cast<unsigned long long>(out.address + length));
+  out.memory = Fd(open(path, O_RDWR | O_CLOEXEC));
+  if (out.memory.valid()) return 0;
+  const int error = -errno;
+  CloseLive(pid, tid, vdso, {out.address, length});
+  return error;
+}
+
+int CloseLive(pid_t pid, pid_t tid, Range vdso, Range scratch) {
+  std::int64_t result = 0;
+  const std::uint64_t args[6] = {scratch.start, scratch.length, 0, 0, 0, 0};
+  if (const int error = CallOnce(pid, tid, vdso, __NR_munmap, args, result); error < 0) return error;
+  return static_cast<int>(result);
+}
+
+int RunLive(pid_t tid, std::uint64_t base, std::byte* memory, std::uint64_t offset, std::uint64_t count) {
+  Saved saved;
+  if (const int error = saved.Read(tid); error < 0) return error;
+  const Cure cure = saved.MakeCure();
+  std::memcpy(memory + kCureOffset, &cure, sizeof(cure));
+  auto* handshake = reinterpret_cast<Handshake*>(memory + kHandshakeOffset);
+  std::atomic_ref done(handshake->done);
+  done.store(0);
+  std::atomic_ref(handshake->release).store(0);
+
+  Registers registers = saved.registers;
+  registers.rip = base + LiveEntry();
+  registers.orig_rax = ~0ULL;
+  registers.r12 = base + offset;
+  registers.r13 = count;
+  if (const int error = SetRegisters(tid, registers); error < 0) return error;
+  if (const int error = SetSignalMask(tid, kAllSignals); error < 0) return error;
+  if (const int error = Continue(tid, 0); error < 0) return error;
+  const std::int64_t deadline = NowMilliseconds() + kStopTimeoutMs;
+  while (done.load(std::memory_order_acquire) == 0) {
+    siginfo_t ended{};
+    // A thread that stops or dies on the way must not be waited for; WNOWAIT leaves the stop for WaitUntilStopped.
+    if (waitid(P_PID, static_cast<id_t>(tid), &ended, WEXITED | WSTOPPED | WNOHANG | WNOWAIT | __WALL) == 0 &&
+        ended.si_pid == tid) {
+      if (ended.si_code == CLD_EXITED || ended.si_code == CLD_KILLED || ended.si_code == CLD_DUMPED)
+        return -ESRCH;
+      if (const int error = WaitUntilStopped(tid); error < 0) return error;
+      if (const int error = Continue(tid, 0); error < 0) return error;
+    }
+    if (NowMilliseconds() > deadline) return -ETIMEDOUT;
+    sched_yield();
+  }
+  if (const int error = Interrupt(tid); error < 0) return error;
+  if (const int error = WaitUntilStopped(tid); error < 0) return error;
+  // An agent that was held up for very long finds that the thread has stopped waiting and cured itself.
+  if (const int error = GetRegisters(tid, registers); error < 0) return error;
+  if (registers.rip < base || registers.rip >= base + kProgramOffset) return -ETIMEDOUT;
+  return saved.Restore(tid);
+}
+
+}  // namespace godwit

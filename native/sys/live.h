@@ -1,0 +1,42 @@
+// Remote programs in a live process: one that must run on correctly whatever happens to the agent.
+// Everything that is executed there ends by putting back the thread's own mask and registers (stub.S, the cure), so
+// an agent killed at any instruction leaves a running process. kernel-side order: the registers are pointed at the
+// code before the mask changes, and the mask is put back before the registers.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "sys/fd.h"
+
+namespace godwit {
+
+struct Range {
+  std::uint64_t start = 0;
+  std::uint64_t length = 0;
+};
+
+struct LiveScratch {
+  std::uint64_t address = 0;
+  Fd memory;
+};
+
+/**
+ * Maps `length` bytes of shared scratch memory in the process and opens it through /proc/PID/map_files
+ * (CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN). Preconditions: tid is ptrace-stopped with PTRACE_O_TRACESYSGOOD, and
+ * no other thread of the process is inside our code. Returns 0 or a negative errno: -ENOSPC: no room in the vdso.
+ */
+int OpenLive(pid_t pid, pid_t tid, Range vdso, std::uint64_t length, LiveScratch& out);
+
+/** Unmaps it again. Preconditions as above. */
+int CloseLive(pid_t pid, pid_t tid, Range vdso, Range scratch);
+
+/**
+ * Executes `count` operations at base + offset of the scratch memory, which the agent sees at `memory`. Returns 0, or
+ * a negative errno (-ESRCH: the thread died; -ETIMEDOUT). Preconditions: tid is ptrace-stopped; the stub's code is in place.
+ */
+int RunLive(pid_t tid, std::uint64_t base, std::byte* memory, std::uint64_t offset, std::uint64_t count);
+
+}  // namespace godwit

@@ -1,0 +1,87 @@
+// `npm run campaign [-- name...] [--moves 200] [--kills 500] [--from-seed N]`: the long runs that are too long for `npm test`. Each
+// program goes there and back until it has moved so often; `kills` ends agents at random instants. A line for each at its end;
+// start it again with the names that are left to go on.
+import { spawn } from 'node:child_process';
+import { parseArgs } from 'node:util';
+import { root } from './native-files.mjs';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    moves: { type: 'string', default: '200' },
+    kills: { type: 'string', default: '500' },
+    'from-seed': { type: 'string' },
+  },
+});
+
+const programs = {
+  redis: ['test/programs/redis.test.ts'],
+  nginx: ['test/programs/nginx.test.ts'],
+  node: ['test/programs/interpreters.test.ts', 'node with'],
+  python: ['test/programs/interpreters.test.ts', 'python3 with'],
+  bash: ['test/programs/interpreters.test.ts', 'bash with'],
+  threads: ['test/migration/threads.test.ts'],
+  shared: ['test/migration/shared-memory.test.ts'],
+  'fork-storm': ['test/migration/fork-storm.test.ts'],
+};
+const names = positionals.length > 0 ? positionals : [...Object.keys(programs), 'kills'];
+const unknown = names.filter((name) => name !== 'kills' && !(name in programs));
+if (unknown.length > 0) {
+  console.error(
+    `no campaign is named ${unknown.join(', ')}; there are: ${Object.keys(programs).join(', ')}, kills`,
+  );
+  process.exit(2);
+}
+
+/** Runs a test file; `seen` gets every line. Resolves with its exit code. */
+function run(file, env, seen) {
+  const child = spawn(process.execPath, ['--import', 'tsx', file], {
+    cwd: root,
+    env: { ...process.env, TAP_TIMEOUT: '36000', ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let rest = '';
+  child.stdout.setEncoding('utf8').on('data', (text) => {
+    const lines = (rest + text).split('\n');
+    rest = lines.pop();
+    lines.forEach(seen);
+  });
+  return new Promise((resolve) => child.on('close', (code) => resolve(code)));
+}
+
+async function move(name) {
+  const [file, only] = programs[name];
+  const env = { GODWIT_ROUNDS: String(Number(values.moves) / 2), ...(only && { GODWIT_CASE: only }) };
+  let moved = 0;
+  const downtimes = [];
+  const problems = [];
+  const code = await run(file, env, (line) => {
+    const found = /^ +ok .* moved from \w+ to \w+, downtime ([\d.]+) ms/.exec(line);
+    if (found !== null) {
+      moved++;
+      downtimes.push(Number(found[1]));
+    } else if (/^ +not ok/.test(line)) problems.push(line.trim());
+  });
+  downtimes.sort((x, y) => x - y);
+  const [median, worst] = [downtimes[downtimes.length >> 1], downtimes.at(-1)];
+  console.log(
+    `${name}: ${moved} of ${values.moves} moved, downtime median ${median} ms, worst ${worst} ms, exit ${code}`,
+  );
+  for (const problem of problems) console.log(`  ${problem.slice(0, 2000)}`);
+  return code === 0;
+}
+
+async function kill() {
+  const env = {
+    GODWIT_KILLS: values.kills,
+    ...(values['from-seed'] && { GODWIT_SEED: values['from-seed'] }),
+  };
+  const code = await run('test/faults/kill-agent.test.ts', env, (line) => {
+    if (/not ok|# (seed|\d+ of)|^ +- |undisturbed/.test(line)) console.log(`kills: ${line.trim()}`);
+  });
+  return code === 0;
+}
+
+let good = true;
+for (const name of names) good = (name === 'kills' ? await kill() : await move(name)) && good;
+process.exitCode = good ? 0 : 1;

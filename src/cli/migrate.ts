@@ -1,0 +1,130 @@
+// `godwit migrate`: moves one tree.
+import type { CommandModule } from 'yargs';
+import { exitCodes, GodwitError } from '../errors.ts';
+import type { PidNamespaceChoice } from '../source/check.ts';
+import { migrate } from '../source/migrate.ts';
+import { trackerKinds, type TrackerKind } from '../source/trackers/tracker.ts';
+import { parseEndpoint } from '../transport/endpoint.ts';
+import { jsonDisplay } from './display-json.ts';
+import { terminalDisplay } from './display-terminal.ts';
+import { blockerTable } from './terminal.ts';
+
+interface MigrateArguments {
+  readonly pid: number;
+  readonly to: string;
+  readonly tracker: 'auto' | TrackerKind;
+  readonly 'pid-namespace': PidNamespaceChoice;
+  readonly 'max-downtime': number;
+  readonly 'max-rounds': number;
+  readonly timeout: number | undefined;
+  readonly 'tcp-close': boolean;
+  readonly plaintext: boolean;
+  readonly 'dry-run': boolean;
+  readonly json: boolean;
+}
+
+export const migrateCommand: CommandModule<object, MigrateArguments> = {
+  command: 'migrate',
+  describe: 'move a process and all its descendants to a host where godwit receive listens',
+  builder: (yargs) =>
+    yargs
+      .option('pid', {
+        type: 'number',
+        demandOption: true,
+        requiresArg: true,
+        alias: ['t', 'tree'],
+        describe: 'root of the tree',
+      })
+      .option('to', {
+        type: 'string',
+        demandOption: true,
+        requiresArg: true,
+        describe: 'host:port of godwit receive',
+      })
+      .option('tracker', {
+        choices: ['auto', ...trackerKinds] as const,
+        default: 'auto' as const,
+        describe: 'how dirty pages are found',
+      })
+      .option('pid-namespace', {
+        choices: ['auto', 'host', 'new'] as const,
+        default: 'auto' as const,
+        describe: 'where the PIDs are kept on the target',
+      })
+      .option('max-downtime', {
+        type: 'number',
+        default: 50,
+        describe: 'freeze when the predicted downtime is within this many milliseconds',
+      })
+      .option('max-rounds', {
+        type: 'number',
+        default: 30,
+        describe: 'freeze after so many rounds at the latest',
+      })
+      .option('timeout', {
+        type: 'number',
+        describe: 'freeze after so many seconds of copying at the latest',
+      })
+      .option('tcp-close', {
+        type: 'boolean',
+        default: false,
+        describe: 'drop established TCP connections: clients have to reconnect',
+      })
+      .option('plaintext', {
+        type: 'boolean',
+        default: false,
+        describe: 'allow a target that is not on loopback although nothing is encrypted',
+      })
+      .option('dry-run', { type: 'boolean', default: false, describe: 'check only' })
+      .option('json', { type: 'boolean', default: false, describe: 'report as JSON lines' })
+      .check(checkArguments),
+  handler: async (args) => {
+    const display = args.json ? jsonDisplay() : terminalDisplay();
+    const cancel = new AbortController();
+    const onSignal = (signal: NodeJS.Signals): void => {
+      cancel.abort(new GodwitError('CANCELLED', `cancelled by ${signal}`));
+    };
+    process.on('SIGINT', onSignal).on('SIGTERM', onSignal).on('SIGHUP', onSignal);
+    try {
+      const outcome = await migrate({
+        pid: args.pid,
+        to: parseEndpoint(args.to, '--to'),
+        tracker: args.tracker,
+        pidNamespace: args['pid-namespace'],
+        goals: {
+          maxDowntimeMs: args['max-downtime'],
+          maxRounds: args['max-rounds'],
+          timeoutMs: args.timeout === undefined ? undefined : args.timeout * 1000,
+        },
+        tcpClose: args['tcp-close'],
+        plaintext: args.plaintext,
+        dryRun: args['dry-run'],
+        observer: display.observe,
+        signal: cancel.signal,
+      });
+      if (outcome.blockers.length > 0) {
+        display.refused(outcome.blockers, blockerTable);
+        process.exitCode = exitCodes.refused;
+      } else if (args['dry-run']) display.clear();
+    } finally {
+      display.end();
+      process.off('SIGINT', onSignal).off('SIGTERM', onSignal).off('SIGHUP', onSignal);
+    }
+  },
+};
+
+function checkArguments(
+  args: Pick<MigrateArguments, 'pid' | 'max-downtime' | 'max-rounds' | 'timeout'>,
+): true {
+  if (!Number.isInteger(args.pid) || args.pid < 1)
+    throw new GodwitError('USAGE', '--pid takes one process ID');
+  const numbers = {
+    'max-downtime': args['max-downtime'],
+    'max-rounds': args['max-rounds'],
+    timeout: args.timeout ?? 1,
+  };
+  for (const [name, value] of Object.entries(numbers)) {
+    if (!(value > 0)) throw new GodwitError('USAGE', `--${name} takes a number above 0`);
+  }
+  return true;
+}

@@ -1,0 +1,88 @@
+// Address spaces: what is mapped where, and from what. Page contents travel in page frames, not here.
+import { z } from 'zod';
+import { address, bytes, index, list, pageAligned, path, u32, u64 } from './scalars.ts';
+
+/** What makes a file the same file on another host (design: same storage, or same size and hash). */
+export const fileIdentitySchema = z.strictObject({
+  path,
+  size: z.number().int().min(0),
+  /** Milliseconds since the epoch, with fraction. */
+  mtimeMs: z.number(),
+  dev: u64,
+  ino: u64,
+  /** XXH3-64 of the content; absent for what the tree may write. */
+  hash: u64.optional(),
+  /** Opened or mapped so that the tree can write to it: then only the same storage will do. */
+  written: z.boolean().default(false),
+  /** Lies on storage that no other host can have mounted (by the kind of its file system). */
+  ownStorage: z.boolean().default(false),
+});
+export type FileIdentity = z.infer<typeof fileIdentitySchema>;
+
+/** Memory shared inside the tree that no file system names: MAP_SHARED|MAP_ANONYMOUS, or a memfd. */
+export const sharedObjectSchema = z.strictObject({
+  id: index,
+  kind: z.enum(['anonymous', 'memfd']),
+  /** Bytes. */
+  size: z.number().int().min(0),
+  /** memfd: its name without "memfd:". */
+  name: z.string().max(249).default(''),
+  /** memfd: F_SEAL_* and MFD_* that matter. */
+  seals: u32.default(0),
+});
+export type SharedObject = z.infer<typeof sharedObjectSchema>;
+
+export const mappingKinds = ['anonymous', 'file', 'object', 'vdso', 'vvar', 'vvar_vclock', 'aio'] as const;
+
+/** One VMA. Protection as PROT_* bits. */
+export const mappingSchema = z.strictObject({
+  start: pageAligned,
+  end: pageAligned,
+  protection: z.number().int().min(0).max(7),
+  shared: z.boolean(),
+  kind: z.enum(mappingKinds),
+  /** file: index into layout.files; object: id of the shared object. */
+  source: index.optional(),
+  /** Bytes into the file or object. */
+  offset: z.number().int().min(0).default(0),
+  growsDown: z.boolean().default(false),
+  noReserve: z.boolean().default(false),
+  /** VM_LOCKED; restored by mlock after the pages are there. */
+  locked: z.boolean().default(false),
+  lockOnFault: z.boolean().default(false),
+  /** MADV_* values that set VM_ flags to be given again. */
+  advice: list(z.number().int().min(0).max(255), 16).default([]),
+  /** PR_SET_VMA_ANON_NAME. */
+  name: z.string().max(80).optional(),
+  /** file, shared: was it opened writable (VM_MAYWRITE)? */
+  writable: z.boolean().default(false),
+  /** aio: number of events io_setup(2) is to be asked for. */
+  events: u32.optional(),
+});
+export type Mapping = z.infer<typeof mappingSchema>;
+
+/** struct prctl_mm_map: what /proc/PID/{stat,cmdline,environ,auxv,exe} show. */
+export const mmFieldsSchema = z.strictObject({
+  startCode: address,
+  endCode: address,
+  startData: address,
+  endData: address,
+  startBrk: address,
+  brk: address,
+  startStack: address,
+  argStart: address,
+  argEnd: address,
+  envStart: address,
+  envEnd: address,
+  auxv: bytes(1024),
+  /** Index into layout.files. */
+  exe: index,
+});
+export type MmFields = z.infer<typeof mmFieldsSchema>;
+
+export const addressSpaceSchema = z.strictObject({
+  /** PID of the process that owns it. */
+  id: z.number().int().min(1),
+  mappings: list(mappingSchema),
+});
+export type AddressSpace = z.infer<typeof addressSpaceSchema>;

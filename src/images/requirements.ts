@@ -1,0 +1,44 @@
+// What a tree needs of the target, told before anything moves, and what stands in the way.
+import { z } from 'zod';
+import { fileIdentitySchema } from './memory.ts';
+import { bytes, list, path, pid, u64 } from './scalars.ts';
+
+export const requirementsSchema = z.strictObject({
+  bootId: z.string().max(64),
+  kernelRelease: z.string().max(128),
+  machine: z.string().max(32),
+  /** Flags of /proc/cpuinfo. */
+  cpuFlags: list(z.string().max(32), 1024),
+  /** Bytes of NT_X86_XSTATE. */
+  xstateSize: z.number().int().min(0),
+  pids: list(pid),
+  files: list(fileIdentitySchema),
+  directories: list(path),
+  /** Listening sockets: family, struct sockaddr, shown as text in messages. */
+  ports: list(
+    z.strictObject({
+      family: z.number().int(),
+      type: z.number().int(),
+      address: bytes(28),
+      text: z.string().max(80),
+    }),
+  ),
+  /** Bytes of memory that will be touched. */
+  memory: z.number().int().min(0),
+  uids: list(z.number().int().min(0)),
+  cgroupFreezer: z.boolean(),
+  /** Hard limits that have to be reached: resource number and value. */
+  hardLimits: list(z.strictObject({ resource: z.number().int(), hard: u64 })),
+  pidNamespace: z.enum(['auto', 'host', 'new']),
+});
+export type Requirements = z.infer<typeof requirementsSchema>;
+
+/** One thing that stands in the way: what, why, and what can be done about it. */
+export const blockerSchema = z.strictObject({
+  side: z.enum(['source', 'target']),
+  /** The object: "pid 17 fd 4 (/dev/pts/3)". */
+  object: z.string().max(8192),
+  reason: z.string().max(8192),
+  remedy: z.string().max(8192),
+});
+export type Blocker = z.infer<typeof blockerSchema>;

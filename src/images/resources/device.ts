@@ -1,0 +1,12 @@
+// A file that is nothing but its name: null, zero, full, random, urandom, and files of /proc and /sys that any host has.
+import { z } from 'zod';
+import { i64, path, u32 } from '../scalars.ts';
+
+export const deviceSchema = z.strictObject({
+  kind: z.literal('device'),
+  path,
+  /** 0 and 0: a file of /proc or /sys. */
+  major: u32,
+  minor: u32,
+  position: i64.default(0n),
+});

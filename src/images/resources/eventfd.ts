@@ -1,0 +1,9 @@
+// An eventfd: a counter.
+import { z } from 'zod';
+import { u64 } from '../scalars.ts';
+
+export const eventfdSchema = z.strictObject({
+  kind: z.literal('eventfd'),
+  count: u64,
+  semaphore: z.boolean(),
+});

@@ -1,0 +1,51 @@
+// Every kind of open file that Godwit carries. A kind without its driver in source/ and in target/ does not compile:
+// both registries are typed { [K in ResourceKind]: ... }.
+import { z } from 'zod';
+import { deviceSchema } from './device.ts';
+import { directorySchema } from './directory.ts';
+import { epollSchema } from './epoll.ts';
+import { eventfdSchema } from './eventfd.ts';
+import { inotifySchema } from './inotify.ts';
+import { memfdSchema } from './memfd.ts';
+import { pipeSchema } from './pipe.ts';
+import { regularSchema } from './regular.ts';
+import { signalfdSchema } from './signalfd.ts';
+import { tcpSchema } from './tcp.ts';
+import { timerfdSchema } from './timerfd.ts';
+import { udpSchema } from './udp.ts';
+import { unixSchema } from './unix.ts';
+
+export const resourceSchemas = {
+  device: deviceSchema,
+  directory: directorySchema,
+  epoll: epollSchema,
+  eventfd: eventfdSchema,
+  inotify: inotifySchema,
+  memfd: memfdSchema,
+  pipe: pipeSchema,
+  regular: regularSchema,
+  signalfd: signalfdSchema,
+  tcp: tcpSchema,
+  timerfd: timerfdSchema,
+  udp: udpSchema,
+  unix: unixSchema,
+} as const;
+
+export type ResourceKind = keyof typeof resourceSchemas;
+export type ResourceImage<K extends ResourceKind> = z.infer<(typeof resourceSchemas)[K]>;
+export const resourceImageSchema = z.discriminatedUnion('kind', [
+  deviceSchema,
+  directorySchema,
+  epollSchema,
+  eventfdSchema,
+  inotifySchema,
+  memfdSchema,
+  pipeSchema,
+  regularSchema,
+  signalfdSchema,
+  tcpSchema,
+  timerfdSchema,
+  udpSchema,
+  unixSchema,
+]);
+export type AnyResourceImage = z.infer<typeof resourceImageSchema>;

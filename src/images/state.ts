@@ -1,0 +1,66 @@
+// What is sent after the freeze: everything of the tree but the content of its memory.
+import { z } from 'zod';
+import { resourceLimitSchema } from './credentials.ts';
+import { treeLayoutSchema } from './layout.ts';
+import { mmFieldsSchema } from './memory.ts';
+import { resourceImageSchema } from './resources/registry.ts';
+import { fd, i64, index, list, path, pid, u32 } from './scalars.ts';
+import { seccompSchema } from './seccomp.ts';
+import { pendingSignalsSchema, signalActionSchema } from './signals.ts';
+import { threadsSchema } from './thread.ts';
+import { timersSchema } from './timers.ts';
+
+/** An open file: descriptors of any process refer to it by id, so that dup, fork and SCM_RIGHTS sharing fall out. */
+export const openFileSchema = z.strictObject({
+  id: index,
+  /** F_GETFL: access mode and status flags. */
+  flags: u32,
+  /** F_SETOWN_EX type and PID, F_SETSIG; absent when none. */
+  owner: z
+    .strictObject({ type: z.number().int(), pid: z.number().int(), signal: z.number().int() })
+    .optional(),
+  resource: resourceImageSchema,
+});
+export type OpenFile = z.infer<typeof openFileSchema>;
+
+export const descriptorSchema = z.strictObject({ fd, file: index, closeOnExec: z.boolean() });
+export type Descriptor = z.infer<typeof descriptorSchema>;
+
+export const processStateSchema = z.strictObject({
+  pid,
+  threads: threadsSchema,
+  descriptors: list(descriptorSchema),
+  mm: mmFieldsSchema,
+  cwd: path,
+  root: path,
+  umask: z.number().int().min(0).max(0o777),
+  actions: list(signalActionSchema, 64),
+  pending: pendingSignalsSchema,
+  timers: timersSchema,
+  /** Job-control stop: the signal that stopped it, and whether its parent has still to be told by wait(2). */
+  jobStop: z.strictObject({ signal: z.number().int().min(19).max(22), isNews: z.boolean() }).optional(),
+  seccomp: seccompSchema.optional(),
+  limits: list(resourceLimitSchema, 16),
+  oomScoreAdjust: z.number().int().min(-1000).max(1000),
+  coredumpFilter: u32,
+  dumpable: z.number().int().min(0).max(2),
+  personality: u32,
+  childSubreaper: z.boolean(),
+  thpDisabled: z.boolean(),
+});
+export type ProcessState = z.infer<typeof processStateSchema>;
+
+/** Runs of pages that the target still holds but the source no longer has: MADV_DONTNEED. */
+export const stalePagesSchema = z.strictObject({ space: pid, runs: list(z.number().int().min(0)) });
+
+export const treeStateSchema = z.strictObject({
+  layout: treeLayoutSchema,
+  processes: list(processStateSchema, 32_768),
+  openFiles: list(openFileSchema),
+  stale: list(stalePagesSchema),
+  /** CLOCK_MONOTONIC as the tree sees it when timers were read: what has passed since is subtracted on arrival. */
+  readAt: i64,
+  /** --tcp-close was given: connections are dropped. */
+  tcpClose: z.boolean(),
+});
+export type TreeState = z.infer<typeof treeStateSchema>;

@@ -1,0 +1,230 @@
+// The agent's hand on its keeper: what must be undone if we die, the root shells of a tree, and the last decisions.
+// Requests are synchronous (they are made in the freeze too); those that kill or undo wait on the thread pool.
+import { OwnerWord, ownerState, type OwnerState } from './owner-word.ts';
+import type { FenceUndo } from './fence.ts';
+import { startKeeperProcess, type KeeperProcess, type KeeperStart } from './keeper-process.ts';
+import { KeeperSocket } from './keeper-socket.ts';
+import { migrationDir, type Role } from './run-dir.ts';
+
+/** Offsets of a time namespace, relative to the initial one as in /proc/PID/timens_offsets (time_namespaces(7)). */
+export interface TimeOffsets {
+  readonly monotonic: { readonly seconds: number; readonly nanoseconds: number };
+  readonly boottime: { readonly seconds: number; readonly nanoseconds: number };
+}
+
+export interface ShellOrder {
+  readonly vpid: number;
+  /** In the tree's own PID namespace, which the first such shell brings into being. */
+  readonly newPidNamespace?: boolean;
+  readonly timeOffsets?: TimeOffsets;
+  /** Session whose leader is dead or no part of the tree. 0, or its own PID: it stays in the keeper's session for now. */
+  readonly sid?: number;
+  /** Number that the agent's pidfd is to have in it. */
+  readonly agentPidfd: number;
+}
+
+export interface KeeperShell {
+  /** As the agent sees it. */
+  readonly pid: number;
+  /** PID of the namespace's init, as the agent sees it; 0 in the host's namespace. */
+  readonly init: number;
+}
+
+export interface KeeperStatus {
+  readonly role: string;
+  readonly word: OwnerState;
+  readonly agentAlive: boolean;
+  /** Living root processes. */
+  readonly children: number;
+  readonly init: number;
+  /** Entries on the undo list. */
+  readonly undo: number;
+  /** PID of the resolver that runs, or 0. */
+  readonly resolver: number;
+  /** The keeper could leave the agent's cgroup. */
+  readonly ownCgroup: boolean;
+  /** The target's fence. */
+  readonly fence: string | undefined;
+}
+
+const slowMs = 60_000;
+
+export class Keeper implements FenceUndo, AsyncDisposable {
+  readonly id: string;
+  readonly role: Role;
+  /** Folder of the migration: owner word, socket, journal. */
+  readonly dir: string;
+  readonly word: OwnerWord;
+  /** Set in the agent that started it. A keeper that ends before its time: abort, nobody would clean up. */
+  readonly process: KeeperProcess | undefined;
+  readonly #socket: KeeperSocket;
+  #isLeaving = false;
+
+  private constructor(id: string, role: Role, process?: KeeperProcess) {
+    this.id = id;
+    this.role = role;
+    this.dir = migrationDir(id, role);
+    this.#socket = new KeeperSocket(this.dir);
+    this.word = OwnerWord.open(this.dir, role);
+    this.process = process;
+  }
+
+  /** @throws GodwitError KEEPER, UNSUPPORTED */
+  static async start(options: KeeperStart): Promise<Keeper> {
+    return new Keeper(options.id, options.role, await startKeeperProcess(options));
+  }
+
+  /** To a keeper that another agent has started. @throws GodwitError KEEPER when there is none. */
+  static connect(id: string, role: Role): Keeper {
+    return new Keeper(id, role);
+  }
+
+  /** Each returns its number on the undo list. An undo goes by kind: pokes, thaws, holds, moves back, kills, names. */
+  undoThaw(dir: string): number {
+    return this.#number(['undo', 'thaw', dir]);
+  }
+
+  /** The keeper makes `dir`, below `parent`, if it is not there. */
+  undoRestoreCgroup(dir: string, parent: string): number {
+    return this.#number(['undo', 'restore-cgroup', dir, parent]);
+  }
+
+  undoKill(dir: string): number {
+    return this.#number(['undo', 'kill', dir]);
+  }
+
+  /** A name that is put aside goes back; an entry that is not there at the undo needs none. */
+  undoRename(from: string, to: string): number {
+    return this.#number(['undo', 'rename', from, to]);
+  }
+
+  undoUnlink(path: string): number {
+    return this.#number(['undo', 'unlink', path]);
+  }
+
+  /** Writes `value` (4 or 8 bytes) into a live process: ends a thread's wait in our code. */
+  undoPoke(pid: number, address: number, value: number | bigint, bytes: 4 | 8 = 8): number {
+    return this.#number(['undo', 'poke', pid, address, value, bytes]);
+  }
+
+  /** The keeper keeps a copy of the descriptor open until the undo, or until it is dropped. */
+  undoHold(fd: number): number {
+    return this.#number(['undo', 'hold'], fd);
+  }
+
+  drop(number: number | 'all'): void {
+    this.#socket.request({ fields: ['drop', number] });
+  }
+
+  /** Leaves a descriptor with the keeper, for whoever connects later. */
+  hold(name: string, fd: number): void {
+    this.#socket.request({ fields: ['hold', name], fd });
+  }
+
+  /** Our own copy of it. @throws GodwitError KEEPER when there is none of that name. */
+  fetch(name: string): number {
+    return this.#socket.request({ fields: ['fetch', name] }).fd;
+  }
+
+  release(name: string): void {
+    this.#socket.request({ fields: ['release', name] });
+  }
+
+  /**
+   * A process that pauses, in the fence, with all signals but SIGTRAP blocked and no descriptor but the agent's pidfd.
+   * Target only, while STAGING. @throws GodwitError PID_TAKEN, KEEPER
+   */
+  spawnShell(order: ShellOrder): KeeperShell {
+    const { vpid, newPidNamespace = false, timeOffsets, sid = 0, agentPidfd } = order;
+    const { fields } = this.#socket.request({
+      fields: [
+        'spawn',
+        `vpid=${vpid}`,
+        `newpid=${Number(newPidNamespace)}`,
+        `timens=${timeOffsets === undefined ? '-' : encodeOffsets(timeOffsets)}`,
+        `sid=${sid}`,
+        `pidfd=${agentPidfd}`,
+      ],
+    });
+    const [pid, init] = fields;
+    return { pid: Number(pid), init: Number(init?.replace('init=', '')) };
+  }
+
+  /** Target: PREPARED -> RUNNING and thaws; may be repeated. @throws GodwitError KEEPER: in another state, or the tree is dead. */
+  run(): void {
+    this.#socket.request({ fields: ['run'] });
+  }
+
+  /** -> ABORTED. The source runs as before, the target keeps nothing, when this resolves. @throws GodwitError KEEPER after COMMITTED */
+  async abort(): Promise<void> {
+    await this.#slow('abort');
+  }
+
+  /** Source, COMMITTED: kills the tree, all of it, and leaves nothing. The keeper ends. */
+  async finish(): Promise<void> {
+    await this.#slow('finish');
+  }
+
+  /** Source, COMMITTED: brings the tree back. Only with proof that the target's copy is gone and cannot come back. */
+  async revive(): Promise<void> {
+    await this.#slow('revive');
+  }
+
+  status(): KeeperStatus {
+    const { fields } = this.#socket.request({ fields: ['status'] });
+    const values = new Map(fields.map((field) => splitOnce(field)));
+    const number = (name: string): number => Number(values.get(name) ?? 0);
+    return {
+      role: values.get('role') ?? '',
+      word: ownerState(number('word')),
+      agentAlive: number('agent') === 1,
+      children: number('children'),
+      init: number('init'),
+      undo: number('undo'),
+      resolver: number('resolver'),
+      ownCgroup: values.get('cgroup') === 'own',
+      fence: values.get('fence'),
+    };
+  }
+
+  /**
+   * Lets go of the keeper. After an abort or a finish it also says that we have done our part, and waits until the
+   * keeper has ended, so that nothing is left. In other states the keeper goes on.
+   */
+  async close(): Promise<void> {
+    if (this.#isLeaving) {
+      try {
+        this.#socket.request({ fields: ['bye'] });
+      } catch {
+        // it has left already
+      }
+    }
+    this.#socket[Symbol.dispose]();
+    this.word[Symbol.dispose]();
+    if (this.#isLeaving) await this.process?.waitForEnd();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** On a connection of its own: the first one stays free. */
+  async #slow(command: string): Promise<void> {
+    using socket = new KeeperSocket(this.dir);
+    await socket.requestSlow({ fields: [command], timeoutMs: slowMs });
+    this.#isLeaving = true;
+  }
+
+  #number(fields: readonly (string | number | bigint)[], fd = -1): number {
+    return Number(this.#socket.request({ fields, fd }).fields[0]);
+  }
+}
+
+function encodeOffsets({ monotonic, boottime }: TimeOffsets): string {
+  return [monotonic.seconds, monotonic.nanoseconds, boottime.seconds, boottime.nanoseconds].join(':');
+}
+
+function splitOnce(field: string): [string, string] {
+  const at = field.indexOf('=');
+  return [field.slice(0, at), field.slice(at + 1)];
+}

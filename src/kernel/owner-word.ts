@@ -1,0 +1,89 @@
+// The owner word: who may run the tree. Eight bytes that agent and keeper share, changed only by compare-and-swap, so
+// that of two who decide at the same instant exactly one wins. Values: native/sys/owner_word.h.
+//
+//   source:  OPEN ----> FENCED ----> COMMITTED      target:  STAGING ----> PREPARED ----> RUNNING
+//              |           |                                    |             |
+//              +--------> ABORTED                               +--------> ABORTED
+//
+// COMMIT is sent only after FENCED -> COMMITTED was won. PREPARED -> RUNNING is the keeper's (command `run`).
+// Must not know what follows from a state: that is the keeper's and the agents' work.
+import { closeSync, openSync } from 'node:fs';
+import { join } from 'node:path';
+import { GodwitError } from '../errors.ts';
+import { native } from '../native.ts';
+import type { Role } from './run-dir.ts';
+
+const values = {
+  source: { OPEN: 1, FENCED: 2, COMMITTED: 3, ABORTED: 4 },
+  target: { STAGING: 11, PREPARED: 12, RUNNING: 13, ABORTED: 14 },
+} as const;
+
+export type SourceState = keyof typeof values.source;
+export type TargetState = keyof typeof values.target;
+export type OwnerState = SourceState | TargetState;
+
+/** What agents may do; the keeper's own steps besides these: COMMITTED -> ABORTED (revive), PREPARED -> RUNNING. */
+const allowed: Readonly<Record<Role, Partial<Record<OwnerState, readonly OwnerState[]>>>> = {
+  source: { OPEN: ['FENCED', 'ABORTED'], FENCED: ['COMMITTED', 'ABORTED'] },
+  target: { STAGING: ['PREPARED', 'ABORTED'], PREPARED: ['ABORTED'] },
+};
+
+const names = new Map<number, OwnerState>(
+  [...Object.entries(values.source), ...Object.entries(values.target)].map(([name, value]) => [
+    value,
+    name as OwnerState,
+  ]),
+);
+
+/** "FENCED" for 2. @throws GodwitError KEEPER: the file does not hold an owner word. */
+export function ownerState(value: number): OwnerState {
+  const name = names.get(value);
+  if (name === undefined)
+    throw new GodwitError('KEEPER', `the owner word holds ${value}, which means nothing`);
+  return name;
+}
+
+export class OwnerWord implements Disposable {
+  readonly role: Role;
+  readonly #fd: number;
+
+  private constructor(role: Role, fd: number) {
+    this.role = role;
+    this.#fd = fd;
+  }
+
+  /** `dir`: of the migration. @throws GodwitError KEEPER when there is none. */
+  static open(dir: string, role: Role): OwnerWord {
+    try {
+      return new OwnerWord(role, openSync(join(dir, 'owner'), 'r+'));
+    } catch (cause) {
+      throw new GodwitError('KEEPER', `${dir} holds no owner word`, { cause });
+    }
+  }
+
+  get state(): OwnerState {
+    return ownerState(checked(native.wordLoad(this.#fd)));
+  }
+
+  /**
+   * Compare-and-swap. False: the word was not `from` any more, somebody else has decided.
+   * @throws GodwitError INTERNAL for a step that the diagram does not have.
+   */
+  change(from: OwnerState, to: OwnerState): boolean {
+    if (allowed[this.role][from]?.includes(to) !== true) {
+      throw new GodwitError('INTERNAL', `the ${this.role}'s owner word cannot go from ${from} to ${to}`);
+    }
+    const states: Partial<Record<OwnerState, number>> = values[this.role];
+    const expected = states[from] ?? 0;
+    return checked(native.wordCompareExchange(this.#fd, expected, states[to] ?? 0)) === expected;
+  }
+
+  [Symbol.dispose](): void {
+    closeSync(this.#fd);
+  }
+}
+
+function checked(result: number): number {
+  if (result >= 0) return result;
+  throw new GodwitError('SYSCALL', `the owner word cannot be mapped (errno ${-result})`);
+}

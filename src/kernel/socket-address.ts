@@ -1,0 +1,37 @@
+// struct sockaddr as text, for messages: "10.0.0.1:80", "[::1]:80", "/run/x.sock", "@abstract".
+import { addressText as hostText, endpointText } from './proc/inet-address.ts';
+import { afInet, afInet6, afUnix } from './socket-options.ts';
+
+export function addressText(address: Uint8Array): string {
+  if (address.length < 2) return 'unnamed';
+  const view = new DataView(address.buffer, address.byteOffset, address.length);
+  const family = view.getUint16(0, true);
+  if (family === afUnix) return unixName(address.subarray(2));
+  if (family === afInet && address.length >= 8) {
+    return endpointText(hostText(address.subarray(4, 8)), view.getUint16(2));
+  }
+  if (family === afInet6 && address.length >= 24)
+    return endpointText(hostText(address.subarray(8, 24)), view.getUint16(2));
+  return `address family ${family}`;
+}
+
+/** Port of an internet address; 0 when there is none. */
+export function addressPort(address: Uint8Array): number {
+  return ((address[2] ?? 0) << 8) | (address[3] ?? 0);
+}
+
+/** The same address with another port or host part zeroed: 0.0.0.0 or ::. */
+export function anyHost(address: Uint8Array): Uint8Array<ArrayBuffer> {
+  const copy = new Uint8Array(address);
+  if (copy[0] === afInet) copy.fill(0, 4, 8);
+  else copy.fill(0, 8, 24);
+  return copy;
+}
+
+/** sun_path as text. */
+export function unixName(name: Uint8Array): string {
+  if (name.length === 0) return 'unnamed';
+  const text = Buffer.from(name).toString('utf8');
+  if (name[0] === 0) return `@${text.slice(1).replaceAll('\0', '@')}`;
+  return text.replace(/\0.*$/s, '');
+}

@@ -1,0 +1,89 @@
+// The socket options that survive a migration, with their names: what getsockopt(2) tells and setsockopt(2) takes back.
+// Only what differs from a fresh socket of the same kind travels. Numbers: asm-generic/socket.h, linux/{in,in6,tcp,udp}.h.
+
+export const solSocket = 1;
+export const solIp = 0;
+export const solTcp = 6;
+export const solUdp = 17;
+export const solIpv6 = 41;
+
+export interface OptionRule {
+  readonly level: number;
+  readonly option: number;
+  readonly label: string;
+  /** Bytes of its value. */
+  readonly length: number;
+}
+
+type Row = readonly [label: string, option: number, length?: number];
+
+function rules(level: number, prefix: string, rows: readonly Row[]): OptionRule[] {
+  return rows.map(([label, option, length = 4]) => ({ level, option, label: `${prefix}${label}`, length }));
+}
+
+export const soSndbuf = 7;
+export const soRcvbuf = 8;
+
+const common = rules(solSocket, 'SO_', [
+  ['SNDBUF', soSndbuf], ['RCVBUF', soRcvbuf], ['LINGER', 13, 8], ['RCVLOWAT', 18], ['RCVTIMEO', 20, 16],
+  ['SNDTIMEO', 21, 16], ['PEEK_OFF', 42], ['TIMESTAMP', 29], ['TIMESTAMPNS', 35],
+]); // prettier-ignore
+
+const inet = rules(solSocket, 'SO_', [
+  ['REUSEADDR', 2], ['DONTROUTE', 5], ['BROADCAST', 6], ['KEEPALIVE', 9], ['OOBINLINE', 10], ['NO_CHECK', 11],
+  ['PRIORITY', 12], ['REUSEPORT', 15], ['BINDTODEVICE', 25, 16], ['MARK', 36], ['RXQ_OVFL', 40], ['BUSY_POLL', 46],
+  ['MAX_PACING_RATE', 47, 8], ['ZEROCOPY', 60], ['PREFER_BUSY_POLL', 69],
+]); // prettier-ignore
+
+const ip = rules(solIp, 'IP_', [
+  ['TOS', 1], ['TTL', 2], ['RECVOPTS', 6], ['RETOPTS', 7], ['PKTINFO', 8], ['MTU_DISCOVER', 10], ['RECVERR', 11],
+  ['RECVTTL', 12], ['RECVTOS', 13], ['FREEBIND', 15], ['TRANSPARENT', 19], ['RECVORIGDSTADDR', 20], ['MINTTL', 21],
+  ['CHECKSUM', 23], ['BIND_ADDRESS_NO_PORT', 24], ['MULTICAST_IF', 32], ['MULTICAST_TTL', 33], ['MULTICAST_LOOP', 34],
+  ['MULTICAST_ALL', 49],
+]); // prettier-ignore
+
+const ipv6 = rules(solIpv6, 'IPV6_', [
+  ['UNICAST_HOPS', 16], ['MULTICAST_IF', 17], ['MULTICAST_HOPS', 18], ['MULTICAST_LOOP', 19], ['MTU_DISCOVER', 23],
+  ['RECVERR', 25], ['V6ONLY', 26], ['RECVPKTINFO', 49], ['RECVHOPLIMIT', 51], ['DONTFRAG', 62], ['RECVTCLASS', 66],
+  ['TCLASS', 67], ['AUTOFLOWLABEL', 70], ['MINHOPCOUNT', 73], ['TRANSPARENT', 75], ['FREEBIND', 78],
+]); // prettier-ignore
+
+const tcp = rules(solTcp, 'TCP_', [
+  ['NODELAY', 1], ['MAXSEG', 2], ['CORK', 3], ['KEEPIDLE', 4], ['KEEPINTVL', 5], ['KEEPCNT', 6], ['SYNCNT', 7],
+  ['LINGER2', 8], ['DEFER_ACCEPT', 9], ['WINDOW_CLAMP', 10], ['CONGESTION', 13, 16], ['USER_TIMEOUT', 18],
+  ['FASTOPEN', 23], ['NOTSENT_LOWAT', 25], ['SAVE_SYN', 27], ['INQ', 36],
+]); // prettier-ignore
+
+const udp = rules(solUdp, 'UDP_', [['CORK', 1], ['NO_CHECK6_TX', 101], ['NO_CHECK6_RX', 102], ['SEGMENT', 103], ['GRO', 104]]); // prettier-ignore
+
+const unix = rules(solSocket, 'SO_', [
+  ['PASSCRED', 16],
+  ['PASSSEC', 34],
+  ['PASSPIDFD', 76],
+  ['PASSRIGHTS', 83],
+]);
+
+export const afUnix = 1;
+export const afInet = 2;
+export const afInet6 = 10;
+export const sockStream = 1;
+export const sockDgram = 2;
+
+/** The options that a kind of socket may have. */
+export function optionRules(domain: number, type: number): readonly OptionRule[] {
+  if (domain === afUnix) return [...common, ...unix];
+  const transport = type === sockStream ? tcp : udp;
+  return [...common, ...inet, ...ip, ...(domain === afInet6 ? ipv6 : []), ...transport];
+}
+
+const labels = new Map(
+  [...common, ...inet, ...ip, ...ipv6, ...tcp, ...udp, ...unix].map((rule) => [
+    `${rule.level}:${rule.option}`,
+    rule,
+  ]),
+);
+
+/** "TCP_NODELAY", for messages. */
+export function optionLabel(level: number, option: number): string {
+  return labels.get(`${level}:${option}`)?.label ?? `socket option ${level}:${option}`;
+}

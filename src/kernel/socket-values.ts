@@ -1,0 +1,137 @@
+// Options of sockets of the agent: reading those that were changed, and setting them.
+import { GodwitError } from '../errors.ts';
+import { runLocal } from './local-program.ts';
+import { PreparedProgram } from './prepared-program.ts';
+import { errnoName, isError, Program } from './program.ts';
+import { closeLocal, openSocket, type SocketFacts } from './socket-facts.ts';
+import {
+  optionLabel,
+  optionRules,
+  solIpv6,
+  solSocket,
+  soRcvbuf,
+  soSndbuf,
+  type OptionRule,
+} from './socket-options.ts';
+import { ask, type Question } from './socket-questions.ts';
+
+const soBufLock = 72; // Linux 5.15
+const ipv6Only = 26;
+/** SOCK_SNDBUF_LOCK and SOCK_RCVBUF_LOCK: the buffer was set by the program, the kernel does not tune it. */
+const bufferLocks = new Map([[soSndbuf, 1], [soRcvbuf, 2]]); // prettier-ignore
+const soSndbufForce = 32;
+const soRcvbufForce = 33;
+
+export interface OptionValue {
+  readonly level: number;
+  readonly name: number;
+  readonly value: Uint8Array<ArrayBuffer>;
+}
+
+interface OptionQuestions {
+  readonly prepared: PreparedProgram;
+  readonly questions: readonly { readonly rule: OptionRule; readonly question: Question }[];
+  readonly lock: Question;
+}
+
+/** By domain and type. */
+const optionQuestions = new Map<string, OptionQuestions>();
+/** Values of fresh sockets, by domain, type and protocol; in the order of the questions. */
+const defaults = new Map<string, readonly (Uint8Array | undefined)[]>();
+
+/** The options of a socket that differ from those of a fresh one of the same kind. */
+export function changedOptions(fd: number, facts: SocketFacts): OptionValue[] {
+  const fresh = freshOptions(facts);
+  const { values, locks } = readOptions(fd, facts);
+  const changed: OptionValue[] = [];
+  for (const [index, { rule }] of questionsOf(facts).questions.entries()) {
+    const value = values[index];
+    if (value === undefined) continue;
+    const { level, option } = rule;
+    const lock = level === solSocket ? bufferLocks.get(option) : undefined;
+    const isChanged =
+      lock !== undefined && locks !== undefined
+        ? (locks & lock) !== 0
+        : // The default of IPV6_V6ONLY is a setting of the host.
+          (level === solIpv6 && option === ipv6Only) || Buffer.compare(value, fresh[index] ?? empty) !== 0;
+    if (isChanged) changed.push({ level, name: option, value: value.slice() });
+  }
+  return changed;
+}
+
+const empty = new Uint8Array();
+
+function questionsOf({ domain, type }: Pick<SocketFacts, 'domain' | 'type'>): OptionQuestions {
+  const key = `${domain}:${type}`;
+  const known = optionQuestions.get(key);
+  if (known !== undefined) return known;
+  const questions: { rule: OptionRule; question: Question }[] = [];
+  let lock: Question | undefined;
+  const prepared = new PreparedProgram((program, fd) => {
+    for (const rule of optionRules(domain, type)) {
+      questions.push({ rule, question: ask(program, fd, rule.level, rule.option, rule.length) });
+    }
+    lock = ask(program, fd, solSocket, soBufLock, 4);
+  });
+  if (lock === undefined) throw new GodwitError('INTERNAL', 'no questions');
+  const made = { prepared, questions, lock };
+  optionQuestions.set(key, made);
+  return made;
+}
+
+function readOptions(
+  fd: number,
+  facts: Pick<SocketFacts, 'domain' | 'type'>,
+): { values: (Uint8Array<ArrayBuffer> | undefined)[]; locks: number | undefined } {
+  const { prepared, questions, lock } = questionsOf(facts);
+  const outcome = prepared.run(fd);
+  const values = questions.map(({ rule, question }) => {
+    if (isError(outcome.result(question.result))) return undefined;
+    const length = Math.min(rule.length, outcome.view(question.length).getUint32(0, true));
+    return outcome.bytes(question.value).subarray(0, length);
+  });
+  const locks = isError(outcome.result(lock.result))
+    ? undefined
+    : outcome.view(lock.value).getUint32(0, true);
+  return { values, locks };
+}
+
+function freshOptions(facts: SocketFacts): readonly (Uint8Array | undefined)[] {
+  const key = `${facts.domain}:${facts.type}:${facts.protocol}`;
+  const known = defaults.get(key);
+  if (known !== undefined) return known;
+  const fd = openSocket(facts.domain, facts.type, facts.protocol);
+  try {
+    const { values } = readOptions(fd, facts);
+    defaults.set(key, values);
+    return values;
+  } finally {
+    closeLocal(fd);
+  }
+}
+
+/** Gives a socket its options. @throws GodwitError UNSUPPORTED naming those that this host refuses. */
+export function setOptions(fd: number, options: readonly OptionValue[], object: string): void {
+  if (options.length === 0) return;
+  const program = new Program();
+  const results = options.map(({ level, name, value }) => {
+    const isBuffer = level === solSocket && bufferLocks.has(name);
+    if (!isBuffer) {
+      const data = program.bytes(value);
+      return { level, name, result: program.attempt('setsockopt', fd, level, name, data, value.length) };
+    }
+    // The kernel doubles what it is given. The forced form exceeds net.core.[rw]mem_max and wants CAP_NET_ADMIN.
+    const half = new DataView(value.buffer, value.byteOffset).getUint32(0, true) >>> 1;
+    const data = program.bytes(new Uint8Array(Uint32Array.of(half).buffer));
+    const result = program.attempt('setsockopt', fd, level, name, data, 4);
+    program.attempt('setsockopt', fd, level, name === soSndbuf ? soSndbufForce : soRcvbufForce, data, 4);
+    return { level, name, result };
+  });
+  const outcome = runLocal(program);
+  const refused = results.filter(({ result }) => isError(outcome.result(result)));
+  if (refused.length === 0) return;
+  const list = refused.map((o) => `${optionLabel(o.level, o.name)} (${errnoName(outcome.result(o.result))})`);
+  throw new GodwitError('UNSUPPORTED', `${object}: this host refuses ${list.join(', ')}`, {
+    hint: 'load what is missing (a congestion control module, a network device), or run the agent as root',
+  });
+}

@@ -1,0 +1,47 @@
+// The typed face of native/binding/probe_binding.cc: what this kernel lets this user do, found by trying it.
+
+export const nativeProbeNames = [
+  'pagemap-scan',
+  'userfaultfd-wp-async',
+  'soft-dirty',
+  'procmap-query',
+  'process-vm',
+  'map-files',
+  'page-frames',
+  'guard-regions',
+  'pidfd-getfd',
+  'clone3-set-tid',
+  'new-pid-namespace',
+  'new-time-namespace',
+  'change-user',
+  'set-mm-map',
+  'kcmp',
+  'timer-restore-ids',
+  'raise-limits',
+  'lower-oom-score',
+  'tcp-repair',
+  'ptrace-seize',
+  'ptrace-rseq',
+  'ptrace-suspend-seccomp',
+  'vdso-remap',
+  'vdso-patch',
+  'unix-diag',
+  'inet-diag',
+] as const;
+export type NativeProbeName = (typeof nativeProbeNames)[number];
+
+export interface NativeProbe {
+  /**
+   * Tries the facility, in a throw-away child where it could do harm. 0, or a negative errno (-ENODATA: the kernel accepted the
+   * order and did not do it). Blocks for some milliseconds. Call from the main thread only (ptrace).
+   */
+  probe(name: NativeProbeName): number;
+  /** Freezes and thaws a child in the new cgroup `directory`, which is removed again. 0 or a negative errno. */
+  probeFreezer(directory: string, version: 1 | 2): number;
+  /** Bytes of zeros at the end of this process's vdso, or a negative errno. */
+  vdsoTail(): number;
+  /** Bytes of the extended state (XCR0) of a thread, as NT_X86_XSTATE has it. */
+  xsaveSize(): number;
+  /** XCR0. */
+  xsaveFeatures(): bigint;
+}

@@ -1,0 +1,173 @@
+// What stands in the way of a migration: on the source, and, when a target is there to be asked, on the target.
+// Nothing here disturbs the tree.
+import { release } from 'node:os';
+import type { Blocker, Requirements } from '../images/requirements.ts';
+import { GodwitError } from '../errors.ts';
+import { bootId } from '../kernel/boot-id.ts';
+import { readCpu } from '../kernel/cpu.ts';
+import { readMaps } from '../kernel/proc/maps.ts';
+import { readProcLink } from '../kernel/proc/read-proc.ts';
+import { readStatus } from '../kernel/proc/status.ts';
+import type { ControlConnection } from '../transport/control-connection.ts';
+import { FileIdentities } from './file-identities.ts';
+import { Layouts } from './layout.ts';
+import { openFileRequirements, surveyOpenFiles } from './open-files.ts';
+import { readResourceLimits } from './state/credentials.ts';
+import { ancestors, surveyTree } from './survey.ts';
+import { readSourceTree, type SourceProcess } from './tree.ts';
+
+export type PidNamespaceChoice = Requirements['pidNamespace'];
+
+export interface SurveyOptions {
+  readonly tcpClose: boolean;
+  readonly pidNamespace: PidNamespaceChoice;
+}
+
+export interface Survey {
+  readonly root: SourceProcess;
+  readonly processes: SourceProcess[];
+  readonly blockers: Blocker[];
+  readonly identities: FileIdentities;
+}
+
+/** Looks at a tree. @throws GodwitError NO_PROCESS, NO_RIGHTS, REFUSED: it cannot be looked at at all. */
+export function survey(pid: number, options: SurveyOptions): Survey {
+  refuseAncestors(pid);
+  let seen = look(pid, options);
+  // The tree runs: a process that forks, a server that accepts and closes show half-done things that are gone a moment later.
+  for (let again = 1; again < looks && seen.blockers.length > 0; again++) {
+    const before = new Set(seen.blockers.map(nameOf));
+    const now = look(pid, options);
+    seen = { ...now, blockers: now.blockers.filter((blocker) => before.has(nameOf(blocker))) };
+  }
+  return seen;
+}
+
+/** A blocker must have been seen so often, at the same object and for the same reason. */
+const looks = 3;
+const nameOf = ({ object, reason }: Blocker): string => `${object}: ${reason}`;
+
+function look(pid: number, options: SurveyOptions): Survey {
+  const processes = readSourceTree(pid);
+  const root = processes.find((process) => process.pid === pid);
+  if (root === undefined) throw new GodwitError('NO_PROCESS', `process ${pid} ended while it was looked at`);
+  refuseForeign(root);
+  const blockers = [
+    ...surveyTree(processes),
+    ...surveyOpenFiles(alive(processes), { tcpClose: options.tcpClose }),
+  ];
+  return { root, processes, blockers, identities: new FileIdentities() };
+}
+
+export function alive(processes: readonly SourceProcess[]): SourceProcess[] {
+  return processes.filter(({ zombie }) => zombie === undefined);
+}
+
+/** Everything that the target has to have, found while the tree runs. Files are hashed here, once. */
+export function requirementsOf({ processes, identities }: Survey, options: SurveyOptions): Requirements {
+  const living = alive(processes);
+  const layouts = new Layouts(identities);
+  let memory = 0;
+  for (const process of living) {
+    lookUnlessGone(process.pid, () => {
+      const vmas = readMaps(process.pid) ?? [];
+      const spaces = new Map([[process.pid, vmas.filter(({ special }) => special !== 'vsyscall')]]);
+      layouts.read(process, [process], spaces, new Set());
+      const exe = readProcLink(process.pid, 'exe'); // a thread of the kernel has none
+      if (exe !== undefined) identities.add(exe, `/proc/${process.pid}/exe`, false);
+    });
+    const status = readStatus(process.pid);
+    memory += ((status?.rssAnonKb ?? 0) + (status?.rssShmemKb ?? 0)) * 1024;
+  }
+  const cpu = readCpu();
+  const open = openFileRequirements(living);
+  for (const file of open.files) identities.adopt(file);
+  return {
+    bootId: bootId(),
+    kernelRelease: release(),
+    machine: 'x86_64',
+    cpuFlags: [...cpu.flags],
+    xstateSize: cpu.xsaveSize,
+    pids: idsOf(processes),
+    files: identities.list,
+    directories: [
+      ...new Set([...open.directories, ...living.flatMap(({ pid }) => readProcLink(pid, 'cwd') ?? [])]),
+    ],
+    ports: open.ports,
+    memory,
+    uids: [...new Set(living.map(({ pid }) => readStatus(pid)?.uid[0] ?? 0))],
+    cgroupFreezer: true,
+    hardLimits: [...highestLimits(living)].map(([resource, hard]) => ({ resource, hard })),
+    pidNamespace: options.pidNamespace,
+  };
+}
+
+/** What a look throws at a process that ends meanwhile says nothing: such a process needs nothing. */
+function lookUnlessGone(pid: number, look: () => void): void {
+  try {
+    look();
+  } catch (error) {
+    const state = readStatus(pid)?.state;
+    if (state !== undefined && state !== 'Z' && state !== 'X') throw error;
+  }
+}
+
+/** PIDs, TIDs, and the IDs of groups and sessions: all of them have to be free on the target. */
+function idsOf(processes: readonly SourceProcess[]): number[] {
+  const ids = processes.flatMap(({ vpid, pgid, sid, threads }) => [
+    vpid,
+    pgid,
+    sid,
+    ...threads.map(({ vtid }) => vtid),
+  ]);
+  return [...new Set(ids)].filter((id) => id > 0);
+}
+
+function highestLimits(processes: readonly SourceProcess[]): Map<number, bigint> {
+  const highest = new Map<number, bigint>();
+  for (const { pid } of processes) {
+    for (const { resource, hard } of readResourceLimits(pid)) {
+      if (hard > (highest.get(resource) ?? -1n)) highest.set(resource, hard);
+    }
+  }
+  return highest;
+}
+
+/** What the target has to say to the requirements. */
+export async function askTarget(
+  control: ControlConnection<'source'>,
+  requirements: Requirements,
+  signal: AbortSignal,
+): Promise<Blocker[]> {
+  control.send({ type: 'check', requirements });
+  const { blockers } = await control.expect('checked', { timeoutMs: 60_000, signal });
+  return blockers;
+}
+
+/** Moving a process that the agent descends from would move the agent. */
+function refuseAncestors(pid: number): void {
+  if (pid === process.pid || ancestors().has(pid)) {
+    throw new GodwitError(
+      'REFUSED',
+      `process ${pid} is an ancestor of this godwit, which would be part of the tree`,
+      {
+        hint: 'run migrate from outside the tree, for example from another login',
+      },
+    );
+  }
+}
+
+/** Without rights over the process nothing can be read of it. */
+function refuseForeign(root: SourceProcess): void {
+  const effective = process.geteuid?.() ?? 0;
+  const uid = readStatus(root.pid)?.uid[0] ?? effective;
+  if (effective !== 0 && uid !== effective) {
+    throw new GodwitError(
+      'NO_RIGHTS',
+      `process ${root.pid} (${root.comm}) belongs to user ${uid}, and this is user ${effective}`,
+      {
+        hint: 'run migrate as root, or as that user',
+      },
+    );
+  }
+}

@@ -1,0 +1,64 @@
+// Puts the closing report together from what was measured on the way.
+import { performance } from 'node:perf_hooks';
+import type { TreeLayout } from '../images/layout.ts';
+import { wireSpeed, type Round } from './converge.ts';
+import type { FlightPlan } from './flight-plan.ts';
+import type { PageCounters } from './pages/page-sink.ts';
+import type { ClosingReport } from './report.ts';
+
+export interface FlightRecord {
+  readonly plan: Pick<FlightPlan, 'id' | 'began' | 'wire'>;
+  readonly copied: { readonly reason: string; readonly predictedDowntimeMs: number };
+  readonly layout: TreeLayout;
+  readonly delta: PageCounters;
+  readonly rounds: readonly Round[];
+  readonly totals: PageCounters;
+  readonly targetTimes: Readonly<Record<string, number>>;
+  /** performance.now() at the borders of the downtime's parts. */
+  readonly marks: {
+    readonly frozenAt: number;
+    readonly stoppedAt: number;
+    readonly deltaAt: number;
+    readonly sentAt: number;
+    readonly preparedAt: number;
+    readonly runningAt: number;
+  };
+}
+
+export function closingReport({
+  plan,
+  copied,
+  layout,
+  delta,
+  rounds,
+  totals,
+  targetTimes,
+  marks,
+}: FlightRecord): ClosingReport {
+  const alive = layout.processes.filter(({ zombie }) => zombie === undefined);
+  return {
+    kind: 'closing',
+    status: 'completed',
+    id: plan.id,
+    totalMs: performance.now() - plan.began,
+    downtimeMs: marks.runningAt - marks.frozenAt,
+    predictedDowntimeMs: copied.predictedDowntimeMs,
+    downtime: {
+      freezeMs: marks.stoppedAt - marks.frozenAt,
+      deltaMs: marks.deltaAt - marks.stoppedAt,
+      stateMs: marks.sentAt - marks.deltaAt,
+      applyMs: marks.preparedAt - marks.sentAt,
+      runMs: marks.runningAt - marks.preparedAt,
+    },
+    rounds: rounds.length,
+    reason: copied.reason,
+    bytes: plan.wire.pages.bytesSent,
+    pages: totals.pages + delta.pages,
+    deltaPages: delta.pages,
+    zeroPages: totals.zeroPages + delta.zeroPages,
+    bytesPerSecond: wireSpeed(rounds),
+    processes: layout.processes.length,
+    targetTimes,
+    threads: alive.reduce((sum, { threads }) => sum + threads.length, 0),
+  };
+}

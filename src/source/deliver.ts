@@ -1,0 +1,83 @@
+// From a dumped tree to one that runs on the target: fence, PREPARED, COMMIT, RUNNING. The one place where the owner changes.
+//
+//   OPEN ── fence ──> FENCED ── PREPARED arrives ──> COMMITTED ── send COMMIT ──> RUNNING arrives ──> end of the source
+//     any failure up to here ──> ABORTED (the tree runs here)        |
+//                                                                    no answer: ask again on new connections, else in doubt
+import { performance } from 'node:perf_hooks';
+import { asGodwitError, GodwitError } from '../errors.ts';
+import type { Journal } from '../kernel/journal.ts';
+import type { OwnerWord } from '../kernel/owner-word.ts';
+import type { FlightPlan } from './flight-plan.ts';
+import type { Flight } from './flight.ts';
+import type { Frozen } from './freeze.ts';
+import { settle } from './resolve.ts';
+
+const preparedTimeoutMs = 60_000;
+const runningTimeoutMs = 10_000;
+
+export interface Delivery {
+  readonly preparedAt: number;
+  readonly runningAt: number;
+  /** Where the target's time went until PREPARED, milliseconds by name. */
+  readonly targetTimes: Readonly<Record<string, number>>;
+}
+
+export async function deliver(
+  plan: FlightPlan,
+  word: OwnerWord,
+  journal: Journal,
+  frozen: Frozen,
+  flight: Flight,
+): Promise<Delivery> {
+  const { control, signal } = plan.wire;
+  frozen.fence();
+  if (!word.change('OPEN', 'FENCED')) throw lostWord(plan.id);
+  journal.write('FENCED');
+  const { times } = await control.expect('prepared', { timeoutMs: preparedTimeoutMs, signal });
+  const preparedAt = performance.now();
+  // From here on nobody may cancel: of the keeper (which aborts when we die) and us exactly one wins the word.
+  journal.write('COMMITTED');
+  if (!word.change('FENCED', 'COMMITTED')) throw lostWord(plan.id);
+  frozen.giveUp();
+  flight.abandon();
+  try {
+    control.send({ type: 'commit' });
+    await control.expect('running', { timeoutMs: runningTimeoutMs });
+  } catch (error) {
+    await askAgain(plan, error);
+  }
+  const runningAt = performance.now();
+  journal.write('RUNNING');
+  return { preparedAt, runningAt, targetTimes: times };
+}
+
+/** The link or the target's agent broke between COMMIT and RUNNING: the target stands PREPARED or runs; new connections tell. */
+async function askAgain(plan: FlightPlan, cause: unknown): Promise<void> {
+  plan.observer({
+    kind: 'warning',
+    text: `no word from the target after COMMIT (${asGodwitError(cause).message}); asking again`,
+  });
+  const state = await settle({
+    id: plan.id,
+    endpoint: plan.endpoint,
+    plaintext: plan.plaintext,
+    verdict: 'commit',
+    forMs: 30_000,
+  });
+  if (state === 'running') return;
+  throw new GodwitError(
+    'IN_DOUBT',
+    `migration ${plan.id} was committed, and the target does not say that the tree runs`,
+    {
+      hint: `the tree stays frozen here; once the target can be reached: godwit resolve ${plan.id}`,
+      cause,
+    },
+  );
+}
+
+function lostWord(id: string): GodwitError {
+  return new GodwitError(
+    'KEEPER',
+    `the keeper of migration ${id} has decided to abort it: it took this agent for dead`,
+  );
+}

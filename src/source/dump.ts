@@ -1,0 +1,63 @@
+// The dump of a frozen tree: everything but the content of its memory, as one image.
+import type { ProcessState, TreeState } from '../images/state.ts';
+import { clocksAhead } from '../kernel/clocks.ts';
+import type { Flight } from './flight.ts';
+import { dumpOpenFiles, type PreparedOpenFiles } from './open-files.ts';
+import type { VmasOf } from './wire.ts';
+import { treeClocks } from './staged-layout.ts';
+import { readJobStop } from './state/job-stop.ts';
+import { readProcessState } from './state/process-state.ts';
+import type { FileIdentities } from './file-identities.ts';
+
+export interface DumpContext {
+  readonly flight: Flight;
+  readonly identities: FileIdentities;
+  readonly prepared: PreparedOpenFiles;
+  readonly tcpClose: boolean;
+}
+
+export type StateButMemory = Pick<TreeState, 'processes' | 'openFiles' | 'readAt' | 'tcpClose'>;
+
+/** Preconditions: every thread is stopped and the processes were read after the freeze. */
+export function dumpState({ flight, identities, prepared, tcpClose }: DumpContext): StateButMemory {
+  const readAt = treeClocks(flight.rootPid).monotonic;
+  const clockAhead = clocksAhead(flight.rootPid).monotonic;
+  const virtualTids = new Map(
+    flight.living.flatMap(({ threads }) => threads.map(({ tid, vtid }) => [tid, vtid])),
+  );
+  const virtualTid = (tid: number): number => virtualTids.get(tid) ?? tid;
+  const context = { identities, timedWaits: flight.timedWaits, clockAhead, virtualTid };
+  const objectOf = (key: string): number | undefined => flight.layouts.objects.get(key)?.id;
+  const open = dumpOpenFiles(flight.living, { prepared, objectOf, tcpClose });
+  const processes: ProcessState[] = flight.living.map((process) => {
+    const parent = process.parent?.zombie === undefined ? process.parent : undefined;
+    const jobStop = readJobStop(process, parent && flight.of(parent).live);
+    return {
+      ...readProcessState(process, flight.of(process).live, context),
+      descriptors: open.descriptors.get(process.vpid) ?? [],
+      ...(jobStop === undefined ? {} : { jobStop }),
+    };
+  });
+  return { processes, openFiles: open.openFiles, readAt, tcpClose };
+}
+
+/**
+ * Goes through the dump of what is open while the tree runs, and throws it away: the code that this very tree needs has been
+ * compiled by then. What is amiss in a running tree (a descriptor closed meanwhile) means nothing.
+ */
+export function practiseDump({ flight, prepared, tcpClose }: Omit<DumpContext, 'identities'>): void {
+  const objectOf = (key: string): number | undefined => flight.layouts.objects.get(key)?.id;
+  try {
+    dumpOpenFiles(flight.living, { prepared, objectOf, tcpClose });
+  } catch {
+    // the dump proper will tell
+  }
+}
+
+/** Pages that the target still holds and the tree has given back. Preconditions: the frozen round was collected. */
+export function stalePages(flight: Flight, vmasOf: VmasOf): TreeState['stale'] {
+  return flight.living.flatMap((process) => {
+    const { runs, count } = flight.of(process).copy.stale(vmasOf.get(process.pid) ?? []);
+    return count === 0 ? [] : [{ space: process.vpid, runs: [...runs.subarray(0, 2 * count)] }];
+  });
+}

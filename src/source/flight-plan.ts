@@ -1,0 +1,32 @@
+// What the operator asked for, and what a flight knows before it begins.
+import type { Endpoint } from '../transport/endpoint.ts';
+import type { PidNamespaceChoice, Survey } from './check.ts';
+import type { Goals } from './converge.ts';
+import type { Observer } from './report.ts';
+import type { TrackerKind } from './trackers/tracker.ts';
+import type { Wire } from './wire.ts';
+
+export interface MigrateOptions {
+  readonly pid: number;
+  /** Where godwit receive listens; a name is looked up here. */
+  readonly to: { readonly host: string; readonly port: number };
+  readonly tracker: 'auto' | TrackerKind;
+  readonly pidNamespace: PidNamespaceChoice;
+  readonly goals: Goals;
+  readonly tcpClose: boolean;
+  readonly plaintext: boolean;
+  /** Check only. */
+  readonly dryRun: boolean;
+  readonly observer: Observer;
+  readonly signal: AbortSignal;
+}
+
+export interface FlightPlan extends MigrateOptions {
+  readonly id: string;
+  /** performance.now() at the start. */
+  readonly began: number;
+  readonly endpoint: Endpoint;
+  readonly peerBootId: string;
+  readonly survey: Survey;
+  readonly wire: Wire;
+}

@@ -1,0 +1,224 @@
+// A tree in flight: what Godwit holds of it from the first look until the tree is gone or runs on as before. Each
+// process gets scratch memory (remote programs) and a tracker; all of them stand in the fence's cgroups.
+import { GodwitError } from '../errors.ts';
+import type { TreeLayout } from '../images/layout.ts';
+import { Program } from '../kernel/program.ts';
+import type { Fence } from '../kernel/fence.ts';
+import type { Keeper } from '../kernel/keeper.ts';
+import type { Vma } from '../kernel/proc/maps.ts';
+import { native } from '../native.ts';
+import { Layouts } from './layout.ts';
+import { LiveProcess } from './live-process.ts';
+import type { FileIdentities } from './file-identities.ts';
+import { SpaceCopy } from './space-copy.ts';
+import { readSeccomp } from './state/seccomp.ts';
+import { TimedWaits } from './state/timed-waits.ts';
+import { stopTasks, suspendSeccomp } from './stopped.ts';
+import { makeTracker, type ChosenTracker } from './trackers/choose.ts';
+import { readSourceTree, type SourceProcess } from './tree.ts';
+
+const userfaultfdFlags = 0o2000000 | 1; // O_CLOEXEC | UFFD_USER_MODE_ONLY
+
+/** What a flight needs of its fence, and of its keeper. */
+export type FlightFence = Pick<Fence, 'rescan' | 'pids' | 'freeze' | 'thaw'>;
+export type FlightKeeper = Pick<Keeper, 'undoPoke'>;
+
+/** One process with everything that was attached to it. */
+export interface FlyingProcess {
+  readonly startTime: number;
+  readonly live: LiveProcess;
+  readonly copy: SpaceCopy;
+  /** Its shell is cloned from its parent's: what both share by copy-on-write is not sent twice. */
+  readonly inherits: boolean;
+}
+
+export class Flight implements Disposable {
+  readonly rootPid: number;
+  readonly layouts: Layouts;
+  readonly timedWaits = new TimedWaits();
+  readonly #fence: FlightFence;
+  readonly #keeper: FlightKeeper;
+  readonly #tracker: ChosenTracker;
+  readonly #flying = new Map<number, FlyingProcess>();
+  /** Copies of address spaces that exec has ended, until the process is taken aboard again. */
+  readonly #replaced = new Map<number, FlyingProcess>();
+  #processes: SourceProcess[] = [];
+  #isAbandoned = false;
+
+  constructor(
+    rootPid: number,
+    identities: FileIdentities,
+    fence: FlightFence,
+    keeper: FlightKeeper,
+    tracker: ChosenTracker,
+  ) {
+    this.rootPid = rootPid;
+    this.layouts = new Layouts(identities);
+    this.#fence = fence;
+    this.#keeper = keeper;
+    this.#tracker = tracker;
+  }
+
+  get processes(): readonly SourceProcess[] {
+    return this.#processes;
+  }
+
+  get root(): SourceProcess {
+    const root = this.#processes.find(({ pid }) => pid === this.rootPid);
+    if (root === undefined) throw new GodwitError('NO_PROCESS', `process ${this.rootPid} ended`);
+    return root;
+  }
+
+  /** Processes with memory, parents first. */
+  get living(): SourceProcess[] {
+    return this.#processes.filter(({ zombie }) => zombie === undefined);
+  }
+
+  /** @throws GodwitError INTERNAL for a process that was not taken aboard. */
+  of(process: SourceProcess): FlyingProcess {
+    const flying = this.#flying.get(process.pid);
+    if (flying === undefined) throw new GodwitError('INTERNAL', `process ${process.pid} is not aboard`);
+    return flying;
+  }
+
+  /** Reads the tree again. Returns the processes that are new and have to be taken aboard. */
+  refresh(): SourceProcess[] {
+    this.#processes = readSourceTree(this.rootPid, this.#fence.rescan());
+    const present = new Map(this.living.map((process) => [process.pid, process]));
+    for (const [pid, flying] of this.#flying) {
+      if (present.get(pid)?.startTime === flying.startTime) continue;
+      this.#flying.delete(pid); // it ended; another process may have its PID now
+      this.layouts.ours.delete(pid);
+      flying.copy.close();
+    }
+    // A process on its way out looks as if it had executed another program, until it is seen to be gone.
+    for (const [pid, { startTime }] of this.#replaced)
+      if (present.get(pid)?.startTime !== startTime) this.#replaced.delete(pid);
+    return this.living.filter(({ pid }) => !this.#flying.has(pid));
+  }
+
+  has(process: SourceProcess): boolean {
+    return this.#processes.includes(process);
+  }
+
+  /** A process has ended since the last look: the flight goes on without it. */
+  lose(process: SourceProcess): void {
+    this.#processes = this.#processes.filter((other) => other !== process);
+    this.#flying.get(process.pid)?.copy.close();
+    this.#flying.delete(process.pid);
+    this.#replaced.delete(process.pid);
+    this.layouts.ours.delete(process.pid);
+    for (const child of this.#processes) {
+      const flying = child.parent === process ? this.#flying.get(child.pid) : undefined;
+      // There is no shell to clone its own from.
+      if (flying !== undefined) this.#flying.set(child.pid, { ...flying, inherits: false });
+    }
+  }
+
+  /**
+   * Attaches to a process: one short stop of its leader. Preconditions: not attached yet. `isStopped`: the freeze holds
+   * it already.
+   */
+  takeAboard(process: SourceProcess, isStopped: boolean): void {
+    const { pid } = process;
+    if (!isStopped) this.timedWaits.sample([process]);
+    using stopped = isStopped ? undefined : stopTasks([pid], suspendSeccomp);
+    if (stopped?.has(pid) === false) throw new GodwitError('NO_PROCESS', `process ${pid} ended`);
+    readSeccomp({ pid, threads: process.threads.slice(0, 1) }); // refuses a supervised one before a page has moved
+    const live = LiveProcess.open(pid, pid);
+    this.#keeper.undoPoke(pid, live.releaseAddress, 1, 4);
+    const hide = new Program();
+    live.hide(hide);
+    live.run(hide);
+    const parent = process.parent && this.#flying.get(process.parent.pid);
+    const tracker = makeTracker(this.#tracker, pid, {
+      obtainUserfaultfd: () => openUserfaultfd(live),
+      whileStopped: (work) => {
+        this.#whileStopped(process, work);
+      },
+    });
+    const flying: FlyingProcess = {
+      startTime: process.startTime,
+      live,
+      copy: new SpaceCopy(pid, process.vpid, tracker, this.#tracker.scans),
+      // After exec nothing is shared any more, and the shell is there already.
+      inherits: parent !== undefined && !this.#replaced.has(pid),
+    };
+    const old = this.#replaced.get(pid);
+    if (old !== undefined) flying.copy.replace(old.copy);
+    this.#replaced.delete(pid);
+    this.#flying.set(pid, flying);
+    this.layouts.ours.set(pid, live.range);
+  }
+
+  /** PIDs whose shells are cloned from their parents' with content. */
+  get inheriting(): ReadonlySet<number> {
+    return new Set([...this.#flying].filter(([, { inherits }]) => inherits).map(([pid]) => pid));
+  }
+
+  /** Some process has executed another program since the last look, and was not taken aboard again. */
+  get hasReplaced(): boolean {
+    return this.#replaced.size > 0;
+  }
+
+  /** The process has executed another program: everything that was attached is gone with its memory. */
+  markReplaced(process: SourceProcess): void {
+    const flying = this.of(process);
+    this.#flying.delete(process.pid);
+    this.layouts.ours.delete(process.pid);
+    this.#replaced.set(process.pid, flying);
+    flying.copy.close();
+  }
+
+  /** The layout of these processes as the target is to see it. */
+  layout(shown: readonly SourceProcess[], vmasOf: ReadonlyMap<number, readonly Vma[]>): TreeLayout {
+    return this.layouts.read(this.root, shown, vmasOf, this.inheriting);
+  }
+
+  /** VMAs of every living process, read now. */
+  readVmas(): Map<number, Vma[]> {
+    return new Map(this.living.map((process) => [process.pid, this.layouts.vmas(process)]));
+  }
+
+  /** The target owns the tree: nothing is taken off processes that will not run again. */
+  abandon(): void {
+    this.#isAbandoned = true;
+  }
+
+  /** Takes everything off the processes again, which run on as before. */
+  [Symbol.dispose](): void {
+    for (const [pid, { live, copy }] of this.#flying) {
+      copy.close();
+      if (this.#isAbandoned) continue;
+      try {
+        using stopped = stopTasks([pid], suspendSeccomp);
+        if (stopped.has(pid)) live.close();
+      } catch (error) {
+        // The process goes on as before; one scratch mapping stays, which no harm comes from.
+        if (!(error instanceof GodwitError)) throw error;
+      }
+    }
+    this.#flying.clear();
+  }
+
+  #whileStopped(process: SourceProcess, work: () => void): void {
+    this.timedWaits.sample([process]);
+    using _stopped = stopTasks(process.threads.map(({ tid }) => tid));
+    work();
+  }
+}
+
+/** Preconditions: the leader is stopped. Returns the agent's own descriptor; none stays in the process. */
+function openUserfaultfd(live: LiveProcess): number {
+  const make = new Program();
+  const fd = make.attempt('userfaultfd', userfaultfdFlags);
+  const remote = live.run(make).number(fd);
+  if (remote < 0) return remote;
+  const pidfd = native.pidfdOpen(live.pid);
+  const own = native.pidfdGetfd(pidfd, remote);
+  native.closeFd(pidfd);
+  const close = new Program();
+  close.attempt('close', remote);
+  live.run(close);
+  return own;
+}

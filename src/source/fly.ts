@@ -1,0 +1,146 @@
+// The flight itself: everything between a check that found nothing and a tree that runs on the target. Whatever fails before
+// COMMIT leaves the tree running here, within milliseconds; the keeper does the same when this process dies.
+import { performance } from 'node:perf_hooks';
+import { asGodwitError, GodwitError } from '../errors.ts';
+import { collectYoung } from '../kernel/collect-garbage.ts';
+import { Fence } from '../kernel/fence.ts';
+import { appendHistory, Journal } from '../kernel/journal.ts';
+import { Keeper } from '../kernel/keeper.ts';
+import type { OwnerWord } from '../kernel/owner-word.ts';
+import { closingReport } from './closing-report.ts';
+import { assumedCosts } from './converge.ts';
+import { deliver } from './deliver.ts';
+import { dumpState, practiseDump, stalePages } from './dump.ts';
+import { Flight } from './flight.ts';
+import { Frozen } from './freeze.ts';
+import type { FlightPlan } from './flight-plan.ts';
+import { ObjectCopies } from './object-copies.ts';
+import { closeConnections, prepareOpenFiles } from './open-files.ts';
+import { rehearse } from './rehearsal.ts';
+import { PreCopy } from './pre-copy.ts';
+import type { ClosingReport } from './report.ts';
+import { resolverCommand } from './resolver-command.ts';
+import { copyRound, type RoundContext } from './rounds.ts';
+import { StagedLayout } from './staged-layout.ts';
+import { chooseTracker } from './trackers/choose.ts';
+
+/** What must be taken back when the flight fails. */
+interface Ground {
+  readonly keeper: Keeper;
+  readonly word: OwnerWord;
+  readonly journal: Journal;
+}
+
+export async function flyTree(plan: FlightPlan): Promise<ClosingReport> {
+  const { id } = plan;
+  const keeper = await Keeper.start({ role: 'source', id, resolver: resolverCommand(id) });
+  const { word } = keeper;
+  using journal = Journal.open(keeper.dir, id, 'source');
+  journal.peerBootId = plan.peerBootId;
+  const { address, host, port } = plan.endpoint;
+  journal.write('OPEN', { pid: plan.pid, endpoint: { address, host, port }, plaintext: plan.plaintext });
+  try {
+    const report = await takeOff(plan, { keeper, word, journal });
+    appendHistory({ id, role: 'source', state: 'moved', pid: plan.pid, to: `${host}:${port}` });
+    plan.observer(report);
+    return report;
+  } catch (error) {
+    if (word.state !== 'COMMITTED') await takeBack(keeper, id, error);
+    throw error;
+  } finally {
+    await keeper.close();
+  }
+}
+
+async function takeOff(plan: FlightPlan, ground: Ground): Promise<ClosingReport> {
+  const { survey, wire, observer } = plan;
+  const tracker = chooseTracker(plan.tracker);
+  const pids = survey.processes.filter(({ zombie }) => zombie === undefined).map(({ pid }) => pid);
+  using fence = Fence.around(plan.id, pids, ground.keeper);
+  using flight = new Flight(plan.pid, survey.identities, fence, ground.keeper, tracker);
+  using objects = new ObjectCopies(flight.layouts);
+  const context: RoundContext = {
+    flight,
+    objects,
+    wire,
+    staged: new StagedLayout(wire.control, wire.signal),
+  };
+  const what = `${pids.length} ${pids.length === 1 ? 'process' : 'processes'}`;
+  observer({
+    kind: 'phase',
+    phase: 'pre-copy',
+    text: `copying ${what} to ${plan.endpoint.host} (migration ${plan.id}, tracker ${tracker.kind})`,
+  });
+  const unrehearsed = await rehearse(wire, tracker);
+  if (unrehearsed !== undefined)
+    observer({ kind: 'warning', text: `the rehearsal did not work: ${unrehearsed}` });
+  const preCopy = new PreCopy(context, observer);
+  const copied = await preCopy.run(plan.goals, assumedCosts);
+  return await land(plan, ground, context, preCopy, copied, fence);
+}
+
+/** The tree stands still from the first line to the last: nothing here waits for what could have been done before. */
+async function land(
+  plan: FlightPlan,
+  { keeper, word, journal }: Ground,
+  context: RoundContext,
+  preCopy: PreCopy,
+  copied: { readonly reason: string; readonly predictedDowntimeMs: number },
+  fence: Fence,
+): Promise<ClosingReport> {
+  const { wire, survey } = plan;
+  const { flight } = context;
+  const { identities } = survey;
+  const prepared = prepareOpenFiles(flight.living, identities);
+  practiseDump({ flight, prepared, tcpClose: plan.tcpClose });
+  collectYoung();
+  plan.observer({ kind: 'phase', phase: 'freeze', text: `freezing: ${copied.reason}` });
+
+  const frozenAt = performance.now();
+  using frozen = Frozen.freeze(flight, fence);
+  const stoppedAt = performance.now();
+  const delta = await copyRound(context, preCopy.rounds.length, true);
+  const deltaAt = performance.now();
+  const state = dumpState({ flight, identities, prepared, tcpClose: plan.tcpClose });
+  const stale = stalePages(flight, delta.vmasOf);
+  const layout = flight.layout(flight.processes, delta.vmasOf);
+  wire.control.send({
+    type: 'final',
+    state: { layout, ...state, stale },
+    lastSequence: wire.pages.lastSequence,
+  });
+  const sentAt = performance.now();
+  const { preparedAt, runningAt, targetTimes } = await deliver(plan, word, journal, frozen, flight);
+
+  if (plan.tcpClose) closeConnections(flight.living);
+  frozen.detach();
+  await keeper.finish();
+  return closingReport({
+    plan,
+    copied,
+    layout,
+    delta,
+    rounds: preCopy.rounds,
+    totals: preCopy.totals,
+    targetTimes,
+    marks: { frozenAt, stoppedAt, deltaAt, sentAt, preparedAt, runningAt },
+  });
+}
+
+/** Every thread runs again already; the keeper takes the rest back: fences, cgroups, its own folder. */
+async function takeBack(keeper: Keeper, id: string, cause: unknown): Promise<void> {
+  const reason = asGodwitError(cause).message;
+  try {
+    await keeper.abort();
+  } catch (error) {
+    throw new GodwitError(
+      'KEEPER',
+      `migration ${id} could not be taken back: ${asGodwitError(error).message}`,
+      {
+        hint: `after: ${reason}`,
+        cause,
+      },
+    );
+  }
+  appendHistory({ id, role: 'source', state: 'aborted', reason });
+}

@@ -1,0 +1,98 @@
+// Remote programs in a process of the source tree. Scratch memory is mapped once and stays for the flight; whatever
+// runs in it cures itself (native/stub/stub.S), so an agent that is killed leaves the process running as before.
+import { GodwitError } from '../errors.ts';
+import { errnoName, type Outcome, type Program } from '../kernel/program.ts';
+import type { Vma } from '../kernel/proc/maps.ts';
+import { readMaps } from '../kernel/proc/maps.ts';
+import { native } from '../native.ts';
+
+/** Bytes of scratch memory in each process: a page of code, the rest for programs. */
+const scratchLength = 256 * 1024;
+const programOffset = 4096;
+const madviseDontFork = 10;
+const madviseDontDump = 16;
+/** Where the stub looks whether it may stop waiting; the keeper writes it when the agent dies (native/stub/ops.h). */
+const releaseOffset = 0x804;
+
+export class LiveProcess {
+  readonly pid: number;
+  readonly address: number;
+  readonly #memory: Uint8Array<ArrayBuffer>;
+  readonly #vdso: Vma;
+
+  private constructor(pid: number, vdso: Vma, address: number, memory: ArrayBuffer) {
+    this.pid = pid;
+    this.#vdso = vdso;
+    this.address = address;
+    this.#memory = new Uint8Array(memory);
+    this.#memory.set(native.stubCode());
+  }
+
+  /** Preconditions: `tid` is ptrace-stopped, no other thread of the process runs a program. */
+  static open(pid: number, tid: number): LiveProcess {
+    const vdso = readMaps(pid)?.find((vma) => vma.special === 'vdso');
+    if (vdso === undefined) {
+      throw new GodwitError(
+        'UNSUPPORTED',
+        `process ${pid} has no vdso, which is where remote programs start`,
+      );
+    }
+    const opened = native.liveOpen(pid, tid, vdso.start, vdso.end - vdso.start, scratchLength);
+    if (typeof opened === 'number') throw failure(pid, 'map scratch memory', opened);
+    const [address, fd] = opened;
+    const memory = native.mapShared(fd, scratchLength);
+    native.closeFd(fd);
+    if (typeof memory === 'number') throw failure(pid, 'open scratch memory', memory);
+    return new LiveProcess(pid, vdso, address, memory);
+  }
+
+  /** The range in which the scratch memory stands: no part of the tree's memory. */
+  get range(): { readonly start: number; readonly end: number } {
+    return { start: this.address, end: this.address + scratchLength };
+  }
+
+  /** Where the keeper writes 1 when the agent dies, so that a thread in a program goes on at once. */
+  get releaseAddress(): number {
+    return this.address + releaseOffset;
+  }
+
+  /** Runs a program in a ptrace-stopped thread; the thread is stopped as before afterwards. */
+  run(program: Program, tid = this.pid): Outcome {
+    const room = this.#memory.subarray(programOffset);
+    program.encode(room);
+    const result = native.runLive(tid, this.address, this.#memory.buffer, programOffset, program.length);
+    if (result < 0) throw failure(this.pid, 'run a remote program', result);
+    return program.outcome(room, `process ${this.pid}`);
+  }
+
+  /** Children must not inherit the scratch memory, core dumps must not hold it. */
+  hide(program: Program): void {
+    program.attempt('madvise', this.address, scratchLength, madviseDontFork);
+    program.attempt('madvise', this.address, scratchLength, madviseDontDump);
+  }
+
+  /** Unmaps the scratch memory. Preconditions as for open. */
+  close(tid = this.pid): void {
+    const length = this.#vdso.end - this.#vdso.start;
+    const result = native.liveClose(this.pid, tid, this.#vdso.start, length, this.address, scratchLength);
+    if (result < 0 && errnoName(result) !== 'ESRCH') throw failure(this.pid, 'unmap scratch memory', result);
+  }
+}
+
+function failure(pid: number, what: string, errno: number): GodwitError {
+  const name = errnoName(errno);
+  if (name === 'ESRCH')
+    return new GodwitError('NO_PROCESS', `process ${pid} ended while Godwit wanted to ${what} in it`);
+  const hints: Record<string, string> = {
+    ENOSPC: 'its vdso has no room for the first instruction; another tool may have changed it',
+    EPERM: 'run as root, or with CAP_SYS_PTRACE and CAP_CHECKPOINT_RESTORE',
+    EAGAIN: 'it was stopped inside a string instruction; try again',
+    ETIMEDOUT: 'it does not answer: look at /proc/PID/stack (uninterruptible sleep?)',
+  };
+  const hint = hints[name];
+  return new GodwitError(
+    'SYSCALL',
+    `cannot ${what} in process ${pid}: ${name}`,
+    hint === undefined ? {} : { hint },
+  );
+}

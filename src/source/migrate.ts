@@ -1,0 +1,172 @@
+// The story of a migration, as the source tells it. Mechanics live elsewhere.
+//
+//   check → take off (keeper, fence, trackers) → pre-copy → freeze → final delta → fence → PREPARED → COMMIT → RUNNING → end
+//
+// Until COMMIT every failure ends with the tree running here as before; after it the target owns the tree.
+import { randomUUID } from 'node:crypto';
+import { release } from 'node:os';
+import { performance } from 'node:perf_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { asGodwitError, GodwitError } from '../errors.ts';
+import type { Blocker } from '../images/requirements.ts';
+import { bootId } from '../kernel/boot-id.ts';
+import { alignedBuffer } from '../kernel/aligned-memory.ts';
+import { native } from '../native.ts';
+import { connectControl, connectPages } from '../transport/connect.ts';
+import type { ControlConnection } from '../transport/control-connection.ts';
+import { resolveEndpoint, type Endpoint } from '../transport/endpoint.ts';
+import { greet } from '../transport/handshake.ts';
+import type { Welcome } from '../transport/messages.ts';
+import { problemOf } from '../transport/problem.ts';
+import { askTarget, requirementsOf, survey, type PidNamespaceChoice, type Survey } from './check.ts';
+import type { MigrateOptions } from './flight-plan.ts';
+import { flyTree } from './fly.ts';
+import type { ClosingReport } from './report.ts';
+
+export interface MigrateOutcome {
+  /** What stands in the way; nothing was moved when there is anything. */
+  readonly blockers: readonly Blocker[];
+  readonly report?: ClosingReport;
+}
+
+export async function migrate(options: MigrateOptions): Promise<MigrateOutcome> {
+  const { observer } = options;
+  const began = performance.now();
+  const endpoint = await resolveEndpoint(options.to, '--to', options.plaintext);
+  observer({ kind: 'phase', phase: 'check', text: `checking process ${options.pid}` });
+  const found = survey(options.pid, options);
+  try {
+    return await attempt({ ...options, began }, endpoint, found, options.pidNamespace);
+  } catch (error) {
+    // A task was born whose ID somebody has on the target: once more, where all IDs are free.
+    if (!isPidTaken(error) || options.pidNamespace !== 'auto') throw error;
+    observer({
+      kind: 'warning',
+      text: `${asGodwitError(error).message}: starting over in a new PID namespace`,
+    });
+    return await attempt({ ...options, began }, endpoint, survey(options.pid, options), 'new');
+  }
+}
+
+async function attempt(
+  options: MigrateOptions & { readonly began: number },
+  endpoint: Endpoint,
+  found: Survey,
+  pidNamespace: PidNamespaceChoice,
+): Promise<MigrateOutcome> {
+  const id = randomUUID();
+  let control: ControlConnection<'source'>;
+  try {
+    control = await connectControl(endpoint, id, { signal: options.signal });
+  } catch (error) {
+    // What the source cannot give stands in the way whatever the target says.
+    if (found.blockers.length > 0 && !options.signal.aborted) return { blockers: found.blockers };
+    throw error;
+  }
+  const signal = AbortSignal.any([options.signal, control.ended]);
+  try {
+    const welcome = await introduce(control, id, options.plaintext, signal);
+    const blockers = await allBlockers(options, found, control, pidNamespace, signal);
+    if (blockers.length > 0 || options.dryRun) return { blockers };
+    const checksum = (payload: Uint8Array): bigint => native.xxh3(payload);
+    const pages = await connectPages(endpoint, id, { checksum, allocate: alignedBuffer, signal });
+    // Only the control connection notices a link that was cut; who waits for a page to leave would wait for ever.
+    control.onEnd(() => {
+      pages.terminate();
+    });
+    try {
+      const wire = { control, pages, signal: AbortSignal.any([signal, pages.ended]) };
+      return {
+        blockers,
+        report: await flyTree({ ...options, id, endpoint, survey: found, wire, peerBootId: welcome.bootId }),
+      };
+    } finally {
+      await pages.close();
+    }
+  } catch (error) {
+    tellTarget(control, error);
+    throw await firstCause(error, options.signal, control);
+  } finally {
+    await control.close();
+  }
+}
+
+async function introduce(
+  control: ControlConnection<'source'>,
+  id: string,
+  plaintext: boolean,
+  signal: AbortSignal,
+): Promise<Welcome> {
+  const host = { bootId: bootId(), kernel: { release: release(), machine: 'x86_64' } };
+  return greet(control, { ...host, migrationId: id, purpose: 'migrate', plaintext }, { signal });
+}
+
+async function allBlockers(
+  options: { readonly tcpClose: boolean },
+  found: Survey,
+  control: ControlConnection<'source'>,
+  pidNamespace: PidNamespaceChoice,
+  signal: AbortSignal,
+): Promise<Blocker[]> {
+  const requirements = requirementsOf(found, { tcpClose: options.tcpClose, pidNamespace });
+  return [...found.blockers, ...(await askTarget(control, requirements, signal))];
+}
+
+export interface CheckOptions {
+  readonly pid: number;
+  /** Asked too when it is given. */
+  readonly to: { readonly host: string; readonly port: number } | undefined;
+  readonly tcpClose: boolean;
+  readonly plaintext: boolean;
+}
+
+/** Everything that stands in the way of moving a tree; it is not disturbed. */
+export async function checkTree({ pid, to, tcpClose, plaintext }: CheckOptions): Promise<readonly Blocker[]> {
+  const found = survey(pid, { tcpClose, pidNamespace: 'auto' });
+  if (to === undefined) return found.blockers;
+  const endpoint = await resolveEndpoint(to, '--to', plaintext);
+  const id = randomUUID();
+  const control = await connectControl(endpoint, id);
+  try {
+    const { signal } = new AbortController();
+    await introduce(control, id, plaintext, signal);
+    return await allBlockers({ tcpClose }, found, control, 'auto', signal);
+  } finally {
+    await control.close();
+  }
+}
+
+/** The peer's terminal shows the same reason, unless it is the peer's own. */
+function tellTarget(control: ControlConnection<'source'>, error: unknown): void {
+  if (control.ended.aborted || ['committing', 'running', 'ended'].includes(control.state)) return;
+  try {
+    control.send({ type: 'abort', reason: problemOf(error) });
+  } catch {
+    // The connection is over: the target has noticed by itself.
+  }
+}
+
+/** Milliseconds for the target's own word to arrive behind the end of its page connection. */
+const lastWordMs = 500;
+
+/** Whatever broke because the operator asked for an end was cancelled; and the target knows best why it hung up. */
+async function firstCause(
+  error: unknown,
+  cancel: AbortSignal,
+  control: ControlConnection<'source'>,
+): Promise<GodwitError> {
+  const known = asGodwitError(error);
+  if (known.code === 'IN_DOUBT') return known;
+  if (cancel.aborted) return asGodwitError(cancel.reason);
+  if (known.code !== 'PEER') return known;
+  return Promise.race([
+    new Promise<GodwitError>((resolve) => {
+      control.onEnd(resolve);
+    }),
+    sleep(lastWordMs, known, { ref: false }),
+  ]);
+}
+
+function isPidTaken(error: unknown): boolean {
+  return error instanceof GodwitError && error.code === 'PID_TAKEN';
+}

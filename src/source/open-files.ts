@@ -1,0 +1,151 @@
+// Open files of the tree: what stands in the way of carrying them, what the target needs for them, and what they are
+// like in the freeze. How each kind is read stands in resources/, one file a kind.
+import { statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { GodwitError } from '../errors.ts';
+import type { ResourceKind, AnyResourceImage } from '../images/resources/registry.ts';
+import type { Descriptor, OpenFile } from '../images/state.ts';
+import type { Blocker, Requirements } from '../images/requirements.ts';
+import { addressText } from '../kernel/socket-address.ts';
+import { FileIdentities } from './file-identities.ts';
+import type {
+  DriverContext,
+  DumpContext,
+  OpenFileOptions,
+  Refusal,
+  SourceDriver,
+} from './resources/driver.ts';
+import { FileNames } from './resources/file-names.ts';
+import { findOutsideHolders } from './resources/outside.ts';
+import { inotify, watchedPaths } from './resources/inotify.ts';
+import { readOwner } from './resources/owner.ts';
+import { unsupported, unsupportedSocket } from './resources/refuse.ts';
+import { driverOf } from './resources/registry.ts';
+import type { OpenFileGroup, ProcessRef, SeenFile } from './resources/seen-file.ts';
+import { listeningAddress } from './resources/tcp.ts';
+import { Thief } from './resources/thief.ts';
+import { surveyThreadTables } from './resources/thread-tables.ts';
+import { TreeFiles } from './resources/tree-files.ts';
+import { unlessGone } from './resources/unless-gone.ts';
+
+export { closeConnections } from './resources/close-connections.ts';
+export { openMemfds } from './resources/memfds.ts';
+export type { ProcessRef } from './resources/seen-file.ts';
+
+/** What was found out while the tree runs, and is only looked at again where something changed. */
+export interface PreparedOpenFiles {
+  readonly names: FileNames;
+  readonly files: FileIdentities;
+}
+
+export interface DumpOptions extends OpenFileOptions {
+  readonly prepared: PreparedOpenFiles;
+  /** The id of a shared memory object by objectKey (source/layout.ts). */
+  readonly objectOf: (key: string) => number | undefined;
+}
+
+export interface DumpedOpenFiles {
+  readonly openFiles: OpenFile[];
+  /** By vpid; every process that was given has an entry. */
+  readonly descriptors: Map<number, Descriptor[]>;
+}
+
+/** Everything that is open in the tree and cannot be carried. The tree runs and is not disturbed. */
+export function surveyOpenFiles(processes: readonly ProcessRef[], options: OpenFileOptions): Blocker[] {
+  using thief = new Thief();
+  const tree = TreeFiles.read(processes);
+  const context = tree.context(thief, new FileNames(), options, (links) =>
+    findOutsideHolders(links, new Set(processes.map(({ pid }) => pid))),
+  );
+  context.outside(); // before copies are taken: the agent would meet its own
+  const open = tree.groups.flatMap((group) => {
+    const refusal = unlessGone(() => refusalOf(group, context));
+    thief.release();
+    // Its number may have been used again meanwhile: what was looked at was half one file and half another.
+    return refusal === undefined || !group.first.isStillThere
+      ? []
+      : [{ side: 'source' as const, object: group.first.object, ...refusal }];
+  });
+  return [...open, ...surveyThreadTables(processes)];
+}
+
+function refusalOf(group: OpenFileGroup, context: DriverContext): Refusal | undefined {
+  const driver = driverOf(group.first, context.thief);
+  return driver === undefined ? refusalOfUnknown(group.first, context.thief) : driver.survey(group, context);
+}
+
+function refusalOfUnknown(file: SeenFile, thief: Thief): Refusal {
+  if (!file.link.startsWith('socket:[')) return unsupported(file);
+  const { domain, type } = thief.socket(file);
+  return unsupportedSocket(domain, type);
+}
+
+/** Finds out ahead of the freeze what takes time: names and hashes of files. Call again as often as there is time. */
+export function prepareOpenFiles(
+  processes: readonly ProcessRef[],
+  files: FileIdentities,
+  names: FileNames = new FileNames(),
+): PreparedOpenFiles {
+  for (const { first: file } of TreeFiles.read(processes).groups) {
+    unlessGone(() => {
+      if (!file.isNamed || !file.stat.isFile()) return;
+      const name = names.nameOf(file);
+      // Not by its descriptor, whose number may be another file's by now.
+      if (name !== undefined) files.add(name, name, file.canWrite);
+    });
+  }
+  return { names, files };
+}
+
+/** What the target must have for the open files. */
+export function openFileRequirements(
+  processes: readonly ProcessRef[],
+): Pick<Requirements, 'files' | 'directories' | 'ports'> {
+  using thief = new Thief();
+  const tree = TreeFiles.read(processes);
+  const { files } = prepareOpenFiles(processes, new FileIdentities());
+  const directories = new Set<string>();
+  const ports: Requirements['ports'] = [];
+  for (const group of tree.groups) {
+    const { first } = group;
+    unlessGone(() => {
+      if (first.isNamed && first.stat.isDirectory() && !first.isDeleted) directories.add(first.path);
+      if (inotify.matches(first, thief))
+        for (const path of watchedPaths(first)) directories.add(isDirectory(path) ? path : dirname(path));
+      if (!first.link.startsWith('socket:[')) return;
+      const address = listeningAddress(group, { thief });
+      if (address === undefined) return;
+      const { domain: family, type } = thief.socket(first);
+      ports.push({ family, type, address, text: addressText(address) });
+    });
+    thief.release();
+  }
+  return { files: files.list, directories: [...directories], ports };
+}
+
+function isDirectory(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+}
+
+/** Reads everything that is open. Preconditions: no process of the tree runs. @throws GodwitError REFUSED */
+export function dumpOpenFiles(processes: readonly ProcessRef[], options: DumpOptions): DumpedOpenFiles {
+  using thief = new Thief();
+  const tree = TreeFiles.read(processes);
+  const context: DumpContext = {
+    ...tree.context(thief, options.prepared.names, options, () => new Map()),
+    files: options.prepared.files,
+    objectOf: options.objectOf,
+  };
+  const openFiles = tree.groups.map((group) => {
+    const driver: SourceDriver<ResourceKind> | undefined = driverOf(group.first, thief);
+    if (driver === undefined) {
+      const { reason, remedy } = refusalOfUnknown(group.first, thief);
+      throw new GodwitError('REFUSED', `${group.first.object}: ${reason}`, { hint: remedy });
+    }
+    const resource: AnyResourceImage = driver.dump(group, context);
+    const owner = readOwner(group.first, thief, processes);
+    thief.release();
+    return { id: group.id, flags: group.first.flags, ...(owner === undefined ? {} : { owner }), resource };
+  });
+  return { openFiles, descriptors: tree.descriptors() };
+}

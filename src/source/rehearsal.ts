@@ -1,0 +1,105 @@
+// A rehearsal: the freeze, the dump and the landing of a small tree of our own, right before the real one. JavaScript is compiled
+// and optimised by being run, and what is run for the first time while a tree stands still prolongs its downtime: cold, these
+// paths take several times as long as warm. Nothing of the real tree is touched; a rehearsal that fails changes nothing.
+// The actors are a Node with what a server has: threads, epoll, eventfds, pipes, sockets, children.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { asGodwitError, GodwitError } from '../errors.ts';
+import type { TreeState } from '../images/state.ts';
+import { readComm } from '../kernel/proc/comm.ts';
+import { encodeMessage } from '../transport/messages.ts';
+import { warmDecoder } from '../transport/warm-decoder.ts';
+import { dumpState, stalePages } from './dump.ts';
+import { FileIdentities } from './file-identities.ts';
+import { Flight, type FlightFence } from './flight.ts';
+import { Frozen } from './freeze.ts';
+import { prepareOpenFiles } from './open-files.ts';
+import type { Wire } from './wire.ts';
+import { treeClocks } from './staged-layout.ts';
+import type { ChosenTracker } from './trackers/choose.ts';
+
+const lifeMs = 5000;
+const readyName = 'actor';
+/** They end by themselves soon should we be killed. */
+const script = `
+  const { spawn } = require('node:child_process');
+  spawn('sh', ['-c', 'sleep ${lifeMs / 1000} | sleep ${lifeMs / 1000}'], { stdio: ['pipe', 'ignore', 'ignore'] });
+  setTimeout(() => process.exit(), ${lifeMs});
+  require('node:net').createServer().listen(0, '127.0.0.1', () => { process.title = '${readyName}'; });
+`;
+const repeats = 3;
+/** Nothing waits for it, and the target cannot take it back once it has begun. */
+const timeoutMs = 60_000;
+
+/**
+ * Returns why it did not work, for a log; undefined when it did.
+ * @throws GodwitError when the target does not come back from its half: it is not ready for anything else then
+ */
+export async function rehearse(wire: Wire, tracker: ChosenTracker): Promise<string | undefined> {
+  const child = spawn(process.execPath, ['-e', script], { stdio: 'ignore', detached: true, cwd: '/' });
+  let isTargetAtIt = false;
+  try {
+    await once(child, 'spawn');
+    const root = child.pid ?? 0;
+    await untilReady(root);
+    const state = rehearseDump(root, tracker);
+    isTargetAtIt = true;
+    wire.control.send({ type: 'rehearse', state, clocks: treeClocks(root) });
+    warmDecoder('target');
+    await wire.control.expect('rehearsed', { timeoutMs, signal: wire.signal });
+    return undefined;
+  } catch (error) {
+    if (wire.signal.aborted || isTargetAtIt) throw error;
+    return asGodwitError(error).message;
+  } finally {
+    endActors(child.pid);
+  }
+}
+
+/** On a slow machine they may have come to their own end, and that must not be the migration's. */
+function endActors(group: number | undefined): void {
+  try {
+    if (group !== undefined) process.kill(-group, 'SIGKILL');
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+  }
+}
+
+async function untilReady(pid: number): Promise<void> {
+  for (let waitedMs = 0; readComm(pid) !== readyName; waitedMs += 5) {
+    if (waitedMs > lifeMs) throw new GodwitError('TIMEOUT', 'the actors do not come on stage');
+    await sleep(5);
+  }
+}
+
+function rehearseDump(root: number, tracker: ChosenTracker): TreeState {
+  const identities = new FileIdentities();
+  const fence: FlightFence = {
+    rescan: () => [root],
+    pids: () => pidsOf(flight),
+    freeze: () => undefined,
+    thaw: () => undefined,
+  };
+  using flight = new Flight(root, identities, fence, { undoPoke: () => 0 }, tracker);
+  for (const process of flight.refresh()) flight.takeAboard(process, false);
+  for (const [pid, vmas] of flight.readVmas())
+    for (const process of flight.living) if (process.pid === pid) flight.of(process).copy.arm(vmas);
+  let state: TreeState | undefined;
+  for (let i = 0; i < repeats; i++) {
+    const prepared = prepareOpenFiles(flight.living, identities);
+    using _frozen = Frozen.freeze(flight, fence);
+    const vmasOf = flight.readVmas();
+    for (const process of flight.living)
+      flight.of(process).copy.collect(vmasOf.get(process.pid) ?? [], i === repeats - 1);
+    const dumped = dumpState({ flight, identities, prepared, tcpClose: false });
+    state = { layout: flight.layout(flight.processes, vmasOf), ...dumped, stale: stalePages(flight, vmasOf) };
+    encodeMessage({ type: 'final', state, lastSequence: 0 });
+  }
+  if (state === undefined) throw new Error('no rehearsal at all');
+  return state;
+}
+
+function pidsOf(flight: Flight): number[] {
+  return flight.living.map(({ pid }) => pid);
+}

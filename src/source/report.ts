@@ -1,0 +1,73 @@
+// What the operator sees while a tree flies, and the closing report. Names as in QEMU's query-migrate where it has one;
+// the JSON schema stands in docs/operations.md.
+
+export interface RoundReport {
+  readonly kind: 'round';
+  readonly round: number;
+  readonly pages: number;
+  readonly bytes: number;
+  readonly ms: number;
+  readonly bytesPerSecond: number;
+  readonly dirtyBytesPerSecond: number;
+  readonly predictedDowntimeMs: number;
+  readonly zeroPages: number;
+}
+
+export interface PhaseReport {
+  readonly kind: 'phase';
+  readonly phase:
+    | 'check'
+    | 'survey'
+    | 'stage'
+    | 'pre-copy'
+    | 'freeze'
+    | 'final'
+    | 'prepared'
+    | 'commit'
+    | 'running'
+    | 'abort';
+  readonly text: string;
+}
+
+export interface WarningReport {
+  readonly kind: 'warning';
+  readonly text: string;
+}
+
+/** How the downtime came about, in milliseconds. */
+export interface DowntimeReport {
+  /** Until every thread stood still. */
+  readonly freezeMs: number;
+  /** Reading what is no page: threads, files, timers. Runs beside the delta. */
+  readonly stateMs: number;
+  /** Finding and sending the delta. */
+  readonly deltaMs: number;
+  /** The target building it in. */
+  readonly applyMs: number;
+  /** From COMMIT until the tree runs. */
+  readonly runMs: number;
+}
+
+export interface ClosingReport {
+  readonly kind: 'closing';
+  readonly status: 'completed' | 'failed' | 'cancelled';
+  readonly id: string;
+  readonly totalMs: number;
+  readonly downtimeMs: number;
+  readonly predictedDowntimeMs: number;
+  readonly downtime: DowntimeReport;
+  readonly rounds: number;
+  readonly reason: string;
+  readonly bytes: number;
+  readonly pages: number;
+  readonly deltaPages: number;
+  readonly zeroPages: number;
+  readonly bytesPerSecond: number;
+  /** Where the target's time went until PREPARED, milliseconds by name. */
+  readonly targetTimes: Readonly<Record<string, number>>;
+  readonly processes: number;
+  readonly threads: number;
+}
+
+export type Report = RoundReport | PhaseReport | WarningReport | ClosingReport;
+export type Observer = (report: Report) => void;

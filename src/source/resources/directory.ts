@@ -1,0 +1,26 @@
+// Open directories, with how far they were read.
+import type { SourceDriver } from './driver.ts';
+import { refuse } from './refuse.ts';
+import { isKernelFile } from './regular.ts';
+import type { OpenFileGroup } from './seen-file.ts';
+import type { DriverContext, Refusal } from './driver.ts';
+
+export const directory: SourceDriver<'directory'> = {
+  matches: (file) =>
+    file.isNamed && file.stat.isDirectory() && (!isKernelFile(file) || !/^\/(proc|sys)\/./.test(file.link)),
+  survey: gone,
+  dump(group, context) {
+    const refusal = gone(group, context);
+    if (refusal !== undefined) throw refuse(group.first, refusal);
+    return { kind: 'directory', path: group.first.path, position: group.first.info.pos };
+  },
+};
+
+function gone({ first }: OpenFileGroup, { names }: DriverContext): Refusal | undefined {
+  // A removed directory has no other name: directories have one link.
+  if (!first.isDeleted && names.nameOf(first) === first.path) return undefined;
+  return {
+    reason: 'the directory was removed, or lies in another mount namespace',
+    remedy: 'let the program leave it, or run the agent in the mount namespace of the tree (nsenter -m)',
+  };
+}

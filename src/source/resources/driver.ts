@@ -1,0 +1,53 @@
+// What a driver of one kind of open file is on the source, and what it is given. No mechanics.
+import type { ResourceImage, ResourceKind } from '../../images/resources/registry.ts';
+import type { UnixSocketInfo } from '../../kernel/sockets.ts';
+import type { FileIdentities } from '../file-identities.ts';
+import type { FileNames } from './file-names.ts';
+import type { OutsideHolders } from './outside.ts';
+import type { OpenFileGroup, SeenFile } from './seen-file.ts';
+import type { Thief } from './thief.ts';
+
+/** Why an open file cannot be carried, and what can be done about it. */
+export interface Refusal {
+  readonly reason: string;
+  readonly remedy: string;
+}
+
+export interface OpenFileOptions {
+  /** --tcp-close: connections are dropped instead of refused. */
+  readonly tcpClose: boolean;
+}
+
+/** What drivers may look at, in the survey and in the freeze. */
+export interface DriverContext {
+  readonly options: OpenFileOptions;
+  readonly thief: Thief;
+  /** The open files whose descriptors link to this ("pipe:[123]", "/a/file"). */
+  readonly linkedTo: (link: string) => readonly OpenFileGroup[];
+  /** The open file that a number of a process refers to. */
+  readonly fileAt: (pid: number, fd: number) => OpenFileGroup | undefined;
+  /** The open files with this inode number, on whatever device. */
+  readonly withInode: (ino: number) => readonly OpenFileGroup[];
+  readonly names: FileNames;
+  /** Unix sockets of the host by inode; read once, when first asked for. */
+  readonly unix: () => ReadonlyMap<number, UnixSocketInfo>;
+  /** Who outside the tree holds pipes and sockets; reads every process of the host, so only in the survey. */
+  readonly outside: () => OutsideHolders;
+}
+
+export interface DumpContext extends DriverContext {
+  /** layout.files of the final state. */
+  readonly files: FileIdentities;
+  /** The id of a shared memory object by objectKey (source/layout.ts). */
+  readonly objectOf: (devInode: string) => number | undefined;
+}
+
+/**
+ * `matches` looks at link, mode and socket domain only. `survey` runs while the tree runs and finds all that `dump`
+ * would refuse; `dump` runs in the freeze and must be quick. @throws GodwitError REFUSED from `dump`.
+ */
+export interface SourceDriver<K extends ResourceKind> {
+  matches(file: SeenFile, thief: Thief): boolean;
+  survey(group: OpenFileGroup, context: DriverContext): Refusal | undefined;
+  dump(group: OpenFileGroup, context: DumpContext): ResourceImage<K>;
+}

@@ -1,0 +1,42 @@
+// Who outside the tree holds a pipe or a socket of the tree. Reads every process of the host: only for the survey.
+import { readdirSync } from 'node:fs';
+import { readComm } from '../../kernel/proc/comm.ts';
+import { listFds } from '../../kernel/proc/fd.ts';
+import { readStat } from '../../kernel/proc/stat.ts';
+
+/** By link ("pipe:[123]"): "pid 12 (bash)". */
+export type OutsideHolders = ReadonlyMap<string, string>;
+
+/** `inside`: the tree as it was read. It runs: what was born in it since then belongs to it as well. */
+export function findOutsideHolders(links: ReadonlySet<string>, inside: ReadonlySet<number>): OutsideHolders {
+  const holders = new Map<string, number>();
+  if (links.size === 0) return new Map();
+  for (const name of readdirSync('/proc')) {
+    const pid = Number(name);
+    if (!Number.isInteger(pid) || inside.has(pid)) continue;
+    const held = linksOf(pid).filter((link) => links.has(link) && !holders.has(link));
+    if (held.length === 0 || descendsFrom(pid, inside)) continue;
+    for (const link of held) holders.set(link, pid);
+  }
+  // Who was on its way out (an orphan of the tree, say) holds nothing any more.
+  const lasting = [...holders].filter(([link, pid]) => linksOf(pid).includes(link));
+  return new Map(lasting.map(([link, pid]) => [link, describe(pid)]));
+}
+
+function linksOf(pid: number): string[] {
+  try {
+    return (listFds(pid) ?? []).map(({ target }) => target);
+  } catch {
+    return []; // another user's
+  }
+}
+
+function descendsFrom(pid: number, ancestors: ReadonlySet<number>): boolean {
+  for (let above = readStat(pid)?.ppid ?? 0; above > 0; above = readStat(above)?.ppid ?? 0)
+    if (ancestors.has(above)) return true;
+  return false;
+}
+
+function describe(pid: number): string {
+  return `pid ${pid} (${readComm(pid) ?? '?'})`;
+}

@@ -1,0 +1,41 @@
+// Every kind of open file that the source reads. A kind without a driver does not compile.
+import type { ResourceKind } from '../../images/resources/registry.ts';
+import { device } from './device.ts';
+import { directory } from './directory.ts';
+import type { SourceDriver } from './driver.ts';
+import { epoll } from './epoll.ts';
+import { eventfd } from './eventfd.ts';
+import { inotify } from './inotify.ts';
+import { memfd } from './memfd.ts';
+import { pipe } from './pipe.ts';
+import { regular } from './regular.ts';
+import type { SeenFile } from './seen-file.ts';
+import { signalfd } from './signalfd.ts';
+import { tcp } from './tcp.ts';
+import type { Thief } from './thief.ts';
+import { timerfd } from './timerfd.ts';
+import { udp } from './udp.ts';
+import { unix } from './unix.ts';
+
+export const sourceDrivers: { readonly [K in ResourceKind]: SourceDriver<K> } = {
+  device,
+  directory,
+  epoll,
+  eventfd,
+  inotify,
+  memfd,
+  pipe,
+  regular,
+  signalfd,
+  tcp,
+  timerfd,
+  udp,
+  unix,
+};
+
+/** The driver of an open file; undefined: no kind that Godwit carries. */
+export function driverOf(file: SeenFile, thief: Thief): SourceDriver<ResourceKind> | undefined {
+  return Object.values<SourceDriver<ResourceKind>>(sourceDrivers).find((driver) =>
+    driver.matches(file, thief),
+  );
+}

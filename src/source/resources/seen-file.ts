@@ -1,0 +1,131 @@
+// A descriptor as /proc shows it, and the open files that descriptors share.
+import { statSync, type BigIntStats } from 'node:fs';
+import { GodwitError } from '../../errors.ts';
+import { parseFdInfo, type FdInfo } from '../../kernel/proc/fdinfo.ts';
+import { parseLockLine, type FileLock } from '../../kernel/proc/locks.ts';
+import { readProcLink } from '../../kernel/proc/read-proc.ts';
+import { errnoName } from '../../kernel/program.ts';
+import { native } from '../../native.ts';
+
+/** A process whose descriptors are looked at. */
+export interface ProcessRef {
+  /** As the agent sees it. */
+  readonly pid: number;
+  /** As the tree sees it. */
+  readonly vpid: number;
+}
+
+export const accessMode = 3;
+export const openPath = 0o10000000;
+export const openCloexec = 0o2000000;
+export const openDirect = 0o40000;
+export const openAsync = 0o20000;
+const deletedMark = ' (deleted)';
+
+export class SeenFile {
+  readonly process: ProcessRef;
+  readonly fd: number;
+  /** What /proc/PID/fd/N links to. */
+  readonly link: string;
+  readonly info: FdInfo;
+  #stat: BigIntStats | undefined;
+
+  constructor(process: ProcessRef, fd: number, link: string, info: FdInfo) {
+    this.process = process;
+    this.fd = fd;
+    this.link = link;
+    this.info = info;
+  }
+
+  /** Where the agent can open the file itself again. */
+  get procPath(): string {
+    return `/proc/${this.process.pid}/fd/${this.fd}`;
+  }
+
+  /** How messages call it: "pid 17 fd 4 (/dev/pts/3)". */
+  get object(): string {
+    return `pid ${this.process.pid} fd ${this.fd} (${this.link})`;
+  }
+
+  /** F_GETFL: without close-on-exec, which belongs to the descriptor. */
+  get flags(): number {
+    return this.info.flags & ~openCloexec;
+  }
+
+  get closeOnExec(): boolean {
+    return (this.info.flags & openCloexec) !== 0;
+  }
+
+  get canRead(): boolean {
+    return (this.flags & openPath) === 0 && (this.flags & accessMode) !== 1;
+  }
+
+  get canWrite(): boolean {
+    return (this.flags & openPath) === 0 && (this.flags & accessMode) !== 0;
+  }
+
+  /** The file behind the descriptor, whatever its name leads to by now. @throws when the descriptor is gone. */
+  get stat(): BigIntStats {
+    this.#stat ??= statSync(this.procPath, { bigint: true });
+    return this.#stat;
+  }
+
+  /** The descriptor is still open, on the same file. */
+  get isStillThere(): boolean {
+    return readProcLink(this.process.pid, `fd/${this.fd}`) === this.link;
+  }
+
+  /** Locks held through this open file. */
+  get locks(): readonly FileLock[] {
+    return this.info.locks.map(parseLockLine).filter((lock) => lock !== undefined);
+  }
+
+  /** It has a name in the file system (or had). */
+  get isNamed(): boolean {
+    return this.link.startsWith('/') && !this.isMemfd;
+  }
+
+  get isMemfd(): boolean {
+    return this.link.startsWith('/memfd:') && this.link.endsWith(deletedMark);
+  }
+
+  /** The kernel says that the name it was opened by is gone. */
+  get isDeleted(): boolean {
+    return this.link.endsWith(deletedMark) && (this.stat.nlink === 0n || !exists(this.link));
+  }
+
+  /** The name it was opened by, without the kernel's mark. */
+  get path(): string {
+    return this.isDeleted ? this.link.slice(0, -deletedMark.length) : this.link;
+  }
+}
+
+function exists(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false }) !== undefined;
+}
+
+/** An open file (struct file) and every descriptor of the tree that refers to it. */
+export interface OpenFileGroup {
+  readonly id: number;
+  readonly first: SeenFile;
+  readonly holders: readonly SeenFile[];
+}
+
+/** The descriptors of a process, in order; none when it has ended. One that is closed meanwhile is left out. */
+export function readDescriptors(process: ProcessRef): SeenFile[] {
+  const text = native.readDescriptors(process.pid);
+  if (typeof text === 'number') {
+    const name = errnoName(text);
+    if (name === 'ENOENT' || name === 'ESRCH') return [];
+    throw new GodwitError('NO_RIGHTS', `the descriptors of process ${process.pid} cannot be read: ${name}`, {
+      hint: 'run as root, or with CAP_SYS_PTRACE',
+    });
+  }
+  const fields = text.split('\0');
+  const seen: SeenFile[] = [];
+  for (let i = 0; i + 3 < fields.length; i += 3) {
+    const [fd = '', link = '', info = ''] = fields.slice(i, i + 3);
+    seen.push(new SeenFile(process, Number(fd), link, parseFdInfo(info)));
+  }
+  return seen.sort((a, b) => a.fd - b.fd);
+}

@@ -1,0 +1,99 @@
+// All open files of a tree at one moment, with the ways in which drivers look for others.
+import type { Descriptor } from '../../images/state.ts';
+import { unixSockets, type UnixSocketInfo } from '../../kernel/sockets.ts';
+import type { DriverContext, OpenFileOptions } from './driver.ts';
+import type { FileNames } from './file-names.ts';
+import { groupOpenFiles } from './identity.ts';
+import type { OutsideHolders } from './outside.ts';
+import { readDescriptors, type OpenFileGroup, type ProcessRef } from './seen-file.ts';
+import type { Thief } from './thief.ts';
+import { unlessGone } from './unless-gone.ts';
+
+export class TreeFiles {
+  readonly groups: readonly OpenFileGroup[];
+  readonly #processes: readonly ProcessRef[];
+  readonly #byNumber = new Map<string, OpenFileGroup>();
+  readonly #byLink: ReadonlyMap<string, OpenFileGroup[]>;
+  readonly #byInode: ReadonlyMap<number | undefined, OpenFileGroup[]>;
+
+  private constructor(processes: readonly ProcessRef[], groups: readonly OpenFileGroup[]) {
+    this.groups = groups;
+    this.#processes = processes;
+    for (const group of groups) {
+      for (const { process, fd } of group.holders) this.#byNumber.set(`${process.pid}:${fd}`, group);
+    }
+    this.#byLink = groupBy(groups, ({ first }) => first.link);
+    this.#byInode = groupBy(groups, ({ first }) => first.info.ino);
+  }
+
+  static read(processes: readonly ProcessRef[]): TreeFiles {
+    return new TreeFiles(processes, groupOpenFiles(processes.flatMap((process) => readDescriptors(process))));
+  }
+
+  context(
+    thief: Thief,
+    names: FileNames,
+    options: OpenFileOptions,
+    findOutside: (links: ReadonlySet<string>) => OutsideHolders,
+  ): DriverContext {
+    return {
+      options,
+      thief,
+      names,
+      linkedTo: (link) => this.#byLink.get(link) ?? [],
+      fileAt: (pid, fd) => this.#byNumber.get(`${pid}:${fd}`),
+      withInode: (ino) => this.#byInode.get(ino) ?? [],
+      unix: once((): ReadonlyMap<number, UnixSocketInfo> => unixSockets()),
+      outside: once(() => findOutside(this.#sharedLinks())),
+    };
+  }
+
+  /** By vpid, each in ascending order. */
+  descriptors(): Map<number, Descriptor[]> {
+    const lists = new Map<number, Descriptor[]>(this.#processes.map(({ vpid }) => [vpid, []]));
+    for (const { id, holders } of this.groups) {
+      for (const file of holders) {
+        lists.get(file.process.vpid)?.push({ fd: file.fd, file: id, closeOnExec: file.closeOnExec });
+      }
+    }
+    for (const list of lists.values()) list.sort((a, b) => a.fd - b.fd);
+    return lists;
+  }
+
+  /** What processes outside may hold as well: pipes, FIFOs, and sockets with their peers. */
+  #sharedLinks(): Set<string> {
+    const links = new Set<string>();
+    for (const { first } of this.groups) {
+      if (
+        first.link.startsWith('pipe:[') ||
+        (first.isNamed && unlessGone(() => first.stat.isFIFO()) === true)
+      )
+        links.add(first.link);
+      if (!first.link.startsWith('socket:[')) continue;
+      links.add(first.link);
+    }
+    if ([...links].some((link) => link.startsWith('socket:['))) {
+      for (const socket of unixSockets().values()) {
+        if (links.has(`socket:[${socket.inode}]`) && socket.peerInode !== 0)
+          links.add(`socket:[${socket.peerInode}]`);
+      }
+    }
+    return links;
+  }
+}
+
+function groupBy<K, V>(values: readonly V[], keyOf: (value: V) => K): Map<K, V[]> {
+  const groups = new Map<K, V[]>();
+  for (const value of values) {
+    const key = keyOf(value);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [value]);
+    else group.push(value);
+  }
+  return groups;
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => (made ??= { value: make() }).value;
+}

@@ -1,0 +1,36 @@
+// UDP: unbound, bound, connected. Datagrams that wait to be read are dropped, which UDP allows; multicast memberships
+// cannot be read from the kernel and are not carried (docs/limits.md).
+import { addressPort } from '../../kernel/socket-address.ts';
+import { afInet, afInet6, sockDgram } from '../../kernel/socket-options.ts';
+import type { SocketFacts } from '../../kernel/socket-facts.ts';
+import { changedOptions } from '../../kernel/socket-values.ts';
+import type { Refusal, SourceDriver } from './driver.ts';
+import { refuse } from './refuse.ts';
+
+const ipprotoUdp = 17;
+
+export const udp: SourceDriver<'udp'> = {
+  matches: (file, thief) => file.link.startsWith('socket:[') && isUdp(thief.socket(file)),
+  survey: ({ first }, { thief }) => filterRefusal(thief.socket(first)),
+  dump({ first }, { thief }) {
+    const facts = thief.socket(first);
+    const problem = filterRefusal(facts);
+    if (problem !== undefined) throw refuse(first, problem);
+    return {
+      kind: 'udp',
+      family: facts.domain === afInet6 ? afInet6 : afInet,
+      ...(addressPort(facts.local) === 0 ? {} : { local: facts.local }),
+      ...(facts.remote === undefined ? {} : { remote: facts.remote }),
+      options: changedOptions(thief.fdOf(first), facts),
+    };
+  },
+};
+
+function isUdp({ domain, type, protocol }: SocketFacts): boolean {
+  return (domain === afInet || domain === afInet6) && type === sockDgram && protocol === ipprotoUdp;
+}
+
+function filterRefusal({ filtered }: SocketFacts): Refusal | undefined {
+  if (!filtered) return undefined;
+  return { reason: 'it has a socket filter (SO_ATTACH_FILTER)', remedy: 'let the program detach it' };
+}

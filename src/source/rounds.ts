@@ -1,0 +1,165 @@
+// What one round copies, also the last one. The tree's processes go generation by generation: a child's shell is cloned from
+// its parent's once that holds the parent's pages, so that what both share by copy-on-write is sent and kept once.
+import { GodwitError } from '../errors.ts';
+import type { Flight } from './flight.ts';
+import type { ObjectCopies } from './object-copies.ts';
+import type { Vma } from '../kernel/proc/maps.ts';
+import { addCounters, newCounters, type PageCounters } from './pages/page-sink.ts';
+import type { PageRuns } from '../kernel/page-runs.ts';
+import type { StagedLayout } from './staged-layout.ts';
+import type { SourceProcess } from './tree.ts';
+import type { VmasOf, Wire } from './wire.ts';
+
+export interface RoundContext {
+  readonly flight: Flight;
+  readonly objects: ObjectCopies;
+  readonly wire: Wire;
+  readonly staged: StagedLayout;
+}
+
+interface ToSend {
+  readonly process: SourceProcess;
+  readonly pages: PageRuns;
+}
+
+/**
+ * Copies what is dirty. `frozen`: every thread stands still, nothing is protected again, and nothing is waited for that is not
+ * needed. Returns what was copied; the mappings it saw go to `vmasOf`.
+ */
+export async function copyRound(
+  context: RoundContext,
+  round: number,
+  frozen: boolean,
+): Promise<PageCounters & { vmasOf: VmasOf }> {
+  const { flight, objects, wire, staged } = context;
+  const counters = newCounters();
+  const here: Here = { flight, frozen };
+  const fresh = takeAboard(here);
+  const vmasOf = readVmas(here);
+  for (const process of fresh)
+    unlessEnded(here, process, () => {
+      flight.of(process).copy.arm(vmasOf.get(process.pid) ?? []);
+    });
+  if (!frozen) objects.refreshDescriptors(flight.living);
+  for (const { known, members } of generations(flight.living, fresh)) {
+    const toSend = members.flatMap(
+      (process) => unlessEnded(here, process, () => collect(flight, process, vmasOf, frozen, fresh)) ?? [],
+    );
+    if (members.some((process) => fresh.has(process))) await wire.pages.flush();
+    await staged.update(
+      flight,
+      known.filter((process) => flight.has(process)),
+      vmasOf,
+    );
+    for (const { process, pages } of toSend) {
+      const send = async (): Promise<PageCounters> => flight.of(process).copy.send(pages, round, wire.pages);
+      addCounters(counters, (await untilEnded(here, process, send)) ?? newCounters());
+    }
+  }
+  if (frozen && flight.hasReplaced) {
+    // It executed another program just before the freeze: all of its memory is new, and nothing changes any more.
+    const again = await copyRound(context, round, frozen);
+    addCounters(again, counters);
+    return again;
+  }
+  objects.refresh(vmasOf);
+  addCounters(counters, await objects.send(round, wire.pages));
+  return { ...counters, vmasOf };
+}
+
+interface Here {
+  readonly flight: Flight;
+  readonly frozen: boolean;
+}
+
+/** While the tree runs, its processes may end at any line: then they leave the flight, and the round goes on without them. */
+function unlessEnded<T>({ flight, frozen }: Here, process: SourceProcess, work: () => T): T | undefined {
+  if (!flight.has(process)) return undefined;
+  try {
+    return work();
+  } catch (error) {
+    leave(error, flight, frozen, process);
+    return undefined;
+  }
+}
+
+async function untilEnded<T>(
+  { flight, frozen }: Here,
+  process: SourceProcess,
+  work: () => Promise<T>,
+): Promise<T | undefined> {
+  if (!flight.has(process)) return undefined;
+  try {
+    return await work();
+  } catch (error) {
+    leave(error, flight, frozen, process);
+    return undefined;
+  }
+}
+
+/** @throws the error, when it is not the end of a process that the flight can do without */
+function leave(error: unknown, flight: Flight, frozen: boolean, process: SourceProcess): void {
+  const hasEnded = error instanceof GodwitError && error.code === 'NO_PROCESS';
+  if (!hasEnded || frozen || process.pid === flight.rootPid) throw error;
+  flight.lose(process);
+}
+
+/** Attaches to processes that are new: forked since the last round, or all of them in round 0. */
+function takeAboard(here: Here): Set<SourceProcess> {
+  const { flight, frozen } = here;
+  const fresh = flight.refresh();
+  for (const process of fresh) {
+    unlessEnded(here, process, () => {
+      flight.takeAboard(process, frozen);
+    });
+  }
+  return new Set(fresh.filter((process) => flight.has(process)));
+}
+
+function readVmas(here: Here): Map<number, readonly Vma[]> {
+  const vmasOf = new Map<number, readonly Vma[]>();
+  for (const process of here.flight.living) {
+    const vmas = unlessEnded(here, process, () => here.flight.layouts.vmas(process));
+    if (vmas !== undefined) vmasOf.set(process.pid, vmas);
+  }
+  return vmasOf;
+}
+
+function collect(
+  flight: Flight,
+  process: SourceProcess,
+  vmasOf: VmasOf,
+  frozen: boolean,
+  fresh: ReadonlySet<SourceProcess>,
+): ToSend[] {
+  const { copy, inherits } = flight.of(process);
+  const dirty = copy.collect(vmasOf.get(process.pid) ?? [], frozen);
+  if (dirty.replaced) {
+    flight.markReplaced(process);
+    return [];
+  }
+  const { parent } = process;
+  if (!inherits || parent === undefined || !fresh.has(process)) return [{ process, pages: dirty }];
+  return [{ process, pages: copy.inherit(flight.of(parent).copy, vmasOf.get(parent.pid) ?? [], dirty) }];
+}
+
+interface Generation {
+  /** Every process that the target has after this generation was staged. */
+  readonly known: readonly SourceProcess[];
+  readonly members: readonly SourceProcess[];
+}
+
+/** Those that were there before go first, together; then newcomers by their depth below them. */
+function generations(living: readonly SourceProcess[], fresh: ReadonlySet<SourceProcess>): Generation[] {
+  const depths = new Map<number, number>();
+  for (const process of living) {
+    const above = process.parent === undefined ? -1 : (depths.get(process.parent.pid) ?? -1);
+    depths.set(process.pid, fresh.has(process) ? above + 1 : 0);
+  }
+  const depthOf = ({ pid }: SourceProcess): number => depths.get(pid) ?? 0;
+  const deepest = Math.max(0, ...depths.values());
+  return Array.from({ length: deepest + 1 }, (_, depth) => ({
+    known: living.filter((process) => depthOf(process) <= depth),
+    members: living.filter((process) => depthOf(process) === depth),
+  }));
+}

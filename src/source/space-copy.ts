@@ -1,0 +1,80 @@
+// The copy of one address space on its way: what is dirty, what the target holds, what it inherits from its parent.
+import { GodwitError } from '../errors.ts';
+import { errnoName } from '../kernel/program.ts';
+import type { Vma } from '../kernel/proc/maps.ts';
+import type { PageSender } from '../transport/page-sender.ts';
+import { inheritedPages } from './pages/cow.ts';
+import { sendRuns } from './pages/page-sender.ts';
+import type { PageCounters } from './pages/page-sink.ts';
+import { noRuns, type PageRuns } from '../kernel/page-runs.ts';
+import { TargetPages } from './pages/target-pages.ts';
+import type { DirtyPages, Tracker } from './trackers/tracker.ts';
+
+export class SpaceCopy {
+  readonly pid: number;
+  /** PID of the address space's owner as the tree sees it: its name on the wire. */
+  readonly space: number;
+  readonly #tracker: Tracker;
+  readonly #scans: boolean;
+  readonly #onTarget = new TargetPages();
+
+  /** `scans`: PAGEMAP_SCAN may be used, by whatever tracker. */
+  constructor(pid: number, space: number, tracker: Tracker, scans: boolean) {
+    this.pid = pid;
+    this.space = space;
+    this.#tracker = tracker;
+    this.#scans = scans;
+  }
+
+  /** From now on writes are seen. */
+  arm(vmas: readonly Vma[]): void {
+    this.#tracker.arm(vmas);
+  }
+
+  collect(vmas: readonly Vma[], frozen: boolean): DirtyPages {
+    const dirty = this.#tracker.collect(vmas, { frozen });
+    this.#onTarget.collected(dirty);
+    return dirty;
+  }
+
+  /**
+   * For a process whose shell is going to be cloned from its parent's: leaves out of its first collection what it shares with
+   * the parent. Preconditions as in pages/cow.ts: the target has written all that was sent of the parent.
+   */
+  inherit(parent: SpaceCopy, parentVmas: readonly Vma[], dirty: DirtyPages): PageRuns {
+    const from = { tracker: parent.#tracker, vmas: parentVmas, onTarget: parent.#onTarget };
+    const { rest } = inheritedPages(from, this.#tracker, dirty);
+    this.#onTarget.inherit(parent.#onTarget, dirty);
+    return rest;
+  }
+
+  /** The process has executed another program: its shell still holds what the old one had. */
+  replace(old: SpaceCopy): void {
+    this.#onTarget.inherit(old.#onTarget, noRuns);
+  }
+
+  async send(pages: PageRuns, round: number, sink: PageSender): Promise<PageCounters> {
+    const onSent = (sent: PageRuns, payload: Uint8Array | undefined): void => {
+      this.#tracker.sent(sent, payload);
+      this.#onTarget.sent(sent);
+    };
+    return sendRuns({ pid: this.pid, space: this.space, round, pages, onSent }, sink);
+  }
+
+  /** Pages that the target must give back. Preconditions: frozen, and the frozen collection was made. */
+  stale(vmas: readonly Vma[]): PageRuns {
+    const stale = this.#onTarget.stale(this.#tracker.pagemapFd, vmas, {
+      everywhere: false,
+      scans: this.#scans,
+    });
+    if (typeof stale === 'number') {
+      throw new GodwitError('NO_PROCESS', `the memory of process ${this.pid} is gone: ${errnoName(stale)}`);
+    }
+    return stale;
+  }
+
+  /** Leaves no trace in the process. */
+  close(): void {
+    this.#tracker.disarm();
+  }
+}

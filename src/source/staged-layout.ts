@@ -1,0 +1,61 @@
+// Keeps the target's picture of the tree up to date: sends the layout, whole, whenever it changed.
+import type { TreeLayout } from '../images/layout.ts';
+import { clocksAhead, readClocks } from '../kernel/clocks.ts';
+import type { ControlConnection } from '../transport/control-connection.ts';
+import { clocksAtLastReply } from './clock-offset.ts';
+import type { Flight } from './flight.ts';
+import type { VmasOf } from './wire.ts';
+import type { SourceProcess } from './tree.ts';
+
+const stageTimeoutMs = 120_000;
+
+export class StagedLayout {
+  readonly #control: ControlConnection<'source'>;
+  readonly #signal: AbortSignal;
+  #sent = '';
+
+  constructor(control: ControlConnection<'source'>, signal: AbortSignal) {
+    this.#control = control;
+    this.#signal = signal;
+  }
+
+  /** `known`: the living processes to be shown. Returns the layout that the target has now. */
+  async update(flight: Flight, known: readonly SourceProcess[], vmasOf: VmasOf): Promise<TreeLayout> {
+    const shown = new Set(known);
+    const withZombies = flight.processes.filter(
+      (process) =>
+        shown.has(process) ||
+        (process.zombie !== undefined && process.parent !== undefined && shown.has(process.parent)),
+    );
+    const layout = flight.layout(withZombies, vmasOf);
+    const key = layoutKey(layout);
+    if (key === this.#sent) return layout;
+    // The target fixes the tree's clocks at its first layout.
+    const clocks =
+      this.#sent === ''
+        ? await clocksAtLastReply(this.#control, flight.rootPid, this.#signal)
+        : treeClocks(flight.rootPid);
+    this.#control.send({ type: 'stage', layout, clocks });
+    await this.#control.expect('staged', { timeoutMs: stageTimeoutMs, signal: this.#signal });
+    this.#sent = key;
+    return layout;
+  }
+}
+
+/** The tree's clocks at this instant. */
+export function treeClocks(rootPid: number): { monotonic: bigint; boottime: bigint; realtime: bigint } {
+  const ahead = clocksAhead(rootPid);
+  const now = readClocks();
+  return {
+    monotonic: now.monotonic + ahead.monotonic,
+    boottime: now.boottime + ahead.boottime,
+    realtime: now.realtime,
+  };
+}
+
+/** Equal keys: the target has nothing to do. */
+function layoutKey(layout: TreeLayout): string {
+  return JSON.stringify(layout, (_key, value: unknown) =>
+    typeof value === 'bigint' ? value.toString() : value,
+  );
+}

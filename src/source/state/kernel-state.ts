@@ -1,0 +1,133 @@
+// What only the process itself can tell: one remote program for a process, one for each thread.
+import type { AlternateStack, SignalAction } from '../../images/signals.ts';
+import type { IntervalTimer, PosixTimer, Timers } from '../../images/timers.ts';
+import { Program, type Data, type Outcome, type Result } from '../../kernel/program.ts';
+import type { PosixTimerInfo } from '../../kernel/proc/timers.ts';
+import { nsPerSec } from '../../units.ts';
+import type { LiveProcess } from '../live-process.ts';
+
+// linux/prctl.h
+const prGetDumpable = 3;
+const prGetSecurebits = 27;
+const prGetTimerSlack = 30;
+const prGetPdeathsig = 2;
+const prGetChildSubreaper = 37;
+const prGetTidAddress = 40;
+const prGetThpDisable = 42;
+
+export interface OwnProcessState {
+  readonly actions: SignalAction[];
+  readonly timers: Timers;
+  /** The current program break; /proc shows only where it began. */
+  readonly brk: number;
+  readonly dumpable: number;
+  readonly childSubreaper: boolean;
+  readonly thpDisabled: boolean;
+}
+
+export interface OwnThreadState {
+  readonly alternateStack: AlternateStack;
+  readonly clearTid: bigint;
+  readonly parentDeathSignal: number;
+  readonly timerSlack: bigint;
+  readonly securebits: number;
+}
+
+/** Preconditions: every thread of the process is stopped. */
+export function readOwnProcessState(
+  live: LiveProcess,
+  posixTimers: readonly PosixTimerInfo[],
+): OwnProcessState {
+  const program = new Program();
+  const actions = range(1, 64).map((signal) => {
+    const old = program.room(32);
+    program.attempt('rt_sigaction', signal, 0, old, 8);
+    return { signal, old };
+  });
+  const intervals = range(0, 2).map((which) => {
+    const value = program.room(32);
+    program.call('getitimer', which, value);
+    return { which, value };
+  });
+  const timers = posixTimers.map((info) => {
+    const value = program.room(32);
+    program.call('timer_gettime', info.id, value);
+    return { info, value, overrun: program.attempt('timer_getoverrun', info.id) };
+  });
+  const brk = program.call('brk', 0);
+  const dumpable = program.attempt('prctl', prGetDumpable);
+  const subreaper = program.room(8);
+  program.attempt('prctl', prGetChildSubreaper, subreaper);
+  const thp = program.attempt('prctl', prGetThpDisable, 0, 0, 0, 0);
+  const outcome = live.run(program);
+  return {
+    actions: actions.map(({ signal, old }) => decodeAction(signal, outcome.words(old))),
+    timers: {
+      intervals: intervals.map(({ which, value }) => decodeInterval(which, outcome.words(value))),
+      posix: timers.map(({ info, value, overrun }) => decodePosix(info, outcome, value, overrun)),
+    },
+    brk: outcome.number(brk),
+    dumpable: Math.max(0, outcome.number(dumpable)),
+    childSubreaper: outcome.view(subreaper).getInt32(0, true) !== 0,
+    thpDisabled: outcome.number(thp) > 0,
+  };
+}
+
+/** Preconditions: the thread is stopped, no other thread of the process runs a program. */
+export function readOwnThreadState(live: LiveProcess, tid: number): OwnThreadState {
+  const program = new Program();
+  const stack = program.room(24);
+  program.call('sigaltstack', 0, stack);
+  const clearTid = program.room(8);
+  program.attempt('prctl', prGetTidAddress, clearTid); // needs CONFIG_CHECKPOINT_RESTORE, as every distribution has
+  const deathSignal = program.room(8);
+  program.call('prctl', prGetPdeathsig, deathSignal);
+  const slack = program.call('prctl', prGetTimerSlack);
+  const securebits = program.call('prctl', prGetSecurebits);
+  const outcome = live.run(program, tid);
+  const [address = 0n, flags = 0n, size = 0n] = outcome.words(stack);
+  return {
+    alternateStack: { address, flags: Number(BigInt.asIntN(32, flags)), size },
+    clearTid: outcome.words(clearTid)[0] ?? 0n,
+    parentDeathSignal: outcome.view(deathSignal).getInt32(0, true),
+    timerSlack: outcome.result(slack),
+    securebits: outcome.number(securebits),
+  };
+}
+
+/** struct kernel_sigaction of x86-64: handler, flags, restorer, mask. */
+function decodeAction(signal: number, words: BigUint64Array): SignalAction {
+  const [handler = 0n, flags = 0n, restorer = 0n, mask = 0n] = words;
+  return { signal, handler, flags, restorer, mask };
+}
+
+/**
+ * struct itimerval: interval and value as seconds and microseconds. One that repeats and has no time left has just expired:
+ * the kernel arms it again when its signal is taken (kernel/signal.c, dequeue_signal). It is due at once.
+ */
+function decodeInterval(which: number, words: BigUint64Array): IntervalTimer {
+  const [intervalSec = 0n, intervalUs = 0n, sec = 0n, us = 0n] = words;
+  const interval = intervalSec * nsPerSec + intervalUs * 1000n;
+  const remaining = sec * nsPerSec + us * 1000n;
+  return { which, interval, remaining: remaining === 0n && interval > 0n ? 1000n : remaining };
+}
+
+/** struct itimerspec: interval and value as seconds and nanoseconds. */
+function decodePosix(info: PosixTimerInfo, outcome: Outcome, value: Data, overrun: Result): PosixTimer {
+  const [intervalSec = 0n, intervalNs = 0n, sec = 0n, ns = 0n] = outcome.words(value);
+  return {
+    id: info.id,
+    clock: info.clock,
+    notify: info.notify,
+    signal: info.signal,
+    thread: info.thread,
+    value: info.value,
+    interval: intervalSec * nsPerSec + intervalNs,
+    remaining: sec * nsPerSec + ns,
+    overrun: Math.max(0, outcome.number(overrun)),
+  };
+}
+
+function range(from: number, to: number): number[] {
+  return Array.from({ length: to - from + 1 }, (_, index) => from + index);
+}

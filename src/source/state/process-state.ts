@@ -1,0 +1,97 @@
+// One stopped process as an image, but for its open files.
+import { readlinkSync } from 'node:fs';
+import { GodwitError } from '../../errors.ts';
+import type { MmFields } from '../../images/memory.ts';
+import type { ProcessState } from '../../images/state.ts';
+import { readAuxv } from '../../kernel/proc/auxv.ts';
+import { readStat } from '../../kernel/proc/stat.ts';
+import { readStatus } from '../../kernel/proc/status.ts';
+import { readTimers } from '../../kernel/proc/timers.ts';
+import type { FileIdentities } from '../file-identities.ts';
+import type { LiveProcess } from '../live-process.ts';
+import type { SourceProcess } from '../tree.ts';
+import { readNumber, readResourceLimits } from './credentials.ts';
+import { readOwnProcessState } from './kernel-state.ts';
+import { readSeccomp } from './seccomp.ts';
+import { readPending, readThread } from './thread-state.ts';
+import type { TimedWaits } from './timed-waits.ts';
+
+export interface StateContext {
+  readonly identities: FileIdentities;
+  readonly timedWaits: TimedWaits;
+  /** How far the tree's CLOCK_MONOTONIC is ahead of the agent's, nanoseconds. */
+  readonly clockAhead: bigint;
+  /** TIDs as the agent sees them → as the tree does. */
+  readonly virtualTid: (tid: number) => number;
+}
+
+export type ProcessStateButFiles = Omit<ProcessState, 'descriptors'>;
+
+/** Preconditions: every thread is stopped. */
+export function readProcessState(
+  process: SourceProcess,
+  live: LiveProcess,
+  context: StateContext,
+): ProcessStateButFiles {
+  const { pid } = process;
+  const stat = readStat(pid);
+  const status = readStatus(pid);
+  const auxv = readAuxv(pid);
+  if (stat === undefined || status === undefined || auxv === undefined) {
+    throw new GodwitError('NO_PROCESS', `process ${pid} ended while it was read`);
+  }
+  const posixTimers = (readTimers(pid) ?? []).map((timer) => ({
+    ...timer,
+    thread: timer.thread === 0 ? 0 : context.virtualTid(timer.thread),
+  }));
+  const own = readOwnProcessState(live, posixTimers);
+  const mm: MmFields = {
+    startCode: stat.startCode,
+    endCode: stat.endCode,
+    startData: stat.startData,
+    endData: stat.endData,
+    startBrk: stat.startBrk,
+    brk: own.brk,
+    startStack: stat.startStack,
+    argStart: stat.argStart,
+    argEnd: stat.argEnd,
+    envStart: stat.envStart,
+    envEnd: stat.envEnd,
+    auxv: Uint8Array.from(auxv),
+    exe: context.identities.add(readLink(pid, 'exe'), `/proc/${pid}/exe`, false),
+  };
+  const threads = process.threads.map((thread) => {
+    return readThread(live, thread, (registers) => {
+      const wait = context.timedWaits.atStop(pid, thread.tid, registers);
+      return wait && { syscall: wait.syscall, deadline: wait.deadline + context.clockAhead };
+    });
+  });
+  const seccomp = readSeccomp(process);
+  return {
+    pid: process.vpid,
+    threads,
+    mm,
+    cwd: readLink(pid, 'cwd'),
+    root: readLink(pid, 'root'),
+    umask: status.umask ?? 0o022,
+    actions: own.actions,
+    pending: readPending(pid, true),
+    timers: own.timers,
+    limits: readResourceLimits(pid),
+    oomScoreAdjust: readNumber(pid, 'oom_score_adj', 10, 0),
+    coredumpFilter: readNumber(pid, 'coredump_filter', 16, 0x33),
+    personality: readNumber(pid, 'personality', 16, 0),
+    dumpable: own.dumpable,
+    childSubreaper: own.childSubreaper,
+    thpDisabled: own.thpDisabled,
+    ...(seccomp === undefined ? {} : { seccomp }),
+  };
+}
+
+function readLink(pid: number, name: string): string {
+  try {
+    return readlinkSync(`/proc/${pid}/${name}`);
+  } catch (cause) {
+    throw new GodwitError('NO_PROCESS', `/proc/${pid}/${name} cannot be read`, { cause });
+  }
+}

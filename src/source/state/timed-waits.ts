@@ -1,0 +1,135 @@
+// Which threads are in a wait with a time limit, and when it ends. The kernel tells nobody when a sleep began, and a stop
+// loses it; but a thread that sleeps was last on a CPU when it went to sleep, and /proc/PID/task/TID/sched shows when
+// that was (se.exec_start, on the scheduler's clock). So this is read before anything is stopped, and remembered.
+import { readExecStart } from '../../kernel/proc/sched.ts';
+import { readSyscall } from '../../kernel/proc/syscall.ts';
+import { syscalls } from '../../kernel/syscalls.ts';
+import { native } from '../../native.ts';
+import { registerIndex as r } from '../../native-process.ts';
+import { nsPerSec } from '../../units.ts';
+import type { SourceProcess } from '../tree.ts';
+import type { TimedWait } from './syscall-restart.ts';
+
+const timerAbsolute = 1n;
+const milliseconds = 1_000_000n;
+
+/** A timed wait is known by its place: the same call with the same arguments, stack and code address. */
+interface Known extends TimedWait {
+  readonly place: string;
+}
+
+export class TimedWaits {
+  readonly #known = new Map<number, Known>();
+  readonly #schedulerAhead: bigint;
+  #frozenAt = 0n;
+
+  constructor() {
+    this.#schedulerAhead = schedulerClockAhead();
+  }
+
+  /** Looks at every thread that runs undisturbed. Call it before each stop. */
+  sample(processes: readonly SourceProcess[]): void {
+    for (const process of processes) {
+      if (process.zombie !== undefined) continue;
+      for (const { tid } of process.threads) this.#look(process.pid, tid);
+    }
+  }
+
+  /** To be called when the freeze begins: waits that end before cannot be the ones that it interrupts. */
+  freezeBegins(): void {
+    this.#frozenAt = process.hrtime.bigint();
+  }
+
+  /**
+   * What a stopped thread waits for. One that began its wait between the sample and the freeze (the agent may have been
+   * kept from its CPU in between) is taken to have begun when the freeze did: late by that much, but never early.
+   */
+  atStop(pid: number, tid: number, registers: BigUint64Array): TimedWait | undefined {
+    const call = registers[r.origRax] ?? 0n;
+    const known = this.#known.get(tid);
+    if (BigInt.asIntN(64, call) < 0n) return undefined;
+    if (call === BigInt(syscalls.restart_syscall)) return known;
+    if (call === BigInt(known?.syscall ?? -1) && (known?.deadline ?? 0n) >= this.#frozenAt) return known;
+    const args = [r.rdi, r.rsi, r.rdx, r.r10].map((index) => registers[index] ?? 0n);
+    const duration = durationOf(pid, [call, ...args]);
+    if (duration === undefined) return undefined;
+    return { syscall: Number(call), deadline: this.#frozenAt + duration };
+  }
+
+  #look(pid: number, tid: number): void {
+    const before = this.#known.get(tid);
+    const blocked = readSyscall(pid, tid);
+    if (blocked?.kind !== 'syscall') {
+      this.#known.delete(tid);
+      return;
+    }
+    const place = [...blocked.args, blocked.sp, blocked.pc].join(' ');
+    // The call itself, at the same place, may be the next round of a loop: only a restarted one is known to be the same.
+    const isRestarted = blocked.nr === syscalls.restart_syscall;
+    if (isRestarted && before?.place === place && before.deadline > process.hrtime.bigint()) return;
+    const duration = durationOf(pid, [BigInt(blocked.nr), ...blocked.args]);
+    if (duration === undefined) {
+      this.#known.delete(tid);
+      return;
+    }
+    const now = process.hrtime.bigint();
+    const began = clamp(
+      BigInt(Math.round((readExecStart(pid, tid) ?? 0) * 1e6)) - this.#schedulerAhead,
+      now - duration,
+      now,
+    );
+    this.#known.set(tid, { syscall: blocked.nr, deadline: began + duration, place });
+  }
+}
+
+/** Nanoseconds that a relative timed wait was asked to last; undefined when it has no such limit. */
+export function durationOf(pid: number, fields: readonly bigint[]): bigint | undefined {
+  const [call = -1n, , arg1 = 0n, arg2 = 0n, arg3 = 0n] = fields;
+  switch (Number(call)) {
+    case syscalls.nanosleep:
+      return readTimespec(pid, fields[1] ?? 0n);
+    case syscalls.clock_nanosleep:
+      return (arg1 & timerAbsolute) === 0n ? readTimespec(pid, arg2) : undefined;
+    case syscalls.poll:
+      return timeoutOf(arg2);
+    case syscalls.epoll_wait:
+    case syscalls.epoll_pwait:
+      return timeoutOf(arg3);
+    case syscalls.futex:
+      return (arg1 & 0x7fn) === 0n && arg3 !== 0n ? readTimespec(pid, arg3) : undefined;
+    default:
+      return undefined;
+  }
+}
+
+/** An int in milliseconds; negative: for ever. */
+function timeoutOf(word: bigint): bigint | undefined {
+  const timeout = BigInt.asIntN(32, word);
+  return timeout > 0n ? timeout * milliseconds : undefined;
+}
+
+function readTimespec(pid: number, address: bigint): bigint | undefined {
+  const words = new BigInt64Array(2);
+  const bytes = new Uint8Array(words.buffer);
+  if (native.readMemory(pid, Float64Array.of(Number(address), 16), 1, bytes) !== 16) return undefined;
+  return (words[0] ?? 0n) * nsPerSec + (words[1] ?? 0n);
+}
+
+/** How far the scheduler's clock is ahead of CLOCK_MONOTONIC: a thread that has just been put on a CPU shows it. */
+function schedulerClockAhead(): bigint {
+  let best: bigint | undefined;
+  for (let i = 0; i < 5; i++) {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+    const before = process.hrtime.bigint();
+    const start = readExecStart(process.pid, process.pid);
+    if (start === undefined) return 0n;
+    const ahead = BigInt(Math.round(start * 1e6)) - before;
+    if (best === undefined || ahead > best) best = ahead;
+  }
+  return best ?? 0n;
+}
+
+function clamp(value: bigint, low: bigint, high: bigint): bigint {
+  if (value < low) return low;
+  return value > high ? high : value;
+}

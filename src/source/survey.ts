@@ -1,0 +1,169 @@
+// What cannot be carried, all of it at once, found without disturbing the tree. Each refusal names the object, the
+// reason, and what can be done.
+import type { Blocker } from '../images/requirements.ts';
+import { readNamespaces } from '../kernel/proc/ns.ts';
+import { readSmaps, type SmapsEntry } from '../kernel/proc/smaps.ts';
+import { readStatus, type TaskStatus } from '../kernel/proc/status.ts';
+import { readStat } from '../kernel/proc/stat.ts';
+import { native } from '../native.ts';
+import { readAioRing } from './aio-ring.ts';
+import { objectKind } from './pages/shared-objects.ts';
+import type { SourceProcess } from './tree.ts';
+
+const kcmpVm = 1;
+const kcmpFiles = 2;
+const kcmpFs = 3;
+const kernelThread = 0x0020_0000; // PF_KTHREAD
+
+function blocker(object: string, reason: string, remedy: string): Blocker {
+  return { side: 'source', object, reason, remedy };
+}
+
+/** Everything that stands in the way but for open files (source/open-files.ts). */
+export function surveyTree(processes: readonly SourceProcess[]): Blocker[] {
+  return [...processes.flatMap(surveyProcess), ...surveySharing(processes), ...surveyAgent(processes)];
+}
+
+/** The agent itself cannot be part of what it moves. */
+function surveyAgent(processes: readonly SourceProcess[]): Blocker[] {
+  if (!processes.some(({ pid }) => pid === process.pid)) return [];
+  const object = `process ${processes[0]?.pid ?? 0}`;
+  return [
+    blocker(
+      object,
+      'godwit itself runs inside this tree',
+      'run migrate from a shell that is not a descendant of it',
+    ),
+  ];
+}
+
+function surveyProcess(process: SourceProcess): Blocker[] {
+  const { pid } = process;
+  const name = `process ${pid} (${process.comm})`;
+  const status = readStatus(pid);
+  const stat = readStat(pid);
+  if (status === undefined || stat === undefined) return [];
+  if ((stat.flags & kernelThread) !== 0) {
+    return [blocker(name, 'it is a thread of the kernel', 'choose a process of a program')];
+  }
+  if (process.zombie !== undefined) {
+    if (process.parent !== undefined) return [];
+    return [
+      blocker(name, 'it has ended already and waits for its parent (a zombie)', 'nothing is left to move'),
+    ];
+  }
+  return [
+    ...surveyStatus(name, status),
+    ...surveyNamespaces(name, pid),
+    ...surveyThreads(process),
+    ...surveyMemory(name, pid),
+  ];
+}
+
+function surveyStatus(name: string, { tracerPid }: TaskStatus): Blocker[] {
+  if (tracerPid === 0) return [];
+  return [blocker(name, `process ${tracerPid} traces it (a debugger, strace)`, 'end the debugger first')];
+}
+
+/**
+ * Seccomp is kept by each thread. In strict mode the kernel kills at the first call of what cures an injection, should the
+ * agent die meanwhile. Filters can be read from stopped threads only (state/seccomp.ts).
+ */
+function surveyThreads(process: SourceProcess): Blocker[] {
+  const strict = process.threads.find(({ tid }) => readStatus(process.pid, tid)?.seccomp === 1);
+  if (strict === undefined) return [];
+  const object = `thread ${strict.tid} of process ${process.pid} (${process.comm})`;
+  const reason = 'it runs in strict seccomp mode, so that looking into it could end it';
+  return [blocker(object, reason, 'start it without, or under a filter that allows the same')];
+}
+
+/** The tree may live in another PID or time namespace; the others must be the agent's. */
+function surveyNamespaces(name: string, pid: number): Blocker[] {
+  const own = readNamespaces('self');
+  const its = readNamespaces(pid);
+  if (own === undefined || its === undefined) return [];
+  return (
+    (['net', 'ipc', 'uts', 'user', 'cgroup'] as const)
+      // A process on its way out has none any more.
+      .filter((kind) => its[kind] !== undefined && own[kind] !== its[kind])
+      .map((kind) =>
+        blocker(
+          name,
+          `it lives in another ${kind} namespace than godwit`,
+          'run migrate inside the same container or namespace',
+        ),
+      )
+  );
+}
+
+/** Two processes of one address space, descriptor table or file-system state (clone flags of vfork and its kin). */
+function surveySharing(processes: readonly SourceProcess[]): Blocker[] {
+  const alive = processes.filter(({ zombie }) => zombie === undefined);
+  const kinds = [
+    [kcmpVm, 'one address space (CLONE_VM)'],
+    [kcmpFiles, 'one descriptor table (CLONE_FILES)'],
+    [kcmpFs, 'one working directory (CLONE_FS)'],
+  ] as const;
+  return alive.flatMap((child) => {
+    const { parent } = child;
+    if (parent?.zombie !== undefined || parent === undefined) return [];
+    return kinds
+      .filter(([type]) => native.kcmp(child.pid, parent.pid, type, 0, 0) === 0)
+      .map(([, what]) =>
+        blocker(
+          `processes ${parent.pid} and ${child.pid}`,
+          `they share ${what}`,
+          'wait until vfork has ended; other sharing comes in a later version',
+        ),
+      );
+  });
+}
+
+function surveyMemory(name: string, pid: number): Blocker[] {
+  return (readSmaps(pid) ?? []).flatMap((entry) => {
+    const reason = refusedMapping(pid, entry);
+    if (reason === undefined) return [];
+    const place = `${entry.start.toString(16)}-${entry.end.toString(16)}`;
+    return [blocker(`${name} mapping ${place} ${entry.path}`.trim(), reason[0], reason[1])];
+  });
+}
+
+/** Why a mapping cannot be carried, and what can be done; undefined when it can. */
+function refusedMapping(pid: number, entry: SmapsEntry): [reason: string, remedy: string] | undefined {
+  const has = (flag: string): boolean => entry.vmFlags.includes(flag);
+  if (['vdso', 'vvar', 'vvar_vclock', 'vsyscall'].includes(entry.special ?? '')) return undefined;
+  if (entry.path === '/[aio]') {
+    const ring = readAioRing(pid, entry);
+    return ring?.head === ring?.tail
+      ? undefined
+      : ['an AIO ring with events that were not fetched', 'try again'];
+  }
+  if (has('ht'))
+    return ['huge pages of hugetlbfs', 'use transparent huge pages, or wait for a later version'];
+  if (has('um') || has('uw') || has('ui'))
+    return ['the program uses userfaultfd itself', 'none in this version'];
+  if (has('sl')) return ['it is sealed (mseal)', 'start the program without sealing'];
+  if (has('io') || has('pf')) return ['it maps a device', 'close the device first'];
+  if (entry.protectionKey !== undefined && entry.protectionKey !== 0)
+    return ['it has a protection key', 'none in this version'];
+  if (entry.path.startsWith('anon_inode:'))
+    return [`it maps ${entry.path}`, 'start the program without it (io_uring, perf, bpf)'];
+  if (entry.path.startsWith('/SYSV')) return ['System V shared memory', 'none in this version'];
+  if (objectKind(entry) !== undefined) return undefined;
+  if (entry.deleted)
+    return [
+      `the file ${entry.path} was deleted or replaced while it is mapped`,
+      'restart the program, so that it uses the file that is there',
+    ];
+  if (entry.path.startsWith('/dev/') && !entry.path.startsWith('/dev/shm/'))
+    return ['it maps a device', 'close the device first'];
+  return undefined;
+}
+
+/** PIDs of processes that the agent descends from. */
+export function ancestors(): Set<number> {
+  const found = new Set<number>();
+  for (let pid = readStat(process.pid)?.ppid ?? 0; pid > 0 && !found.has(pid); pid = readStat(pid)?.ppid ?? 0)
+    found.add(pid);
+  return found;
+}

@@ -1,0 +1,147 @@
+// Tracking by a userfaultfd in asynchronous write-protect mode and PAGEMAP_SCAN (Linux 6.7): the kernel notes the first
+// write to each page, the process never waits. Closing the descriptor, also by the agent's death, takes it all back.
+import { GodwitError } from '../../errors.ts';
+import { errnoName } from '../../kernel/program.ts';
+import type { Vma } from '../../kernel/proc/maps.ts';
+import { native } from '../../native.ts';
+import { ownedMethod } from '../../native-pages.ts';
+import type { NativePageSet, OwnedMethod } from '../../native-pages.ts';
+import { intersection, ownedRuns, runsInside, runsOf, runsOfSet, setOf } from '../../kernel/page-runs.ts';
+import type { PageRuns } from '../../kernel/page-runs.ts';
+import { SeenMappings } from './seen-mappings.ts';
+import type { DirtyPages, Tracker } from './tracker.ts';
+import {
+  carriedRanges,
+  closeQuietly,
+  dirtyPages,
+  isSpaceAlive,
+  mappedRanges,
+  gone,
+  openSpaceFile,
+  spaceEnded,
+} from './tracked-space.ts';
+import type { CarriedRanges } from './tracked-space.ts';
+
+/** UFFD_FEATURE_WP_UNPOPULATED (6.4) and UFFD_FEATURE_WP_ASYNC (6.7), linux/userfaultfd.h. */
+const features = (1 << 13) | (1 << 15);
+const esrch = -3;
+
+/** Gets a userfaultfd of the process as a descriptor of the agent, or a negative errno. */
+export type ObtainUserfaultfd = () => number;
+
+export class PagemapScanTracker implements Tracker {
+  readonly kind = 'pagemap-scan';
+  readonly pid: number;
+  readonly pagemapFd: number;
+  readonly #uffd: number;
+  readonly #seen = new SeenMappings();
+  /** Reported where no mapping was known, or asked for again. */
+  #pending = new native.PageSet();
+  #isFirst = true;
+
+  /** Preconditions: those of `obtain`. Nothing is tracked yet. @throws GodwitError UNSUPPORTED, NO_PROCESS */
+  constructor(pid: number, obtain: ObtainUserfaultfd) {
+    this.pid = pid;
+    this.pagemapFd = openSpaceFile(pid, 'pagemap');
+    this.#uffd = obtain();
+    const result = this.#uffd < 0 ? this.#uffd : native.uffdApi(this.#uffd, features);
+    if (result >= 0) return;
+    this.disarm();
+    if (errnoName(result) === 'ESRCH') throw gone(pid);
+    const message = `the kernel does not track writes of process ${pid} by userfaultfd: ${errnoName(result)}`;
+    throw new GodwitError('UNSUPPORTED', message, { hint: 'choose --tracker soft-dirty or compare' });
+  }
+
+  arm(vmas: readonly Vma[]): void {
+    const refused = this.#register(carriedRanges(vmas).vmas);
+    this.#isFirst = false;
+    if (typeof refused === 'number') this.#ended(refused); // the next collection says the same
+  }
+
+  collect(vmas: readonly Vma[], { frozen }: { readonly frozen: boolean }): DirtyPages {
+    const carried = carriedRanges(vmas);
+    this.#seen.look(carried.vmas);
+    const untracked = this.#register(carried.vmas);
+    if (typeof untracked === 'number') return this.#ended(untracked);
+    // One scan over everything: with PM_SCAN_CHECK_WPASYNC, or by mapping, reports would get lost between two calls.
+    const touched = setOf();
+    const scanned = touched.addWritten(this.pagemapFd, !frozen);
+    if (scanned < 0) return this.#ended(scanned);
+    touched.addSet(this.#pending);
+    const whole = this.#seen.ranges(frozen ? untracked : []);
+    const owned = this.#owned(touched, whole, carried, frozen);
+    if (typeof owned === 'number') return this.#ended(owned);
+    // PAGEMAP_SCAN of an address space that is gone succeeds and reports nothing (Linux 6.18).
+    if (!isSpaceAlive(this.pagemapFd)) return this.#ended(esrch);
+
+    const gone = setOf(runsInside(touched, carried.all));
+    gone.removeSet(owned);
+    const known = mappedRanges(vmas);
+    touched.remove(known.runs, known.count);
+    if (!frozen) {
+      this.#pending = touched;
+      this.#seen.settle();
+    }
+    const outside = touched.pages() > 0;
+    return dirtyPages(runsOfSet(owned), { set: gone, ranges: whole }, { untracked, outside });
+  }
+
+  forget({ runs, count }: PageRuns): void {
+    this.#pending.add(runs, count);
+  }
+
+  sent(): void {
+    // What was sent does not matter here: writes are seen, not contents.
+  }
+
+  disarm(): void {
+    closeQuietly(this.#uffd);
+    closeQuietly(this.pagemapFd);
+  }
+
+  /** Registers what is not yet; returns what the kernel refuses to track, or a negative errno. */
+  #register(vmas: readonly Vma[]): readonly Vma[] | number {
+    const status = new Int32Array(vmas.length);
+    const { runs, count } = runsOf(vmas);
+    const result = native.uffdRegisterNew(this.#uffd, this.pagemapFd, runs, count, this.#isFirst, status);
+    if (result < 0) return result;
+    this.#seen.add(vmas.filter((_, i) => status[i] === 1));
+    return vmas.filter((_, i) => (status[i] ?? 0) < 0);
+  }
+
+  /** Which of the touched pages, and of the whole ranges, are the process's own. Only there it is worth asking for more. */
+  #owned(
+    touched: NativePageSet,
+    whole: PageRuns,
+    carried: CarriedRanges,
+    frozen: boolean,
+  ): NativePageSet | number {
+    const owned = setOf();
+    // Nothing changes any more: one walk over all that is written tells as much as a look at each page of it.
+    const written = frozen ? setOf() : undefined;
+    const walked = written?.addWrittenOwned(this.pagemapFd) ?? 0;
+    if (walked < 0) return walked;
+    const anonymous = written === undefined ? touched : this.#pending;
+    if (written !== undefined) addRuns(owned, runsInside(written, carried.anonymous));
+    const looks: [candidates: PageRuns, method: OwnedMethod][] = [
+      [runsInside(anonymous, carried.anonymous), ownedMethod.scanAnonymous],
+      [intersection(whole, carried.anonymous), ownedMethod.scanAnonymous],
+      [runsInside(touched, carried.file), ownedMethod.scanFile],
+      [intersection(whole, carried.file), ownedMethod.scanFile],
+    ];
+    for (const [candidates, method] of looks) {
+      const found = ownedRuns(this.pagemapFd, candidates, method);
+      if (typeof found === 'number') return found;
+      addRuns(owned, found);
+    }
+    return owned;
+  }
+
+  #ended(errno: number): DirtyPages {
+    return spaceEnded(this.pid, this.pagemapFd, errno);
+  }
+}
+
+function addRuns(set: NativePageSet, { runs, count }: PageRuns): void {
+  set.add(runs, count);
+}

@@ -1,0 +1,13 @@
+// What the parts of a flight pass to each other: the connections to the target, and the mappings of one reading.
+import type { Vma } from '../kernel/proc/maps.ts';
+import type { ControlConnection } from '../transport/control-connection.ts';
+import type { PageSender } from '../transport/page-sender.ts';
+
+export interface Wire {
+  readonly control: ControlConnection<'source'>;
+  readonly pages: PageSender;
+  readonly signal: AbortSignal;
+}
+
+/** VMAs by PID, as the agent sees both. */
+export type VmasOf = ReadonlyMap<number, readonly Vma[]>;

@@ -1,0 +1,118 @@
+// Applies the final state to the shells, in the order in which one thing needs another. All of it lies inside the freeze.
+import { readFileSync } from 'node:fs';
+import { GodwitError } from '../errors.ts';
+import type { TreeState } from '../images/state.ts';
+import { Program } from '../kernel/program.ts';
+import { runLocal } from '../kernel/local-program.ts';
+import { readStatus } from '../kernel/proc/status.ts';
+import { lockMemory } from './apply-layout.ts';
+import { stopJobs } from './apply/job-stop.ts';
+import { installFilters } from './apply/seccomp.ts';
+import {
+  applyMemoryFields,
+  applyProcess,
+  type InheritedNumbers,
+  type ProcessContext,
+} from './apply/process-state.ts';
+import { restoreOpenFiles, type RestoredOpenFiles, type UndoStep } from './open-files.ts';
+import type { ShellTree } from './shell-tree.ts';
+import { becomeZombie } from './zombies.ts';
+
+const madvDontneed = 4;
+
+export interface ApplyContext {
+  readonly agentPidfd: number;
+  readonly sameKernel: boolean;
+  /** The tree's CLOCK_MONOTONIC, nanoseconds. */
+  readonly now: () => bigint;
+  readonly warn: (text: string) => void;
+  /** Hears of names of unix sockets before they are put aside: the keeper's undo list. */
+  readonly announce: (step: UndoStep) => void;
+  /** Pages that were given back. */
+  readonly dropped: (vpid: number, runs: readonly number[]) => void;
+}
+
+/** Preconditions: the tree follows the final layout and all pages are written. @throws GodwitError */
+export function applyState(tree: ShellTree, state: TreeState, context: ApplyContext): RestoredOpenFiles {
+  const { layout, processes } = state;
+  for (const { space, runs } of state.stale) {
+    dropPages(tree, space, runs);
+    context.dropped(space, runs);
+  }
+  for (const process of layout.processes.toReversed()) {
+    if (process.zombie !== undefined) becomeZombie(tree.shell(process.pid), process);
+  }
+  stopJobs(tree, processes);
+  const elapsed = (): bigint => context.now() - state.readAt;
+  const executable = (index: number): number => {
+    const identity = layout.files[index];
+    if (identity === undefined)
+      throw new GodwitError('PROTOCOL', `the source named file ${index}, which it never described`);
+    return tree.files.open(tree.files.intern(identity), false);
+  };
+  for (const process of processes) applyMemoryFields(tree.shell(process.pid), process, executable);
+  const openFiles = restoreOpenFiles({
+    openFiles: state.openFiles,
+    processes,
+    shellOf: (vpid) => tree.shell(vpid),
+    agentPidfd: context.agentPidfd,
+    objectFd: (id) => tree.objects.fd(id),
+    fileOf: (index) => {
+      const identity = layout.files[index];
+      if (identity === undefined)
+        throw new GodwitError('PROTOCOL', `the source named file ${index}, which it never described`);
+      return identity;
+    },
+    sameKernel: context.sameKernel,
+    elapsed,
+    announce: context.announce,
+  });
+  try {
+    tree.objects.seal();
+    const processContext: ProcessContext = { ...ownFacts(), elapsed, warn: context.warn };
+    for (const process of processes) {
+      const shell = tree.shell(process.pid);
+      installFilters(shell, process);
+      lockMemory(shell);
+      applyProcess(shell, process, processContext);
+    }
+  } catch (error) {
+    openFiles.undo();
+    openFiles.close();
+    throw error;
+  }
+  return openFiles;
+}
+
+function dropPages(tree: ShellTree, vpid: number, runs: readonly number[]): void {
+  const steps: ((program: Program) => void)[] = [];
+  for (let i = 0; i + 1 < runs.length; i += 2) {
+    const [start = 0, length = 0] = [runs[i], runs[i + 1]];
+    steps.push((program) => void program.call('madvise', start, length, madvDontneed));
+  }
+  tree.shell(vpid).runSteps(steps);
+}
+
+/** What shells have from this agent, by way of the keeper. */
+function ownFacts(): Pick<ProcessContext, 'own' | 'cpus' | 'inherited'> {
+  const status = readStatus(process.pid);
+  return {
+    own: { permitted: status?.capPrm ?? 0n, bounding: status?.capBnd ?? 0n },
+    cpus: ownCpus(),
+    inherited: inheritedNumbers(),
+  };
+}
+
+function ownCpus(): Uint8Array {
+  const program = new Program();
+  const mask = program.room(1024);
+  const length = program.call('sched_getaffinity', 0, 1024, mask);
+  const outcome = runLocal(program);
+  return outcome.bytes(mask).slice(0, outcome.number(length));
+}
+
+function inheritedNumbers(): InheritedNumbers {
+  const read = (name: string, radix: number): number =>
+    Number.parseInt(readFileSync(`/proc/self/${name}`, 'latin1'), radix);
+  return { oomScoreAdjust: read('oom_score_adj', 10), coredumpFilter: read('coredump_filter', 16) };
+}

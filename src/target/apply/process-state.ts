@@ -1,0 +1,99 @@
+// What the kernel keeps per process. One program in the leader, after all other threads: it ends with its own credentials.
+import { writeFileSync } from 'node:fs';
+import { GodwitError } from '../../errors.ts';
+import type { ResourceLimit } from '../../images/credentials.ts';
+import type { ProcessState } from '../../images/state.ts';
+import { errnoName, Program, type Result } from '../../kernel/program.ts';
+import type { Shell } from '../shell.ts';
+import { setMemoryFields } from './memory-fields.ts';
+import { drainPending, queueForProcess, setActions } from './signals.ts';
+import { setThread, type ThreadContext } from './thread-state.ts';
+import { armTimers } from './timers.ts';
+
+const prSetDumpable = 4;
+const prSetChildSubreaper = 36;
+const prSetThpDisable = 41;
+const suidDumpable = 2;
+
+export interface ProcessContext extends Omit<ThreadContext, 'personality'> {
+  /** Nanoseconds that have passed since timers were read. */
+  readonly elapsed: () => bigint;
+  /** What the shell has inherited from the agent: written only where it differs. */
+  readonly inherited: InheritedNumbers;
+  readonly warn: (text: string) => void;
+}
+
+export interface InheritedNumbers {
+  readonly oomScoreAdjust: number;
+  readonly coredumpFilter: number;
+}
+
+/** What needs the agent's descriptors. Preconditions: nothing of the keeper's executable is mapped any more. */
+export function applyMemoryFields(
+  shell: Shell,
+  state: ProcessState,
+  executable: (index: number) => number,
+): void {
+  const exeFd = shell.pullFd(executable(state.mm.exe));
+  const program = new Program();
+  setMemoryFields(program, shell, state.mm, exeFd);
+  shell.run(program);
+}
+
+/** Preconditions: memory, open files and zombies are in their place. @throws GodwitError REMOTE_CALL, NO_RIGHTS. */
+export function applyProcess(shell: Shell, state: ProcessState, context: ProcessContext): void {
+  writeNumbers(shell, state, context);
+  const threadContext = { ...context, personality: state.personality };
+  const [leader, ...others] = state.threads;
+  if (leader?.tid !== shell.vpid) {
+    throw new GodwitError('PROTOCOL', `${shell.name}: its first thread is not its leader`);
+  }
+  for (const thread of others) {
+    const program = new Program();
+    setThread(program, shell, thread, threadContext);
+    shell.run(program, thread.tid);
+  }
+  const program = new Program();
+  program.call('chdir', program.cstring(state.cwd));
+  if (state.root !== '/') program.call('chroot', program.cstring(state.root));
+  program.call('umask', state.umask);
+  program.call('prctl', prSetChildSubreaper, state.childSubreaper ? 1 : 0, 0, 0, 0);
+  program.attempt('prctl', prSetThpDisable, state.thpDisabled ? 1 : 0, 0, 0, 0);
+  drainPending(program, 3);
+  setActions(program, state.actions);
+  queueForProcess(program, shell.vpid, state.pending);
+  const limits = state.limits.map((limit) => ({ limit, result: setLimit(program, limit) }));
+  armTimers(program, state.timers, context.elapsed());
+  setThread(program, shell, leader, threadContext);
+  if (state.dumpable !== suidDumpable) program.call('prctl', prSetDumpable, state.dumpable, 0, 0, 0);
+  const outcome = shell.run(program);
+  for (const { limit, result } of limits) checkLimit(shell, limit, outcome.number(result));
+}
+
+function setLimit(program: Program, { resource, soft, hard }: ResourceLimit): Result {
+  return program.attempt('prlimit64', 0, resource, program.words(soft, hard), 0);
+}
+
+function checkLimit(shell: Shell, { resource, hard }: ResourceLimit, result: number): void {
+  if (result >= 0) return;
+  throw new GodwitError(
+    'NO_RIGHTS',
+    `${shell.name}: limit ${resource} cannot be set to ${hard}: ${errnoName(result)}`,
+    {
+      hint: 'start receive with hard limits at least as high as those of the tree, or with CAP_SYS_RESOURCE',
+    },
+  );
+}
+
+function writeNumbers(shell: Shell, state: ProcessState, { inherited, warn }: ProcessContext): void {
+  const write = (name: string, value: number, has: number): void => {
+    if (value === has) return;
+    try {
+      writeFileSync(`/proc/${shell.pid}/${name}`, String(value));
+    } catch {
+      warn(`${shell.name}: ${name} stays ${has} instead of ${value}: lowering it needs CAP_SYS_RESOURCE`);
+    }
+  };
+  write('oom_score_adj', state.oomScoreAdjust, inherited.oomScoreAdjust);
+  write('coredump_filter', state.coredumpFilter, inherited.coredumpFilter);
+}

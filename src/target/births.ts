@@ -1,0 +1,160 @@
+// Carries out a plan of births: remote clone3 with the PIDs wanted, sessions, groups, and the end of helpers.
+import { GodwitError } from '../errors.ts';
+import type { Mapping } from '../images/memory.ts';
+import { Program } from '../kernel/program.ts';
+import type { BirthStep } from './birth-plan.ts';
+import { endShell } from './end-shell.ts';
+import { Shell } from './shell.ts';
+
+const cloneParent = 0x8000;
+const cloneThread = 0x1_0000;
+/** CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM. */
+const threadFlags = 0x100 | 0x200 | 0x400 | 0x800 | cloneThread | 0x4_0000;
+const eexist = -17;
+const dontFork = 10;
+const sigchld = 17;
+const prSetChildSubreaper = 36;
+
+export interface Births {
+  readonly shells: Map<number, Shell>;
+  /** Makes the very first process. */
+  spawn(vpid: number, sid: number): Shell;
+  /** Signal sent to the parent at the end. */
+  exitSignal(vpid: number): number;
+}
+
+/** Returns the vpids that were born and stay. */
+export function carryOut(steps: readonly BirthStep[], births: Births): readonly number[] {
+  const { shells } = births;
+  const born = new Set<number>();
+  const get = (vpid: number): Shell => shellOf(shells, vpid);
+  const add = (shell: Shell): void => {
+    shells.set(shell.vpid, shell);
+    born.add(shell.vpid);
+  };
+  for (const step of steps) {
+    const { vpid } = step;
+    if (step.step === 'spawn') add(births.spawn(vpid, step.sid));
+    else if (step.step === 'clone')
+      add(cloneProcess(get(step.from), vpid, births.exitSignal(vpid), step.sibling));
+    else if (step.step === 'orphan') add(bearOrphan(get(step.from), vpid, shells.get(step.heir)));
+    else if (step.step === 'clone-for') add(bearFor(get(step.heir), get(step.from), vpid));
+    else if (step.step === 'found-session') foundSession(get(vpid));
+    else if (step.step === 'join-group') joinGroup(get(vpid), step.pgid);
+    else {
+      endShell(get(vpid), shells.get(get(vpid).ppid));
+      shells.delete(vpid);
+      born.delete(vpid);
+    }
+  }
+  return [...born];
+}
+
+export function shellOf(shells: ReadonlyMap<number, Shell>, vpid: number): Shell {
+  const shell = shells.get(vpid);
+  if (shell === undefined) throw new GodwitError('INTERNAL', `there is no shell of process ${vpid}`);
+  return shell;
+}
+
+/** clone3 of a process with its PID. vpid 0: any PID. */
+function cloneProcess(from: Shell, vpid: number, exitSignal: number, sibling: boolean): Shell {
+  const flags = sibling ? cloneParent : 0;
+  const [result, pid] = clone(from, [vpid], flags, sibling ? 0 : exitSignal)[0] ?? [0, 0];
+  return new Shell({
+    vpid: result,
+    pid,
+    scratch: from.scratch,
+    agentPidfd: from.agentPidfd,
+    mappings: from.mappings.filter(isInherited),
+    ppid: sibling ? from.ppid : from.vpid,
+    sid: from.sid,
+    pgid: from.pgid,
+  });
+}
+
+/** Born by a child of `from` that ends at once: the heir, the keeper, or the namespace's init becomes its parent. */
+function bearOrphan(from: Shell, vpid: number, heir: Shell | undefined): Shell {
+  if (heir !== undefined) becomeSubreaper(heir);
+  const helpers = [cloneProcess(from, 0, sigchld, false)];
+  // The first may have been given the very PID that is wanted: then it keeps it until the second is there.
+  if (helpers[0]?.vpid === vpid) helpers.unshift(cloneProcess(from, 0, sigchld, false));
+  for (const spare of helpers.slice(1)) endShell(spare, from);
+  const [helper] = helpers;
+  if (helper === undefined) throw new GodwitError('INTERNAL', 'no helper was born');
+  const shell = cloneProcess(helper, vpid, sigchld, false);
+  endShell(helper, from);
+  shell.ppid = heir?.vpid ?? 0;
+  return shell;
+}
+
+/** Born by a helper whose end makes `heir` the parent. */
+function bearFor(heir: Shell, helper: Shell, vpid: number): Shell {
+  becomeSubreaper(heir);
+  const shell = cloneProcess(helper, vpid, sigchld, false);
+  shell.ppid = heir.vpid;
+  return shell;
+}
+
+/** Until its final state says whether it is one. */
+export function becomeSubreaper(shell: Shell): void {
+  const program = new Program();
+  program.call('prctl', prSetChildSubreaper, 1, 0, 0, 0);
+  shell.run(program);
+}
+
+/** Threads, some hundred with one program. */
+export function bearThreads(shell: Shell, vtids: readonly number[]): void {
+  for (let i = 0; i < vtids.length; i += 500) {
+    for (const [vtid, tid] of clone(shell, vtids.slice(i, i + 500), threadFlags, 0))
+      shell.tids.set(vtid, tid);
+  }
+}
+
+/** Pairs of ID in the tree and ID for the agent. @throws GodwitError PID_TAKEN */
+function clone(from: Shell, ids: readonly number[], flags: number, exitSignal: number): [number, number][] {
+  const program = new Program();
+  const results = ids.map((id) => {
+    const setTid = id === 0 ? 0 : from.scratch.place(new Uint8Array(Uint32Array.of(id).buffer));
+    // struct clone_args: flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size
+    const args = program.words(flags, 0, 0, 0, exitSignal, 0, 0, 0, setTid, id === 0 ? 0 : 1);
+    return program.call('clone3', args, 80);
+  });
+  try {
+    const { outcome, born } = from.bear(program);
+    return results.map((result, i) => [outcome.number(result), born[i] ?? 0]);
+  } catch (error) {
+    if (!(error instanceof GodwitError) || errnoOf(error) !== eexist) throw error;
+    throw new GodwitError(
+      'PID_TAKEN',
+      `an ID of the tree is in use on the target (one of ${ids.join(', ')})`,
+      {
+        hint: 'use --pid-namespace new, or wait until the process that holds it has ended',
+        cause: error,
+      },
+    );
+  }
+}
+
+function errnoOf({ cause }: GodwitError): unknown {
+  return typeof cause === 'object' && cause !== null && 'errno' in cause ? cause.errno : undefined;
+}
+
+function foundSession(shell: Shell): void {
+  const program = new Program();
+  program.call('setsid');
+  shell.run(program);
+  shell.sid = shell.vpid;
+  shell.pgid = shell.vpid;
+}
+
+function joinGroup(shell: Shell, pgid: number): void {
+  const program = new Program();
+  program.call('setpgid', 0, pgid);
+  shell.run(program);
+  shell.pgid = pgid;
+}
+
+/** fork(2) leaves out AIO rings and MADV_DONTFORK, and takes no locks along. */
+function isInherited(mapping: Mapping): boolean {
+  return mapping.kind !== 'aio' && !mapping.advice.includes(dontFork);
+}

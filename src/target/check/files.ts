@@ -1,0 +1,29 @@
+// The files that the tree has mapped or open, and the directories that it stands in, must be here, and be the same.
+import { closeSync, constants, statSync } from 'node:fs';
+import { asGodwitError } from '../../errors.ts';
+import type { Blocker, Requirements } from '../../images/requirements.ts';
+import { openIdentified } from '../agent-files.ts';
+import { blocker } from './blocker.ts';
+
+export function checkFiles({ files, directories }: Requirements, sameKernel: boolean): Blocker[] {
+  const found: Blocker[] = [];
+  for (const identity of files) {
+    try {
+      closeSync(openIdentified(identity, constants.O_RDONLY, sameKernel));
+    } catch (error) {
+      const { message, hint } = asGodwitError(error);
+      found.push(blocker(identity.path, message, hint ?? ''));
+    }
+  }
+  for (const path of directories) {
+    if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) continue;
+    found.push(
+      blocker(
+        path,
+        'the tree stands in this directory, and it is not here',
+        'make it, or mount the same storage',
+      ),
+    );
+  }
+  return found;
+}

@@ -1,0 +1,64 @@
+// The last steps on every shell: away with the scratch memory, in with the registers, into the frozen cgroup, and let go.
+// From here on the tree stands by itself, whatever becomes of this agent.
+import { GodwitError } from '../errors.ts';
+import type { TreeState } from '../images/state.ts';
+import type { ThreadImage } from '../images/thread.ts';
+import type { Fence } from '../kernel/fence.ts';
+import { errnoName } from '../kernel/program.ts';
+import { syscalls } from '../kernel/syscalls.ts';
+import { native } from '../native.ts';
+import { primeTimedWaits } from './apply/timed-waits.ts';
+import { scratchLength } from './scratch.ts';
+import type { ShellTree } from './shell-tree.ts';
+
+interface FinishedThread {
+  readonly tid: number;
+  readonly image: ThreadImage;
+  readonly registers: BigUint64Array;
+}
+
+/** Preconditions: everything but registers is applied. `now`: the tree's CLOCK_MONOTONIC. @throws GodwitError */
+export function finish(tree: ShellTree, state: TreeState, fence: Fence, now: () => bigint): void {
+  const threads = state.processes.flatMap(({ pid, threads: images }) => {
+    return images.map((image) => finishedThread(tree.shell(pid).tid(image.tid), image));
+  });
+  const { scratch } = tree;
+  if (scratch === undefined) throw new GodwitError('PROTOCOL', 'the final state holds no process');
+  const waiting = threads.flatMap(({ tid, image: { wait }, registers }) => {
+    return wait === undefined ? [] : [{ tid, wait, registers }];
+  });
+  primeTimedWaits(waiting, scratch, now);
+  for (const { pid } of state.processes) unmapScratch(tree, pid);
+  for (const thread of threads) setRegisters(thread);
+  fence.freeze();
+  for (const { tid, image } of threads) expect(native.detach(tid, 0), image.tid, 'let go');
+}
+
+function finishedThread(tid: number, image: ThreadImage): FinishedThread {
+  return { tid, image, registers: new BigUint64Array(image.registers.slice().buffer) };
+}
+
+function unmapScratch(tree: ShellTree, vpid: number): void {
+  const shell = tree.shell(vpid);
+  const { address } = shell.scratch;
+  const result = shell.step(tree.syscallAddress(shell), syscalls.munmap, [address, scratchLength]);
+  if (result === 0n) return;
+  throw new GodwitError(
+    'REMOTE_CALL',
+    `${shell.name}: munmap of scratch memory failed with ${errnoName(result)}`,
+  );
+}
+
+function setRegisters({ tid, image, registers }: FinishedThread): void {
+  expect(
+    native.setXstate(tid, image.xstate),
+    image.tid,
+    'set the floating-point state (is the CPU another one?)',
+  );
+  expect(native.setRegs(tid, registers), image.tid, 'set the registers');
+  expect(native.setSigmask(tid, image.signalMask), image.tid, 'set the signal mask');
+}
+
+function expect(result: number, vtid: number, what: string): void {
+  if (result < 0) throw new GodwitError('SYSCALL', `cannot ${what} of thread ${vtid}: ${errnoName(result)}`);
+}

@@ -1,0 +1,208 @@
+// One tree on its way onto this host: the keeper that answers for it, the shells, their pages, and the way back until
+// the source has committed. receive.ts tells when what happens; this file makes it happen.
+import type { Clocks, TreeLayout } from '../images/layout.ts';
+import type { TreeState } from '../images/state.ts';
+import { GodwitError } from '../errors.ts';
+import type { ClockReading } from '../kernel/clocks.ts';
+import { Fence } from '../kernel/fence.ts';
+import { Journal } from '../kernel/journal.ts';
+import { Keeper } from '../kernel/keeper.ts';
+import { runsOf } from '../kernel/page-runs.ts';
+import { native } from '../native.ts';
+import type { PageReceiver } from '../transport/page-receiver.ts';
+import { applyState } from './apply-state.ts';
+import { finish } from './finish.ts';
+import type { RestoredOpenFiles } from './open-files.ts';
+import { PageWriter } from './pages/page-writer.ts';
+import { idsOf, needsNewNamespace, type PidNamespaceChoice } from './pid-namespace.ts';
+import type { TargetContext } from './session.ts';
+import { ShellTree, type SpaceObserver, type Spawn } from './shell-tree.ts';
+import { Stopwatch, type Times } from './stopwatch.ts';
+import { treeClock, type TreeClock } from './time-namespace.ts';
+
+/** Number of the agent's pidfd in every shell: small, for tables of descriptors are copied at each fork. */
+const agentPidfd = 1000;
+
+/** What a landing needs of its session. */
+export type LandingContext = Pick<TargetContext, 'migrationId' | 'hello' | 'signal' | 'log'> & {
+  openPages(options: PageOptions): Pick<PageReceiver, 'applied' | 'close'>;
+};
+type PageOptions = Parameters<TargetContext['openPages']>[0];
+
+export interface LandingPlan {
+  readonly context: LandingContext;
+  readonly sameKernel: boolean;
+  readonly pidNamespace: PidNamespaceChoice;
+  /** The first layout: it decides about namespaces. */
+  readonly layout: TreeLayout;
+  /** The tree's and this host's, read at one instant. */
+  readonly clocks: { readonly source: Clocks; readonly here: ClockReading };
+}
+
+export class Landing {
+  readonly #context: LandingContext;
+  readonly #sameKernel: boolean;
+  readonly #keeper: Keeper;
+  readonly #journal: Journal;
+  readonly #clock: TreeClock;
+  readonly #tree: ShellTree;
+  readonly #writer: PageWriter;
+  readonly #pages: ReturnType<LandingContext['openPages']>;
+  readonly #staging = new Stopwatch();
+  #openFiles: RestoredOpenFiles | undefined;
+
+  /** @throws GodwitError KEEPER, UNSUPPORTED */
+  static async begin(plan: LandingPlan): Promise<Landing> {
+    const clock = treeClock(plan.clocks.source, plan.clocks.here, plan.sameKernel);
+    const keeper = await Keeper.start({ role: 'target', id: plan.context.migrationId });
+    return new Landing(plan, clock, keeper);
+  }
+
+  private constructor(
+    { context, sameKernel, pidNamespace, layout }: LandingPlan,
+    clock: TreeClock,
+    keeper: Keeper,
+  ) {
+    this.#context = context;
+    this.#sameKernel = sameKernel;
+    this.#clock = clock;
+    this.#keeper = keeper;
+    this.#journal = Journal.open(keeper.dir, context.migrationId, 'target');
+    this.#journal.peerBootId = context.hello.bootId;
+    const newPidNamespace = needsNewNamespace(pidNamespace, idsOf(layout));
+    this.#journal.write('STAGING', { root: layout.root, newPidNamespace });
+    this.#writer = new PageWriter((id) => this.#tree.objects.fd(id));
+    const spawn: Spawn = (vpid, sid) => {
+      const { offsets } = clock;
+      const order = { vpid, sid, newPidNamespace, agentPidfd, ...(offsets && { timeOffsets: offsets }) };
+      return { vpid, sid, agentPidfd, pid: keeper.spawnShell(order).pid };
+    };
+    this.#tree = new ShellTree(spawn, sameKernel, observerOf(this.#writer));
+    this.#pages = context.openPages({
+      checksum: (payload) => native.xxh3(payload),
+      handler: (frame) => {
+        this.#writer.write(frame);
+      },
+    });
+  }
+
+  /** The shells follow a layout. Returns milliseconds. @throws GodwitError PID_TAKEN, REFUSED, REMOTE_CALL */
+  stage(layout: TreeLayout): number {
+    return this.#staging.measure('stage', () => {
+      this.#tree.follow(layout);
+    });
+  }
+
+  /** Waits until the pages up to that frame are written. */
+  async written(sequence: number): Promise<void> {
+    await this.#pages.applied(sequence, this.#context.signal);
+  }
+
+  /**
+   * Everything that was sent after the freeze; then the whole tree stands in a frozen cgroup, nobody traces it, and the
+   * owner word says PREPARED. @throws GodwitError
+   */
+  async prepare(state: TreeState, lastSequence: number): Promise<Times> {
+    const watch = new Stopwatch();
+    watch.measure('layout', () => {
+      this.#tree.follow(state.layout);
+    });
+    await watch.measureAsync('pages', () => this.written(lastSequence));
+    const now = (): bigint => process.hrtime.bigint() + this.#clock.ahead;
+    watch.measure('apply', () => {
+      this.#openFiles = applyState(this.#tree, state, {
+        agentPidfd,
+        sameKernel: this.#sameKernel,
+        now,
+        warn: (text) => {
+          this.#context.log('warning', text);
+        },
+        announce: (step) => {
+          if (step.kind === 'rename') this.#keeper.undoRename(step.from, step.to);
+          else this.#keeper.undoUnlink(step.path);
+        },
+        dropped: (vpid, runs) => {
+          this.#writer.dropped(vpid, { runs: Float64Array.from(runs), count: runs.length / 2 });
+        },
+      });
+    });
+    watch.measure('fence', () => {
+      using fence = Fence.at(this.#keeper.status().fence ?? '');
+      finish(this.#tree, state, fence, now);
+      if (!this.#keeper.word.change('STAGING', 'PREPARED')) {
+        throw new GodwitError(
+          'KEEPER',
+          `the keeper of migration ${this.#context.migrationId} has given it up`,
+        );
+      }
+    });
+    this.#journal.write('PREPARED');
+    return { staging: this.#staging.times['stage'] ?? 0, ...watch.times };
+  }
+
+  /** The source has committed. @throws GodwitError KEEPER: the tree is dead */
+  run(): Times {
+    const watch = new Stopwatch();
+    watch.measure('run', () => {
+      this.#keeper.run();
+    });
+    this.#journal.write('RUNNING');
+    return watch.times;
+  }
+
+  /** What can wait until the tree runs. */
+  async cleanUp(): Promise<void> {
+    this.#writer.close();
+    this.#tree.close();
+    const files = this.#openFiles;
+    files?.commit();
+    // The source holds its locks (flock on shared storage) until its end, which may be a moment from now.
+    for (let waitMs = 20; waitMs < 5000 && (files?.takeLocks() ?? 0) > 0; waitMs *= 2) await sleep(waitMs);
+    files?.close();
+    await this.#leave();
+  }
+
+  /** Lets the prepared tree stand: `resolve` will tell what becomes of it. */
+  async stand(): Promise<void> {
+    this.#journal.write('IN_DOUBT');
+    this.#writer.close();
+    this.#tree.close();
+    await this.#leave();
+  }
+
+  /** Nothing of the tree stays. Before PREPARED, or when the source has aborted. */
+  async abandon(reason: string): Promise<void> {
+    this.#pages.close();
+    this.#writer.close();
+    this.#tree.destroy();
+    this.#openFiles?.undo();
+    this.#openFiles?.close();
+    this.#journal.write('ABORTED', { reason });
+    await this.#keeper.abort();
+    await this.#leave();
+  }
+
+  async #leave(): Promise<void> {
+    this.#journal[Symbol.dispose]();
+    await this.#keeper.close();
+  }
+}
+
+function observerOf(writer: PageWriter): SpaceObserver {
+  return {
+    born: (vpid, pid, clonedFrom) => {
+      writer.addSpace(vpid, pid, clonedFrom);
+    },
+    ended: (vpid) => {
+      writer.removeSpace(vpid);
+    },
+    mapped: (vpid, mappings, gone) => {
+      if (gone.length > 0) writer.dropped(vpid, runsOf(gone));
+      writer.updateSpace(vpid, mappings);
+    },
+  };
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

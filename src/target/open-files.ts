@@ -1,0 +1,190 @@
+// Open files on the target, in two phases: `open` makes each of them in the agent, `connect` does what needs the others
+// and a process that has them. In between every process pulls its descriptors from the agent.
+import { GodwitError } from '../errors.ts';
+import type { FileIdentity } from '../images/memory.ts';
+import type { ResourceKind } from '../images/resources/registry.ts';
+import type { Descriptor, OpenFile } from '../images/state.ts';
+import { Program } from '../kernel/program.ts';
+import { closeLocal } from '../kernel/socket-facts.ts';
+import { mismatchOf } from './agent-files.ts';
+import type { ConnectContext, OpenContext, Place, Runner } from './resources/driver.ts';
+import { setStatusFlags } from './resources/local-files.ts';
+import { connectOwner } from './resources/owner.ts';
+import { placeDescriptors, type Placement } from './resources/place.ts';
+import { targetDriverOf } from './resources/registry.ts';
+import { tryLock } from './resources/regular.ts';
+import { UndoLog, type UndoStep } from './resources/undo-log.ts';
+
+export type { UndoStep } from './resources/undo-log.ts';
+
+export interface RestoreOptions {
+  readonly openFiles: readonly OpenFile[];
+  /** By process; one without descriptors has an empty list. */
+  readonly processes: readonly { readonly pid: number; readonly descriptors: readonly Descriptor[] }[];
+  readonly shellOf: (vpid: number) => Runner;
+  /** Number under which every shell holds a pidfd of the agent. It is closed in the end. */
+  readonly agentPidfd: number;
+  readonly objectFd: (id: number) => number;
+  readonly fileOf: (index: number) => FileIdentity;
+  /** Source and target have one boot ID: device and inode numbers mean the same. */
+  readonly sameKernel: boolean;
+  /** Why an open descriptor is not the file meant; default: mismatchOf, which may hash. */
+  readonly mismatch?: (identity: FileIdentity, fd: number) => string | undefined;
+  /** Nanoseconds that have passed for the tree since state.readAt. */
+  readonly elapsed: () => bigint;
+  /** Hears of each change outside the tree before it is made: the keeper's undo list. */
+  readonly announce?: (step: UndoStep) => void;
+}
+
+export interface RestoredOpenFiles {
+  readonly undoSteps: readonly UndoStep[];
+  /** The migration failed before COMMIT: names go back to what they were. */
+  undo(): void;
+  /** The target owns the tree: what was put aside goes. */
+  commit(): void;
+  /**
+   * Takes the locks that the source held until its end (flock on shared storage). Returns how many are still missing:
+   * call again later; `close` gives up.
+   */
+  takeLocks(): number;
+  close(): void;
+}
+
+interface Lock {
+  readonly fd: number;
+  readonly operation: number;
+}
+
+/** @throws GodwitError; what was changed outside is undone then, and the agent's descriptors are closed. */
+export function restoreOpenFiles(options: RestoreOptions): RestoredOpenFiles {
+  const undo = new UndoLog(options.announce);
+  const agentFds = new Map<number, number>();
+  const closeLater: number[] = [];
+  const locks: Lock[] = [];
+  try {
+    openAll(options, { undo, agentFds, closeLater, locks });
+    closeLocal(...closeLater.splice(0));
+    const placements = placeAll(options, agentFds);
+    connectAll(options, agentFds, placements);
+    for (const { runner, pidfd } of placements) {
+      const program = new Program();
+      program.call('close', pidfd);
+      runner.run(program);
+    }
+  } catch (error) {
+    undo.undo();
+    closeLocal(...closeLater, ...agentFds.values());
+    throw error;
+  }
+  const kept = new Set(locks.map(({ fd }) => fd));
+  closeLocal(...[...agentFds.values()].filter((fd) => !kept.has(fd)));
+  return {
+    undoSteps: undo.steps,
+    undo: () => {
+      undo.undo();
+    },
+    commit: () => {
+      undo.commit();
+    },
+    takeLocks: () => takeLocks(locks),
+    close: () => {
+      closeLocal(...locks.splice(0).map(({ fd }) => fd));
+    },
+  };
+}
+
+interface Made {
+  readonly undo: UndoLog;
+  readonly agentFds: Map<number, number>;
+  readonly closeLater: number[];
+  readonly locks: Lock[];
+}
+
+/** Kinds that are opened by name have their flags from the beginning. */
+const openedByName = new Set<ResourceKind>(['regular', 'directory', 'device', 'memfd']);
+
+function openAll(options: RestoreOptions, { undo, agentFds, closeLater, locks }: Made): void {
+  const shared = new Map<object, unknown>();
+  const context: OpenContext = {
+    openFiles: options.openFiles,
+    objectFd: options.objectFd,
+    fileOf: options.fileOf,
+    mismatch: options.mismatch ?? ((identity, fd) => mismatchOf(identity, fd, options.sameKernel)),
+    elapsed: options.elapsed,
+    undo,
+    lockLater: (fd, operation) => void locks.push({ fd, operation }),
+    closeLater: (fd) => void closeLater.push(fd),
+    shared: <T>(key: object, make: () => T): T => {
+      if (!shared.has(key)) shared.set(key, make());
+      return shared.get(key) as T;
+    },
+  };
+  for (const file of options.openFiles) {
+    const { kind } = file.resource;
+    const fd = targetDriverOf(kind).open(file.resource, file, context);
+    agentFds.set(file.id, fd);
+    if (!openedByName.has(kind)) setStatusFlags(fd, file.flags);
+  }
+}
+
+function placeAll(options: RestoreOptions, agentFds: ReadonlyMap<number, number>): Placement[] {
+  return options.processes.map(({ pid, descriptors }) =>
+    placeDescriptors(pid, options.shellOf(pid), options.agentPidfd, descriptors, (file) =>
+      fdOf(agentFds, file),
+    ),
+  );
+}
+
+function connectAll(
+  options: RestoreOptions,
+  agentFds: ReadonlyMap<number, number>,
+  placements: readonly Placement[],
+): void {
+  const byVpid = new Map(placements.map((placement) => [placement.vpid, placement]));
+  const places = new Map<number, Place[]>();
+  const numbers = new Map<string, number>();
+  for (const { pid, descriptors } of options.processes) {
+    for (const { fd, file } of descriptors) {
+      const list = places.get(file);
+      if (list === undefined) places.set(file, [{ vpid: pid, fd }]);
+      else list.push({ vpid: pid, fd });
+      numbers.set(`${pid}:${fd}`, file);
+    }
+  }
+  const context: ConnectContext = {
+    runner: options.shellOf,
+    placesOf: (file) => places.get(file) ?? [],
+    fileAt: (vpid, fd) => numbers.get(`${vpid}:${fd}`),
+    bring: (program, vpid, file) => {
+      const placement = byVpid.get(vpid);
+      if (placement === undefined) throw new GodwitError('INTERNAL', `process ${vpid} has no descriptors`);
+      const got = program.call('pidfd_getfd', placement.pidfd, fdOf(agentFds, file), 0);
+      program.call('dup3', got, placement.free, 0o2000000);
+      program.call('close', got);
+      return placement.free;
+    },
+  };
+  for (const file of options.openFiles) {
+    targetDriverOf(file.resource.kind).connect?.(file.resource, file, context);
+    connectOwner(file, context);
+  }
+}
+
+function fdOf(agentFds: ReadonlyMap<number, number>, file: number): number {
+  const fd = agentFds.get(file);
+  if (fd === undefined)
+    throw new GodwitError('PROTOCOL', `the source named open file ${file}, which it never described`);
+  return fd;
+}
+
+function takeLocks(locks: Lock[]): number {
+  const missing = locks.splice(0).filter(({ fd, operation }) => tryLock(fd, operation) < 0 || !closed(fd));
+  locks.push(...missing);
+  return missing.length;
+}
+
+/** The lock belongs to the open file, which the processes have: the agent's descriptor is not needed any more. */
+function closed(fd: number): true {
+  closeLocal(fd);
+  return true;
+}

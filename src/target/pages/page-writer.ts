@@ -1,0 +1,106 @@
+// Writes decoded page frames to where they belong: into the shell of an address space, or into the agent's descriptor of a
+// shared object. Frames have been checked (transport/page-frame.ts); that the space exists is checked here.
+import { writeSync } from 'node:fs';
+import { GodwitError } from '../../errors.ts';
+import type { Mapping } from '../../images/memory.ts';
+import type { PageRuns } from '../../kernel/page-runs.ts';
+import { errnoName } from '../../kernel/program.ts';
+import { native } from '../../native.ts';
+import { ShellPages } from './shell-pages.ts';
+
+/** What a page connection hands over (transport/page-frame.ts: PageFrame). */
+export interface WritablePages {
+  readonly space: number;
+  readonly kind: 'space' | 'object';
+  readonly zero: boolean;
+  readonly runs: Float64Array;
+  readonly runCount: number;
+  readonly payload: Uint8Array;
+}
+
+export class PageWriter {
+  readonly #spaces = new Map<number, ShellPages>();
+  readonly #objectFd: (id: number) => number;
+  #bytes = 0;
+
+  /** `objectFd` gives the agent's descriptor of a shared object, or throws PROTOCOL. */
+  constructor(objectFd: (id: number) => number) {
+    this.#objectFd = objectFd;
+  }
+
+  /** Bytes of content written so far. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** `pid` is the shell's as the agent sees it; `clonedFrom` the space whose shell it was just cloned from. */
+  addSpace(space: number, pid: number, clonedFrom?: number): void {
+    this.#spaces.get(space)?.close();
+    const parent = clonedFrom === undefined ? undefined : this.#spaces.get(clonedFrom);
+    this.#spaces.set(space, new ShellPages(pid, parent));
+  }
+
+  removeSpace(space: number): void {
+    this.#spaces.get(space)?.close();
+    this.#spaces.delete(space);
+  }
+
+  /** The layout of a space was applied. */
+  updateSpace(space: number, mappings: readonly Mapping[]): void {
+    this.#space(space).update(mappings);
+  }
+
+  /** Pages that the shell has given back. */
+  dropped(space: number, pages: PageRuns): void {
+    this.#space(space).dropped(pages);
+  }
+
+  /** @throws GodwitError PROTOCOL (unknown space), NO_PROCESS, SYSCALL, NO_SPACE */
+  write(frame: WritablePages): void {
+    this.#bytes += frame.payload.length;
+    const pages = { runs: frame.runs, count: frame.runCount };
+    if (frame.kind === 'object') writeObject(this.#objectFd(frame.space), frame);
+    else if (frame.zero) this.#space(frame.space).writeZeros(pages);
+    else this.#space(frame.space).write(pages, frame.payload);
+  }
+
+  close(): void {
+    for (const pages of this.#spaces.values()) pages.close();
+    this.#spaces.clear();
+  }
+
+  #space(space: number): ShellPages {
+    const pages = this.#spaces.get(space);
+    if (pages !== undefined) return pages;
+    throw new GodwitError(
+      'PROTOCOL',
+      `the source sent pages of process ${space}, for which there is no shell`,
+    );
+  }
+}
+
+/** Zero pages become holes, so that sparse objects stay sparse. */
+function writeObject(fd: number, { space, zero, runs, runCount, payload }: WritablePages): void {
+  let at = 0;
+  for (let i = 0; i < runCount; i++) {
+    const offset = runs[2 * i] ?? 0;
+    const length = runs[2 * i + 1] ?? 0;
+    if (zero) {
+      const result = native.punchHole(fd, offset, length);
+      if (result < 0) throw objectProblem(space, errnoName(result));
+      continue;
+    }
+    for (const end = at + length; at < end;) {
+      try {
+        at += writeSync(fd, payload, at, end - at, offset + length - (end - at));
+      } catch (error) {
+        throw objectProblem(space, (error as NodeJS.ErrnoException).code ?? 'EIO');
+      }
+    }
+  }
+}
+
+function objectProblem(id: number, name: string): GodwitError {
+  const code = name === 'ENOSPC' || name === 'ENOMEM' ? 'NO_SPACE' : 'SYSCALL';
+  return new GodwitError(code, `shared object ${id} cannot be written: ${name}`);
+}

@@ -1,0 +1,150 @@
+// The story of a migration, as the target tells it. Mechanics live elsewhere.
+//
+//   check ... stage ... pages, rounds ... stage ...   shells follow the tree while it runs on the source
+//   final     everything else; then the tree stands in a frozen cgroup, nobody traces it: PREPARED
+//   commit    the tree belongs to this host: one write thaws it, RUNNING
+//
+// Whatever fails before PREPARED leaves nothing here. From PREPARED on the tree stands, also without this process, until
+// the source says commit or abort, on this connection or by `resolve`.
+import { asGodwitError, GodwitError } from '../errors.ts';
+import { bootId } from '../kernel/boot-id.ts';
+import { readClocks, type ClockReading } from '../kernel/clocks.ts';
+import { collectYoung } from '../kernel/collect-garbage.ts';
+import type { SourceMessage } from '../transport/messages.ts';
+import { peerOrigin } from '../transport/problem.ts';
+import { warmDecoder } from '../transport/warm-decoder.ts';
+import { checkRequirements } from './check.ts';
+import { Landing } from './landing.ts';
+import type { PidNamespaceChoice } from './pid-namespace.ts';
+import { rehearse } from './rehearsal.ts';
+import { resolveMigration } from './resolve.ts';
+import type { TargetContext, TargetSessions } from './session.ts';
+
+type Final = Extract<SourceMessage, { type: 'final' }>;
+
+export async function receive(context: TargetContext): Promise<void> {
+  const lastReply = answerClockProbes(context);
+  let landing: Landing | undefined;
+  try {
+    landing = await checkAndBegin(context, lastReply);
+    if (landing === undefined) return;
+    const final = await followSource(context, landing);
+    const times = await landing.prepare(final.state, final.lastSequence);
+    context.control.send({ type: 'prepared', times });
+  } catch (error) {
+    await landing?.abandon(asGodwitError(error).message);
+    throw error;
+  }
+  if (await isCommitted(context, landing)) await run(context, landing);
+}
+
+/** Answers checks until the source sends its first layout. undefined: it only wanted to know. */
+async function checkAndBegin(
+  context: TargetContext,
+  lastReply: () => ClockReading | undefined,
+): Promise<Landing | undefined> {
+  const { control, hello } = context;
+  const sameKernel = hello.bootId === bootId();
+  let pidNamespace: PidNamespaceChoice = 'auto';
+  for (;;) {
+    const message = await nextBeforeStaging(context);
+    if (message === undefined) return undefined;
+    if (message.type === 'check') {
+      pidNamespace = message.requirements.pidNamespace;
+      control.send({ type: 'checked', blockers: await checkRequirements(message.requirements) });
+      setImmediate(warmDecoder, 'source'); // the source has enough to do for the while
+    } else if (message.type === 'rehearse') {
+      await rehearse(context, message);
+      control.send({ type: 'rehearsed' });
+    } else if (message.type === 'stage') {
+      const { layout } = message;
+      const clocks = { source: message.clocks, here: lastReply() ?? readClocks() };
+      const landing = await Landing.begin({ context, sameKernel, pidNamespace, layout, clocks });
+      try {
+        control.send({ type: 'staged', ms: landing.stage(layout) });
+        return landing;
+      } catch (error) {
+        await landing.abandon(asGodwitError(error).message);
+        throw error;
+      }
+    } else throw unexpected(message);
+  }
+}
+
+/** A source that closes the connection before it has sent anything of the tree has only checked. */
+async function nextBeforeStaging({ control, signal }: TargetContext): Promise<SourceMessage | undefined> {
+  try {
+    return await control.receive({ signal });
+  } catch (error) {
+    const gone = asGodwitError(error).code === 'PEER' && peerOrigin(error) === undefined;
+    if (gone && control.state === 'ready') return undefined;
+    throw error;
+  }
+}
+
+/** Layouts and rounds, until the tree is frozen on the source. */
+async function followSource({ control, signal }: TargetContext, landing: Landing): Promise<Final> {
+  for (;;) {
+    const message = await control.receive({ signal });
+    if (message.type === 'final') return message;
+    if (message.type === 'stage') control.send({ type: 'staged', ms: landing.stage(message.layout) });
+    else if (message.type === 'round-end') {
+      const { round, lastSequence } = message;
+      await landing.written(lastSequence);
+      control.send({ type: 'round-acked', round, lastSequence });
+      setImmediate(collectYoung); // the next message may be the last one
+    } else throw unexpected(message);
+  }
+}
+
+/** Without a word from the source the tree stands: it may have committed. */
+async function isCommitted({ control, log, migrationId }: TargetContext, landing: Landing): Promise<boolean> {
+  try {
+    await control.expect('commit');
+    return true;
+  } catch (error) {
+    if (peerOrigin(error)?.how === 'abort') await landing.abandon(asGodwitError(error).message);
+    else {
+      log(
+        'warning',
+        `migration ${migrationId} stands PREPARED without its source; godwit resolve there decides`,
+      );
+      await landing.stand();
+    }
+    throw error;
+  }
+}
+
+/** Also when the connection breaks just now: the source asks again by `resolve`. */
+async function run({ control, log }: TargetContext, landing: Landing): Promise<void> {
+  const times = landing.run();
+  try {
+    control.send({ type: 'running', times });
+  } catch (error) {
+    log('warning', `the tree runs; the source could not be told: ${asGodwitError(error).message}`);
+  }
+  await landing.cleanUp();
+}
+
+/** What it returns tells the clocks that were answered last: those of the first `stage` belong to them. */
+function answerClockProbes({ control }: TargetContext): () => ClockReading | undefined {
+  let last: ClockReading | undefined;
+  control.handle('clock-probe', ({ n }) => {
+    last = readClocks();
+    const { monotonic, boottime, realtime } = last;
+    control.send({
+      type: 'clock-reply',
+      n,
+      monotonicNs: monotonic,
+      boottimeNs: boottime,
+      realtimeNs: realtime,
+    });
+  });
+  return () => last;
+}
+
+function unexpected(message: SourceMessage): GodwitError {
+  return new GodwitError('PROTOCOL', `the source sent ${message.type} where it was not due`);
+}
+
+export const targetSessions: TargetSessions = { migrate: receive, resolve: resolveMigration };

@@ -1,0 +1,14 @@
+// Open directories, read up to where they were.
+import type { TargetDriver } from './driver.ts';
+import { openOrThrow, seek } from './local-files.ts';
+
+const openDirectory = 0o200000;
+const openPath = 0o10000000;
+
+export const directory: TargetDriver<'directory'> = {
+  open({ path, position }, { flags }) {
+    const fd = openOrThrow(path, flags, openDirectory);
+    if ((flags & openPath) === 0) seek(fd, position, path);
+    return fd;
+  },
+};

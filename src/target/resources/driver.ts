@@ -1,0 +1,54 @@
+// What a driver of one kind of open file is on the target, and what it is given. No mechanics.
+import type { FileIdentity } from '../../images/memory.ts';
+import type { ResourceImage, ResourceKind } from '../../images/resources/registry.ts';
+import type { OpenFile } from '../../images/state.ts';
+import type { Outcome, Program } from '../../kernel/program.ts';
+import type { UndoLog } from './undo-log.ts';
+
+/** Where programs run: a shell, or whatever stands for it. */
+export interface Runner {
+  run(program: Program): Outcome;
+}
+
+/** What drivers may ask while they open. */
+export interface OpenContext {
+  readonly openFiles: readonly OpenFile[];
+  /** The agent's descriptor of a shared memory object. */
+  readonly objectFd: (id: number) => number;
+  readonly fileOf: (index: number) => FileIdentity;
+  /** Why a descriptor of the agent is not the file that the source means. */
+  readonly mismatch: (identity: FileIdentity, fd: number) => string | undefined;
+  /** Nanoseconds that have passed for the tree since its timers were read. */
+  readonly elapsed: () => bigint;
+  readonly undo: UndoLog;
+  /** Locks that somebody else (the source, until its end) still holds: taken later. */
+  readonly lockLater: (fd: number, operation: number) => void;
+  /** Closes a descriptor of the agent when everything is in its place. */
+  readonly closeLater: (fd: number) => void;
+  /** Kept by drivers whose files come in groups: pipes by inode, unix sockets by file. Keyed by driver. */
+  readonly shared: <T>(key: object, make: () => T) => T;
+}
+
+/** A number under which a process has a file. */
+export interface Place {
+  readonly vpid: number;
+  readonly fd: number;
+}
+
+/** What drivers may ask when everything is open and in its place. */
+export interface ConnectContext {
+  readonly runner: (vpid: number) => Runner;
+  /** Where a file is, process by process. */
+  readonly placesOf: (file: number) => readonly Place[];
+  /** The file under a number of a process. */
+  readonly fileAt: (vpid: number, fd: number) => number | undefined;
+  /** Adds calls that bring a file into the process under a free, high number; returns it. */
+  readonly bring: (program: Program, vpid: number, file: number) => number;
+}
+
+export interface TargetDriver<K extends ResourceKind> {
+  /** Creates it in the agent, looking at no other file's descriptor. Returns the agent's descriptor. @throws GodwitError */
+  open(image: ResourceImage<K>, file: OpenFile, context: OpenContext): number;
+  /** What must run in a process that has it. */
+  connect?(image: ResourceImage<K>, file: OpenFile, context: ConnectContext): void;
+}

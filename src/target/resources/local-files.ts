@@ -1,0 +1,49 @@
+// Opening by exact flags in the agent: Node hides some of them. Descriptors here are always close-on-exec.
+import { GodwitError } from '../../errors.ts';
+import { runLocal } from '../../kernel/local-program.ts';
+import { errnoName, isError, Program } from '../../kernel/program.ts';
+
+const atFdcwd = -100;
+const cloexec = 0o2000000;
+/** O_CREAT, O_EXCL, O_NOCTTY, O_TRUNC: say how to open, not how it is open. */
+const openingFlags = 0o1700;
+const setFlags = 4;
+/** O_APPEND, O_NONBLOCK, O_DIRECT, O_NOATIME: what F_SETFL changes. O_ASYNC follows with its owner, in the process. */
+const statusFlags = 0o1046000;
+const seekSet = 0;
+
+/** openat(2) as the source had it open. Negative errno. */
+export function openExactly(path: string, flags: number, extra = 0): number {
+  const program = new Program();
+  const wanted = (flags & ~openingFlags) | extra | cloexec;
+  const fd = program.attempt('openat', atFdcwd, program.cstring(path), wanted, 0);
+  return runLocal(program).number(fd);
+}
+
+/** As openExactly. @throws GodwitError REFUSED naming the path */
+export function openOrThrow(path: string, flags: number, extra = 0): number {
+  const fd = openExactly(path, flags, extra);
+  if (fd >= 0) return fd;
+  throw new GodwitError('REFUSED', `${path} cannot be opened on the target: ${errnoName(fd)}`, {
+    hint: 'the target needs what the tree has open: copy it, or mount the same storage',
+  });
+}
+
+/** Puts the position where it was. */
+export function seek(fd: number, position: bigint, object: string): void {
+  if (position === 0n) return;
+  const program = new Program();
+  const result = program.attempt('lseek', fd, position, seekSet);
+  const got = runLocal(program).result(result);
+  if (got === position) return;
+  const why = isError(got) ? errnoName(got) : 'another one was set';
+  throw new GodwitError('SYSCALL', `${object}: the position ${position} cannot be set: ${why}`);
+}
+
+/** Status flags of what was not opened by a path. */
+export function setStatusFlags(fd: number, flags: number): void {
+  const wanted = flags & statusFlags;
+  const program = new Program();
+  program.call('fcntl', fd, setFlags, wanted);
+  runLocal(program);
+}

@@ -1,0 +1,46 @@
+// Regular files: opened by name, checked to be the file meant, at the position, with its flock(2) lock.
+import { fstatSync } from 'node:fs';
+import { GodwitError } from '../../errors.ts';
+import { runLocal } from '../../kernel/local-program.ts';
+import { errnoName, Program } from '../../kernel/program.ts';
+import { closeLocal } from '../../kernel/socket-facts.ts';
+import type { TargetDriver } from './driver.ts';
+import { openOrThrow, seek } from './local-files.ts';
+
+const openPath = 0o10000000;
+const lockNonblock = 4;
+
+export const regular: TargetDriver<'regular'> = {
+  open({ file: index, position, flock }, { flags }, context) {
+    const identity = context.fileOf(index);
+    const { path } = identity;
+    const fd = openOrThrow(path, flags);
+    const isPath = (flags & openPath) !== 0;
+    const mismatch = isPath ? notAFile(fd) : context.mismatch(identity, fd);
+    if (mismatch !== undefined) {
+      closeLocal(fd);
+      throw new GodwitError('REFUSED', `${path} is not the file that the source has open: ${mismatch}`, {
+        hint: 'the target needs the same files as the source: copy it, or mount the same storage',
+      });
+    }
+    if (!isPath) seek(fd, position, path);
+    if (flock !== 0) {
+      const result = tryLock(fd, flock);
+      if (errnoName(result) === 'EAGAIN') context.lockLater(fd, flock);
+      else if (result < 0)
+        throw new GodwitError('SYSCALL', `${path}: its lock cannot be taken: ${errnoName(result)}`);
+    }
+    return fd;
+  },
+};
+
+/** flock(2) without waiting: 0 or negative errno. */
+export function tryLock(fd: number, operation: number): number {
+  const program = new Program();
+  const result = program.attempt('flock', fd, operation | lockNonblock);
+  return runLocal(program).number(result);
+}
+
+function notAFile(fd: number): string | undefined {
+  return fstatSync(fd).isFile() ? undefined : 'it is not a regular file';
+}

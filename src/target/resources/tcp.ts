@@ -1,0 +1,84 @@
+// TCP sockets: listening, bound, fresh; and connections that --tcp-close has dropped, which report that once.
+import { GodwitError } from '../../errors.ts';
+import type { ResourceImage } from '../../images/resources/registry.ts';
+import { runLocal } from '../../kernel/local-program.ts';
+import { errnoName, Program } from '../../kernel/program.ts';
+import { addressText } from '../../kernel/socket-address.ts';
+import { openSocket } from '../../kernel/socket-facts.ts';
+import { setOptions } from '../../kernel/socket-values.ts';
+import { afInet, afInet6, sockStream, solTcp } from '../../kernel/socket-options.ts';
+import { bindSocket } from './bind-socket.ts';
+import type { TargetDriver } from './driver.ts';
+
+const tcpRepair = 19;
+/** TCP_REPAIR_OFF_NO_WP: without a window probe (Linux 4.20). */
+const repairOff = -1;
+const discardPort = 9;
+
+export const tcp: TargetDriver<'tcp'> = {
+  open(image) {
+    const fd = openSocket(image.family, sockStream, image.protocol);
+    if (image.state === 'dropped') abort(fd, image.family);
+    else restore(fd, image);
+    return fd;
+  },
+};
+
+function restore(fd: number, { local, options, state, backlog }: ResourceImage<'tcp'>): void {
+  const name = `TCP socket ${local === undefined ? '' : addressText(local)}`.trim();
+  setOptions(fd, options, name);
+  if (local === undefined) return;
+  const bound = bindSocket(fd, local);
+  if (bound < 0) throw cannotBind(name, bound);
+  if (state !== 'listening') return;
+  const program = new Program();
+  const result = program.attempt('listen', fd, backlog);
+  const listening = runLocal(program).number(result);
+  if (listening < 0) throw cannotBind(name, listening);
+}
+
+function cannotBind(name: string, errno: number): GodwitError {
+  const why = errnoName(errno);
+  const hints: Record<string, string> = {
+    EADDRINUSE: 'another program on the target uses it: ss -tlnp',
+    EADDRNOTAVAIL:
+      'the target does not have this address: move it there first, or let the program listen on any',
+  };
+  const hint = hints[why];
+  return new GodwitError(
+    'REFUSED',
+    `${name} cannot be used on the target: ${why}`,
+    hint === undefined ? {} : { hint },
+  );
+}
+
+/**
+ * Leaves a socket that says ECONNABORTED once and hung-up from then on, as if its peer had reset it: in repair mode
+ * connecting sends nothing, and disconnecting sets that error (tcp_disconnect). Where this is not allowed (no
+ * CAP_NET_ADMIN, MPTCP), the socket is a fresh one, which poll calls hung-up as well.
+ */
+function abort(fd: number, family: number): void {
+  const program = new Program();
+  const loopback = loopbackAddress(family);
+  const int = (value: number): Uint8Array => new Uint8Array(Int32Array.of(value).buffer);
+  program.call('setsockopt', fd, solTcp, tcpRepair, program.bytes(int(1)), 4);
+  program.call('connect', fd, program.bytes(loopback), loopback.length);
+  program.call('connect', fd, program.room(16), 16);
+  try {
+    runLocal(program);
+  } catch {
+    // A fresh socket will do.
+  }
+  const end = new Program();
+  end.attempt('setsockopt', fd, solTcp, tcpRepair, end.bytes(int(repairOff)), 4);
+  runLocal(end);
+}
+
+function loopbackAddress(family: number): Uint8Array {
+  if (family === afInet)
+    return Uint8Array.of(afInet, 0, 0, discardPort, 127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0);
+  const address = new Uint8Array(28);
+  address.set([afInet6, 0, 0, discardPort]);
+  address[23] = 1;
+  return address;
+}

@@ -1,0 +1,41 @@
+// UDP sockets: options, address, peer.
+import { GodwitError } from '../../errors.ts';
+import { runLocal } from '../../kernel/local-program.ts';
+import { errnoName, isError, Program } from '../../kernel/program.ts';
+import { addressText, anyHost } from '../../kernel/socket-address.ts';
+import { openSocket } from '../../kernel/socket-facts.ts';
+import { setOptions } from '../../kernel/socket-values.ts';
+import { sockDgram } from '../../kernel/socket-options.ts';
+import { bindSocket } from './bind-socket.ts';
+import type { TargetDriver } from './driver.ts';
+
+const ipprotoUdp = 17;
+
+export const udp: TargetDriver<'udp'> = {
+  open({ family, local, remote, options }) {
+    const fd = openSocket(family, sockDgram, ipprotoUdp);
+    const name = `UDP socket ${local === undefined ? '' : addressText(local)}`.trim();
+    setOptions(fd, options, name);
+    if (local !== undefined) {
+      const result = bindSocket(fd, local);
+      // A connected socket got its address from the route to its peer: here it may be another one.
+      const isElsewhere = errnoName(result) === 'EADDRNOTAVAIL' && remote !== undefined;
+      const final = isElsewhere ? bindSocket(fd, anyHost(local)) : result;
+      if (final < 0)
+        throw new GodwitError('REFUSED', `${name} cannot be bound on the target: ${errnoName(final)}`);
+    }
+    if (remote !== undefined) connectTo(fd, remote, name);
+    return fd;
+  },
+};
+
+function connectTo(fd: number, remote: Uint8Array, name: string): void {
+  const program = new Program();
+  const result = program.attempt('connect', fd, program.bytes(remote), remote.length);
+  const got = runLocal(program).result(result);
+  if (!isError(got)) return;
+  throw new GodwitError(
+    'REFUSED',
+    `${name} cannot be connected to ${addressText(remote)}: ${errnoName(got)}`,
+  );
+}

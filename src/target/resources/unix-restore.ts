@@ -1,0 +1,182 @@
+// Makes the unix sockets of a tree: first those with names, then pairs, then what was queued, then what was shut down.
+import { GodwitError } from '../../errors.ts';
+import type { ResourceImage } from '../../images/resources/registry.ts';
+import { runLocal } from '../../kernel/local-program.ts';
+import { errnoName, Program } from '../../kernel/program.ts';
+import { unixName } from '../../kernel/socket-address.ts';
+import { closeLocal, openSocket } from '../../kernel/socket-facts.ts';
+import { setOptions } from '../../kernel/socket-values.ts';
+import { afUnix, sockDgram } from '../../kernel/socket-options.ts';
+import type { OpenContext } from './driver.ts';
+import { UnixNames } from './unix-names.ts';
+import { acceptPair, connectTo, socketPair } from './unix-pairs.ts';
+import { sendQueue } from './unix-queue.ts';
+
+export interface UnixFile {
+  readonly id: number;
+  readonly image: ResourceImage<'unix'>;
+}
+
+export class UnixRestore {
+  readonly #sockets: readonly UnixFile[];
+  readonly #names: UnixNames;
+  readonly #fds = new Map<number, number>();
+  readonly #byInode: ReadonlyMap<bigint, UnixFile>;
+  /** The halves that are closed at the end: their sockets' peers were closed on the source. */
+  readonly #ghosts = new Map<number, number>();
+
+  constructor(sockets: readonly UnixFile[], context: Pick<OpenContext, 'undo'>) {
+    this.#sockets = sockets;
+    this.#names = new UnixNames(context.undo);
+    this.#byInode = new Map(sockets.map((socket) => [socket.image.inode, socket]));
+  }
+
+  /** The agent's descriptors by open file. @throws GodwitError */
+  run(): ReadonlyMap<number, number> {
+    for (const socket of this.#sockets) if (!this.#isPaired(socket)) this.#makeSingle(socket);
+    for (const socket of this.#sockets) if (this.#isPaired(socket)) this.#makePair(socket);
+    for (const socket of this.#sockets) this.#connectDatagrams(socket);
+    for (const { id, image } of this.#sockets) setOptions(this.#fd(id), image.options, describe(image));
+    for (const socket of this.#sockets) this.#fillQueue(socket);
+    for (const { id, image } of this.#sockets) shutDown(this.#fd(id), image.shutdown);
+    closeLocal(...this.#ghosts.values());
+    return this.#fds;
+  }
+
+  #fd(id: number): number {
+    const fd = this.#fds.get(id);
+    if (fd === undefined) throw new GodwitError('INTERNAL', `unix socket ${id} was not made`);
+    return fd;
+  }
+
+  #peerOf({ image }: UnixFile): UnixFile | undefined {
+    return image.peer === undefined || image.peer === 0n ? undefined : this.#byInode.get(image.peer);
+  }
+
+  /** One of two that are connected to each other, or one whose other half was closed. */
+  #isPaired(socket: UnixFile): boolean {
+    if (socket.image.state !== 'connected') return false;
+    if (socket.image.peer === 0n) return true;
+    return this.#peerOf(socket)?.image.peer === socket.image.inode;
+  }
+
+  #makeSingle({ id, image }: UnixFile): void {
+    const fd = openSocket(afUnix, image.type, 0);
+    this.#fds.set(id, fd);
+    if (image.name !== undefined) this.#names.bind(fd, image.name, image.file);
+    if (image.state !== 'listening') return;
+    const program = new Program();
+    program.call('listen', fd, image.backlog);
+    runLocal(program);
+  }
+
+  #makePair(socket: UnixFile): void {
+    if (this.#fds.has(socket.id)) return;
+    const peer = this.#peerOf(socket);
+    const [own, other] = this.#pair(socket.image, peer?.image);
+    this.#fds.set(socket.id, own);
+    if (peer === undefined || peer.id === socket.id) this.#ghosts.set(socket.id, other);
+    else this.#fds.set(peer.id, other);
+  }
+
+  /** A socket that was accepted carries its listener's name: it is accepted again. */
+  #pair(a: ResourceImage<'unix'>, b: ResourceImage<'unix'> | undefined): [number, number] {
+    const isDatagram = a.type === sockDgram;
+    if (isDatagram || (a.name === undefined && b?.name === undefined)) {
+      const [first, second] = socketPair(a.type);
+      if (a.name !== undefined) this.#names.bind(first, a.name, a.file);
+      if (b?.name !== undefined) this.#names.bind(second, b.name, b.file);
+      return [first, second];
+    }
+    const aIsAccepted = a.name !== undefined && (b?.name === undefined || this.#listenerOf(a) !== undefined);
+    const accepted = aIsAccepted ? a : (b ?? a);
+    const client = aIsAccepted ? b : a;
+    const connecting = openSocket(afUnix, a.type, 0);
+    if (client?.name !== undefined) this.#names.bind(connecting, client.name, client.file);
+    const gained = this.#accept(connecting, accepted);
+    return aIsAccepted ? [gained, connecting] : [connecting, gained];
+  }
+
+  #accept(connecting: number, accepted: ResourceImage<'unix'>): number {
+    const listener = this.#listenerOf(accepted);
+    if (accepted.name === undefined)
+      throw new GodwitError('INTERNAL', 'an accepted unix socket without a name');
+    if (listener !== undefined) return acceptPair(connecting, this.#fd(listener.id), accepted);
+    // The listener was closed since: one is made for a moment.
+    const passing = openSocket(afUnix, accepted.type, 0);
+    try {
+      return this.#names.borrow(passing, accepted.name, accepted.file, () =>
+        acceptPair(connecting, passing, accepted),
+      );
+    } finally {
+      closeLocal(passing);
+    }
+  }
+
+  #listenerOf(accepted: ResourceImage<'unix'>): UnixFile | undefined {
+    return this.#sockets.find(
+      ({ image }) =>
+        image.state === 'listening' &&
+        image.type === accepted.type &&
+        image.file?.present !== false &&
+        sameName(image.name, accepted.name),
+    );
+  }
+
+  /** Datagram sockets may be connected one way: to a name. */
+  #connectDatagrams(socket: UnixFile): void {
+    const peer = this.#peerOf(socket);
+    if (peer === undefined || this.#isPaired(socket) || socket.image.state !== 'connected') return;
+    const name = peer.image.name;
+    if (name === undefined) {
+      throw new GodwitError(
+        'UNSUPPORTED',
+        `${describe(socket.image)} is connected to a datagram socket without a name`,
+      );
+    }
+    const result = connectTo(this.#fd(socket.id), peer.image);
+    if (result < 0) {
+      throw new GodwitError('SYSCALL', `${describe(socket.image)} cannot be connected: ${errnoName(result)}`);
+    }
+  }
+
+  #fillQueue(socket: UnixFile): void {
+    const { id, image } = socket;
+    if (image.queue.length === 0) return;
+    const peer = this.#peerOf(socket);
+    const sender = this.#ghosts.get(id) ?? (peer?.image.peer === image.inode ? this.#fd(peer.id) : undefined);
+    if (sender !== undefined) {
+      sendQueue(sender, image.queue, describe(image));
+      return;
+    }
+    const passing = openSocket(afUnix, image.type, 0);
+    try {
+      const result = image.name === undefined ? -107 : connectTo(passing, image);
+      if (result < 0) {
+        throw new GodwitError(
+          'UNSUPPORTED',
+          `${describe(image)}: its messages cannot be delivered again (${errnoName(result)})`,
+        );
+      }
+      sendQueue(passing, image.queue, describe(image));
+    } finally {
+      closeLocal(passing);
+    }
+  }
+}
+
+function sameName(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
+  return a !== undefined && b !== undefined && Buffer.compare(a, b) === 0;
+}
+
+/** SHUT_RD 0, SHUT_WR 1, SHUT_RDWR 2 from the bits 1 and 2. */
+function shutDown(fd: number, bits: number): void {
+  if (bits === 0) return;
+  const program = new Program();
+  program.attempt('shutdown', fd, bits - 1);
+  runLocal(program);
+}
+
+function describe({ inode, name }: ResourceImage<'unix'>): string {
+  return `unix socket ${name === undefined ? `[${inode}]` : unixName(name)}`;
+}

@@ -1,0 +1,145 @@
+// Scratch memory of the shells: one memfd for the whole tree, mapped in the agent and, at one and the same address,
+// in every shell. It holds the stub's code (first page) and the program that runs just now: one at a time.
+import { GodwitError } from '../errors.ts';
+import { runLocal } from '../kernel/local-program.ts';
+import { errnoName, Program, type Outcome } from '../kernel/program.ts';
+import { native } from '../native.ts';
+import { pageSize, userEnd } from '../units.ts';
+
+/** Bytes. Fits the hole between the lowest address that can be mapped and where non-PIE programs start. */
+export const scratchLength = 0x20_0000;
+/** Where programs start in it; native/stub/ops.h, kProgramOffset. */
+const programOffset = 0x1000;
+/** The end of it is for what structures point to: its addresses are known before the program is laid out. */
+const placedLength = 0x2_0000;
+const placedOffset = scratchLength - placedLength;
+/** In the first page, behind the stub and its hand-shakes: `syscall; int3`. */
+const snippetOffset = 0xf00;
+const snippetCode = Uint8Array.of(0x0f, 0x05, 0xcc);
+const memfdCloexec = 1;
+const memfdExec = 0x10; // Linux 6.3
+
+/** A stretch of addresses [start, end). */
+export interface Range {
+  readonly start: number;
+  readonly end: number;
+}
+
+export class ScratchMemory {
+  readonly fd: number;
+  /** Where every shell has it mapped. */
+  address: number;
+  readonly #memory: ArrayBuffer;
+  readonly #born = new Int32Array(1024);
+  #placed = 0;
+
+  private constructor(fd: number, memory: ArrayBuffer, address: number) {
+    this.fd = fd;
+    this.#memory = memory;
+    this.address = address;
+  }
+
+  static create(address: number): ScratchMemory {
+    const fd = createMemfd();
+    const memory = native.mapShared(fd, scratchLength);
+    if (typeof memory === 'number') {
+      throw new GodwitError('NO_SPACE', `no scratch memory: mmap failed with ${errnoName(memory)}`);
+    }
+    new Uint8Array(memory).set(native.stubCode());
+    new Uint8Array(memory).set(snippetCode, snippetOffset);
+    return new ScratchMemory(fd, memory, address);
+  }
+
+  get range(): Range {
+    return { start: this.address, end: this.address + scratchLength };
+  }
+
+  /** Bytes that one program may take. */
+  get room(): number {
+    return placedOffset - programOffset;
+  }
+
+  /**
+   * Puts bytes at an address that the next program may hold in its structures; they are gone after it.
+   * @throws GodwitError LIMIT
+   */
+  place(bytes: Uint8Array): number {
+    const at = this.#placed;
+    if (at + bytes.length > placedLength)
+      throw new GodwitError('LIMIT', 'a program points to too many bytes');
+    new Uint8Array(this.#memory, placedOffset + at).set(bytes);
+    this.#placed = at + ((bytes.length + 15) & ~15);
+    return this.address + placedOffset + at;
+  }
+
+  /**
+   * Runs a program in the stopped shell task `tid`. Returns what it left and the PIDs of the tasks that it bore.
+   * @throws GodwitError REMOTE_CALL for a call that failed, NO_PROCESS when the shell died.
+   */
+  run(tid: number, program: Program, where: string): { outcome: Outcome; born: readonly number[] } {
+    const memory = this.#encode(program);
+    const born = native.runShell(tid, this.address, programOffset, program.length, this.#born);
+    if (born < 0) throw shellLost(where, born);
+    return { outcome: program.outcome(memory, where), born: Array.from(this.#born.subarray(0, born)) };
+  }
+
+  /** What was placed for a call outside of programs is not needed any more. */
+  forgetPlaced(): void {
+    this.#placed = 0;
+  }
+
+  /** Address of one system call and a trap behind it, for calls that may sleep. */
+  syscallSnippet(): number {
+    return this.address + snippetOffset;
+  }
+
+  /** Runs a program that ends its own task: nothing comes back. */
+  runToEnd(tid: number, program: Program): void {
+    this.#encode(program);
+    native.runShell(tid, this.address, programOffset, program.length, this.#born);
+  }
+
+  close(): void {
+    native.closeFd(this.fd);
+  }
+
+  #encode(program: Program): Uint8Array {
+    const memory = new Uint8Array(this.#memory, programOffset, this.room);
+    program.encode(memory);
+    this.#placed = 0;
+    return memory;
+  }
+}
+
+function createMemfd(): number {
+  for (const flags of [memfdCloexec | memfdExec, memfdCloexec]) {
+    const program = new Program();
+    const created = program.attempt('memfd_create', program.cstring('godwit-scratch'), flags);
+    program.attempt('ftruncate', created, scratchLength);
+    const fd = runLocal(program).number(created);
+    if (fd >= 0) return fd;
+  }
+  throw new GodwitError('NO_SPACE', 'no scratch memory: memfd_create failed');
+}
+
+function shellLost(where: string, errno: number): GodwitError {
+  return new GodwitError('NO_PROCESS', `${where}: the shell ended under a program (${errnoName(errno)})`, {
+    hint: 'was it killed by hand, or did memory run out on the target?',
+  });
+}
+
+/**
+ * The lowest address, not below `from`, where `length` bytes are free of all `taken` ranges (in any order).
+ * @throws GodwitError LIMIT when there is none.
+ */
+export function findHole(taken: Iterable<Range>, length: number, from = 0x1_0000): number {
+  const sorted = [...taken].sort((a, b) => a.start - b.start);
+  let candidate = from;
+  for (const range of sorted) {
+    // A page is left free on both sides: a stack's guard gap is the kernel's business, not ours.
+    if (range.start - pageSize >= candidate + length) return candidate;
+    candidate = Math.max(candidate, range.end + pageSize);
+  }
+  if (candidate + length <= userEnd) return candidate;
+  throw new GodwitError('LIMIT', `no ${length} bytes of address space are free in all processes of the tree`);
+}

@@ -1,0 +1,104 @@
+// Memory that processes of the tree share and no file system names. The agent creates each object once and keeps a
+// descriptor: shells map it, page frames are written through it, descriptors of memfds are made from it.
+import { closeSync, constants, openSync } from 'node:fs';
+import { GodwitError } from '../errors.ts';
+import type { SharedObject } from '../images/memory.ts';
+import { runLocal } from '../kernel/local-program.ts';
+import { Program } from '../kernel/program.ts';
+import { pageSize } from '../units.ts';
+
+const protectionReadWrite = 3;
+const mapSharedAnonymous = 0x21;
+const memfdAllowSealing = 2;
+const memfdCloexec = 1;
+/** F_ADD_SEALS, fcntl.h. */
+const addSeals = 1033;
+/** F_SEAL_SEAL: set on every memfd that was created without MFD_ALLOW_SEALING. */
+const sealSeal = 1;
+
+interface Entry {
+  readonly fd: number;
+  object: SharedObject;
+}
+
+export class SharedObjects {
+  readonly #entries = new Map<number, Entry>();
+
+  /** Creates what is new and grows what has grown. */
+  update(objects: readonly SharedObject[]): void {
+    for (const object of objects) {
+      const known = this.#entries.get(object.id);
+      if (known === undefined) this.#entries.set(object.id, { fd: create(object), object });
+      else {
+        if (known.object.size !== object.size) truncate(known.fd, object);
+        known.object = object;
+      }
+    }
+  }
+
+  /** The agent's descriptor of an object. */
+  fd(id: number): number {
+    const entry = this.#entries.get(id);
+    if (entry === undefined)
+      throw new GodwitError('PROTOCOL', `the source named shared object ${id}, which it never described`);
+    return entry.fd;
+  }
+
+  /** Seals forbid writing, so they come last. */
+  seal(): void {
+    for (const { fd, object } of this.#entries.values()) {
+      if (object.kind !== 'memfd' || object.seals === sealSeal || object.seals === 0) continue;
+      const program = new Program();
+      program.call('fcntl', fd, addSeals, object.seals);
+      runLocal(program, `memfd:${object.name}`);
+    }
+  }
+
+  close(): void {
+    for (const { fd } of this.#entries.values()) closeSync(fd);
+    this.#entries.clear();
+  }
+}
+
+function create(object: SharedObject): number {
+  return object.kind === 'memfd' ? createMemfd(object) : createAnonymous(object);
+}
+
+function createMemfd(object: SharedObject): number {
+  const sealing = object.seals === sealSeal ? 0 : memfdAllowSealing;
+  const program = new Program();
+  const fd = program.call('memfd_create', program.cstring(object.name), memfdCloexec | sealing);
+  program.call('ftruncate', fd, object.size);
+  return runLocal(program, `memfd:${object.name}`).number(fd);
+}
+
+/** MAP_SHARED|MAP_ANONYMOUS, so that /proc/PID/maps calls it as before; map_files gives its descriptor. */
+function createAnonymous(object: SharedObject): number {
+  const length = Math.ceil(object.size / pageSize) * pageSize;
+  const mapping = new Program();
+  const at = mapping.call('mmap', 0, length, protectionReadWrite, mapSharedAnonymous, -1, 0);
+  const address = runLocal(mapping, `shared memory of ${length} bytes`).number(at);
+  const range = `${address.toString(16)}-${(address + length).toString(16)}`;
+  try {
+    return openSync(`/proc/self/map_files/${range}`, constants.O_RDWR);
+  } catch (error) {
+    throw new GodwitError(
+      'NO_RIGHTS',
+      `shared memory cannot be opened through /proc/self/map_files/${range}`,
+      {
+        hint: 'the receiving agent needs CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE',
+        cause: error,
+      },
+    );
+  } finally {
+    const unmapping = new Program();
+    unmapping.call('munmap', address, length);
+    runLocal(unmapping);
+  }
+}
+
+function truncate(fd: number, object: SharedObject): void {
+  const program = new Program();
+  program.call('ftruncate', fd, object.size);
+  runLocal(program, `shared object ${object.id}`);
+}

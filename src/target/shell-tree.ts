@@ -1,0 +1,169 @@
+// All shells of the tree to be, and how they follow the layouts that the source sends: who ends, who is born, which
+// threads there are, and what is mapped where.
+import { GodwitError } from '../errors.ts';
+import type { ProcessLayout, TreeLayout } from '../images/layout.ts';
+import type { Mapping } from '../images/memory.ts';
+import { AgentFiles } from './agent-files.ts';
+import { applyLayout, makeBlank } from './apply-layout.ts';
+import { planBirths } from './birth-plan.ts';
+import { bearThreads, becomeSubreaper, carryOut, shellOf } from './births.ts';
+import { awaitShell, endShell, endThread, killShell } from './end-shell.ts';
+import { openFirstShell, type SpawnedProcess } from './first-shell.ts';
+import { moveScratch } from './move-scratch.ts';
+import type { Range, ScratchMemory } from './scratch.ts';
+import { SharedObjects } from './shared-objects.ts';
+import type { Shell } from './shell.ts';
+
+const sigchld = 17;
+
+/** Makes a process that pauses, with a PID and in a session of its own choice: the keeper does. */
+export type Spawn = (vpid: number, sid: number) => SpawnedProcess;
+
+/** Who must know what becomes of address spaces: the one that writes their pages. */
+export interface SpaceObserver {
+  /** `clonedFrom`: the process whose pages it has inherited. */
+  born(vpid: number, pid: number, clonedFrom?: number): void;
+  ended(vpid: number): void;
+  /** `gone`: where pages were, or where something was mapped afresh. */
+  mapped(vpid: number, mappings: readonly Mapping[], gone: readonly Range[]): void;
+}
+
+export class ShellTree {
+  readonly shells = new Map<number, Shell>();
+  readonly files: AgentFiles;
+  readonly objects = new SharedObjects();
+  /** The layout that the shells follow now. */
+  layout: TreeLayout | undefined;
+  readonly #spawn: Spawn;
+  readonly #observer: SpaceObserver | undefined;
+  #syscallOffset = 0;
+
+  /** `sameKernel`: source and target have one boot ID. */
+  constructor(spawn: Spawn, sameKernel: boolean, observer?: SpaceObserver) {
+    this.#spawn = spawn;
+    this.#observer = observer;
+    this.files = new AgentFiles(sameKernel);
+  }
+
+  /** @throws GodwitError INTERNAL when there is none. */
+  shell(vpid: number): Shell {
+    return shellOf(this.shells, vpid);
+  }
+
+  /** All of them; the parents before their children. */
+  inOrder(): readonly Shell[] {
+    return (this.layout?.processes ?? []).map(({ pid }) => this.shell(pid));
+  }
+
+  /** Address of a `syscall` instruction in a shell, outside of scratch memory. */
+  syscallAddress(shell: Shell): number {
+    const vdso = shell.mappings.find(({ kind }) => kind === 'vdso');
+    if (vdso === undefined) {
+      throw new GodwitError('UNSUPPORTED', `${shell.name} has no vdso`, {
+        hint: 'a program that unmaps its vdso cannot be moved by this version',
+      });
+    }
+    return vdso.start + this.#syscallOffset;
+  }
+
+  get scratch(): ScratchMemory | undefined {
+    return this.shells.values().next().value?.scratch;
+  }
+
+  /** Makes the shells look like `layout`. @throws GodwitError PID_TAKEN, REFUSED, REMOTE_CALL, NO_PROCESS. */
+  follow(layout: TreeLayout): void {
+    const { processes } = layout;
+    const spaces = this.#spacesOf(layout);
+    this.objects.update(layout.objects);
+    this.#handOverChildren(processes);
+    this.#endVanished(processes);
+    const { scratch } = this;
+    if (scratch !== undefined) moveScratch(scratch, this.shells.values(), [...spaces.values()].flat());
+    this.#bear(processes, spaces);
+    for (const process of processes) this.#followThreads(process);
+    const sources = { files: this.files, objects: this.objects };
+    for (const { pid } of processes) {
+      const gone = applyLayout(this.shell(pid), spaces.get(pid) ?? [], sources);
+      this.#observer?.mapped(pid, this.shell(pid).mappings, gone);
+    }
+    this.layout = layout;
+  }
+
+  /** Address spaces by PID, with numbers of files that stay the same from layout to layout. */
+  #spacesOf({ spaces, files }: TreeLayout): Map<number, readonly Mapping[]> {
+    const numbers = files.map((identity) => this.files.intern(identity));
+    const renumbered = (mapping: Mapping): Mapping => {
+      if (mapping.kind !== 'file') return mapping;
+      return { ...mapping, source: numbers[mapping.source ?? -1] };
+    };
+    return new Map(spaces.map(({ id, mappings }) => [id, mappings.map(renumbered)]));
+  }
+
+  /** Orphans go to the nearest subreaper: a process of the tree that takes one over must be one before the parent ends. */
+  #handOverChildren(processes: readonly ProcessLayout[]): void {
+    for (const { pid, ppid } of processes) {
+      const shell = this.shells.get(pid);
+      if (shell === undefined || shell.ppid === ppid) continue;
+      const heir = this.shells.get(ppid);
+      if (heir !== undefined) becomeSubreaper(heir);
+      shell.ppid = ppid;
+    }
+  }
+
+  #endVanished(processes: readonly ProcessLayout[]): void {
+    const wanted = new Set(processes.map(({ pid }) => pid));
+    const parents = new Map([...this.shells.values()].map(({ vpid, ppid }) => [vpid, ppid]));
+    const depth = (vpid: number): number => {
+      const parent = parents.get(vpid);
+      return parent === undefined ? 0 : depth(parent) + 1;
+    };
+    const vanished = [...this.shells.values()].filter(({ vpid }) => !wanted.has(vpid));
+    for (const shell of vanished.sort((a, b) => depth(b.vpid) - depth(a.vpid))) {
+      endShell(shell, this.shells.get(shell.ppid));
+      this.shells.delete(shell.vpid);
+      this.#observer?.ended(shell.vpid);
+    }
+  }
+
+  #bear(processes: readonly ProcessLayout[], spaces: ReadonlyMap<number, readonly Mapping[]>): void {
+    const byPid = new Map(processes.map((process) => [process.pid, process]));
+    const born = carryOut(planBirths([...this.shells.values()], processes), {
+      shells: this.shells,
+      exitSignal: (vpid) => byPid.get(vpid)?.exitSignal ?? sigchld,
+      spawn: (vpid, sid) => {
+        const first = openFirstShell(this.#spawn(vpid, sid), [...spaces.values()].flat());
+        this.#syscallOffset = first.syscallOffset;
+        return first.shell;
+      },
+    });
+    for (const vpid of born) {
+      const shell = this.shell(vpid);
+      const inherits = byPid.get(vpid)?.inherits === true;
+      if (!inherits) makeBlank(shell);
+      this.#observer?.born(vpid, shell.pid, inherits ? shell.ppid : undefined);
+    }
+  }
+
+  /** Kills all shells and takes what is left of them; for the keeper's abort, which cannot reap what we trace. */
+  destroy(): void {
+    const all = [...this.shells.values()];
+    for (const shell of all) killShell(shell);
+    for (const shell of all) awaitShell(shell);
+    this.shells.clear();
+    this.close();
+  }
+
+  /** Descriptors of the agent; the shells have their own by then. */
+  close(): void {
+    this.files.close();
+    this.objects.close();
+  }
+
+  #followThreads({ pid, threads }: ProcessLayout): void {
+    const shell = this.shell(pid);
+    const wanted = new Set(threads);
+    for (const vtid of [...shell.tids.keys()]) if (!wanted.has(vtid) && vtid !== pid) endThread(shell, vtid);
+    const missing = threads.filter((vtid) => !shell.tids.has(vtid));
+    if (missing.length > 0) bearThreads(shell, missing);
+  }
+}

@@ -1,0 +1,32 @@
+// What the daemon and its worker processes tell each other over the IPC channel of child_process.
+import type { Hello } from '../transport/messages.ts';
+import type { ConnectionKind, UpgradeRequest } from '../transport/websocket.ts';
+import type { LogLevel } from './session.ts';
+
+/** Comes with the socket of an upgrade request; the worker does the WebSocket handshake. */
+export interface WebSocketRequest {
+  readonly kind: ConnectionKind;
+  readonly migrationId: string;
+  readonly purpose: Hello['purpose'];
+  readonly request: UpgradeRequest;
+  /** Base64 of what was read behind the request. */
+  readonly head: string;
+}
+
+export type ToWorker =
+  | WebSocketRequest
+  /** End the session, unless it is past PREPARED. */
+  | { readonly kind: 'stop' }
+  /** Let go of the connection: another worker settles the migration. */
+  | { readonly kind: 'yield' };
+
+export type FromWorker =
+  /** The first word: sockets may be sent. */
+  | { readonly kind: 'ready' }
+  /** Hello was good: the connection is no longer a pending handshake. */
+  | { readonly kind: 'greeted' }
+  | { readonly kind: 'log'; readonly level: LogLevel; readonly text: string }
+  /** The answer to stop after PREPARED: the worker goes on to the end of the session. */
+  | { readonly kind: 'finishing' }
+  /** Nothing follows but the exit. */
+  | { readonly kind: 'bye' };

@@ -1,0 +1,9 @@
+// What `receive` starts for each migration: a worker with the sessions that restore trees and settle doubts.
+import { WorkerInbox } from './worker-inbox.ts';
+
+const inbox = new WorkerInbox(); // before everything else is loaded
+const [{ targetSessions }, { serveWorker }] = await Promise.all([
+  import('./receive.ts'),
+  import('./worker.ts'),
+]);
+serveWorker(targetSessions, {}, inbox);

@@ -1,0 +1,178 @@
+// The worker processes of the daemon, one for each migration: started with its control connection, given its page
+// connections, and watched to their end. A worker that crashes takes nothing with it but its own migration.
+import { fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { GodwitError } from '../errors.ts';
+import { sweepAfterMs, sweepProbes } from '../kernel/probes/freezers.ts';
+import { handOver } from './hand-over.ts';
+import type { QuietSocket } from './hand-over.ts';
+import type { LogLevel } from './session.ts';
+import { Refusal } from './upgrade.ts';
+import type { FromWorker, ToWorker, WebSocketRequest } from './worker-messages.ts';
+
+export interface WorkersOptions {
+  readonly log: (level: LogLevel, text: string) => void;
+  /** What a worker runs; it must call serveWorker. */
+  readonly module: URL;
+  /** Options of node for workers; the default are those of this process. */
+  readonly execArgv: readonly string[];
+  /** Migrations at once. */
+  readonly maxWorkers: number;
+  /** Workers whose peer has not said hello. */
+  readonly maxPending: number;
+  /** How long stop waits for a worker before PREPARED, and for one after it. */
+  readonly graceMs: number;
+  readonly finishMs: number;
+}
+
+interface Worker {
+  readonly process: ChildProcess;
+  readonly name: string;
+  readonly exited: Promise<unknown>;
+  /** Settled when it listens, or has ended. */
+  readonly ready: Promise<unknown>;
+  greeted: boolean;
+  finishing: boolean;
+}
+
+type Request = Omit<WebSocketRequest, 'head'>;
+
+export class Workers {
+  readonly #options: WorkersOptions;
+  readonly #workers = new Map<string, Worker>();
+  #stopping = false;
+
+  constructor(options: WorkersOptions) {
+    this.#options = options;
+  }
+
+  /** Why a request is not to be served now; undefined: serve may be called. */
+  refusal({ kind, migrationId, purpose }: Request): Refusal | undefined {
+    const worker = this.#workers.get(migrationId);
+    if (this.#stopping) return refuse(503, 'PEER', 'receive is being stopped on the target');
+    if (kind === 'pages') {
+      if (worker !== undefined) return undefined;
+      return refuse(404, 'PEER', `the target knows no running migration ${migrationId}`);
+    }
+    if (worker !== undefined && purpose === 'migrate') {
+      return refuse(409, 'REFUSED', `migration ${migrationId} is already running on the target`);
+    }
+    const pending = [...this.#workers.values()].filter(({ greeted }) => !greeted).length;
+    if (pending >= this.#options.maxPending || this.#workers.size >= this.#options.maxWorkers) {
+      return refuse(503, 'LIMIT', `the target already serves ${this.#workers.size} migrations`);
+    }
+    return undefined;
+  }
+
+  /** Hands the socket to the worker of the migration; a control connection gets a new one. */
+  async serve(request: Request, socket: QuietSocket): Promise<void> {
+    let worker = this.#workers.get(request.migrationId);
+    if (request.kind === 'control') {
+      if (worker !== undefined) await this.#supersede(request.migrationId, worker);
+      worker = this.#start(request);
+    }
+    if (worker === undefined || this.#stopping) {
+      socket.socket.destroy();
+      return;
+    }
+    const { name } = worker;
+    await worker.ready;
+    handOver(worker.process, request, socket, (error) => {
+      this.#options.log('warning', `${name}: a ${request.kind} connection was lost: ${error.message}`);
+    });
+  }
+
+  /** Ends the workers: at once before PREPARED, at the end of their session after it. Restored trees go on. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    await Promise.all([...this.#workers.values()].map(async (worker) => this.#end(worker)));
+  }
+
+  /**
+   * Whoever resolves a migration speaks with its keeper: the worker before it lets go of its connection, which may be
+   * a dead link, and comes to its end. If it does not, it is killed: that is safe at any moment, by design.
+   */
+  async #supersede(migrationId: string, worker: Worker): Promise<void> {
+    this.#options.log('warning', `${worker.name}: ended, because it is being resolved`);
+    this.#send(worker, { kind: 'yield' });
+    if (!(await within(this.#options.graceMs, worker.exited))) worker.process.kill('SIGKILL');
+    await worker.exited;
+    this.#workers.delete(migrationId);
+  }
+
+  #start({ migrationId, purpose }: Request): Worker {
+    const child = fork(fileURLToPath(this.#options.module), [], {
+      execArgv: [...this.#options.execArgv],
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    });
+    const name = purpose === 'resolve' ? `resolve of migration ${migrationId}` : `migration ${migrationId}`;
+    const exited = once(child, 'exit');
+    const ready = Promise.race([once(child, 'message'), exited]);
+    const worker: Worker = { process: child, name, exited, ready, greeted: false, finishing: false };
+    this.#workers.set(migrationId, worker);
+    child.on('message', (message) => {
+      this.#told(worker, message as FromWorker);
+    });
+    child.on('error', (error) => {
+      this.#options.log('error', `${name}: its worker cannot be reached: ${error.message}`);
+    });
+    child.once('exit', (code, signal) => {
+      if (this.#workers.get(migrationId) === worker) this.#workers.delete(migrationId);
+      if (code === 0) this.#options.log('info', `${name}: over`);
+      else {
+        const how = signal === null ? `ended with code ${code ?? -1}` : `was killed by ${signal}`;
+        this.#options.log('error', `${name}: its worker ${how}`);
+        if (signal !== null) setTimeout(sweepProbes, sweepAfterMs).unref();
+      }
+    });
+    return worker;
+  }
+
+  #told(worker: Worker, message: FromWorker): void {
+    if (message.kind === 'greeted') worker.greeted = true;
+    else if (message.kind === 'finishing') worker.finishing = true;
+    else if (message.kind === 'log') this.#options.log(message.level, `${worker.name}: ${message.text}`);
+  }
+
+  #send(worker: Worker, message: ToWorker): void {
+    if (worker.process.connected) worker.process.send(message, () => undefined);
+  }
+
+  async #end(worker: Worker): Promise<void> {
+    this.#send(worker, { kind: 'stop' });
+    if (await within(this.#options.graceMs, worker.exited)) return;
+    if (!worker.finishing) {
+      worker.process.kill('SIGKILL');
+      await worker.exited;
+      return;
+    }
+    this.#options.log('warning', `${worker.name}: stands PREPARED or runs; its worker goes on to the end`);
+    if (await within(this.#options.finishMs, worker.exited)) return;
+    if (worker.process.connected) worker.process.disconnect();
+    worker.process.unref();
+  }
+}
+
+function refuse(status: number, code: 'PEER' | 'REFUSED' | 'LIMIT', message: string): Refusal {
+  return new Refusal(
+    status,
+    new GodwitError(code, message, { hint: 'see the log of receive on the target' }),
+  );
+}
+
+/** True: `promise` was settled in time. */
+async function within(ms: number, promise: Promise<unknown>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(() => {
+      resolve(false);
+    }, ms);
+  });
+  try {
+    return await Promise.race([promise.then(() => true), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

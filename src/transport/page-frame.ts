@@ -1,0 +1,147 @@
+// One message of a page connection: a run of pages of one address space or shared object, with its content.
+//
+//        +-----------+----------------+--------------------------------+---------------------+
+//        | u32 LE    | msgpack        | runs x (f64 LE start, f64 LE   | payload: the pages  |
+//        | length of | header         | length), in bytes, ascending   | of all runs, one    |
+//        | header    | <= 1024 bytes  |                                | after the other     |
+//        +-----------+----------------+--------------------------------+---------------------+
+//        ^ right-aligned: written backwards from the payload           ^ headRoom, page-aligned
+//
+// The payload is read straight into a block (page-block.ts) behind `headRoom` bytes; the rest is put in front of it,
+// so that one contiguous buffer leaves without a copy. Frames of zero pages have runs but no payload.
+// Decoding copies the runs (they must be aligned) but never the payload, and believes nothing: lengths, order and
+// sums are checked before the pages are touched.
+import { z } from 'zod';
+import { GodwitError } from '../errors.ts';
+import { u64 } from '../images/scalars.ts';
+import { pageSize, userEnd } from '../units.ts';
+import { maxPageHeader, maxPagePayload, maxRuns } from './limits.ts';
+import { count } from './message-fields.ts';
+import { packMessage, unpackMessage } from './wire-codec.ts';
+
+export const runBytes = 16;
+/** Hashes a payload; both sides must use the same (xxh3-64). */
+export type Checksum = (payload: Uint8Array) => bigint;
+
+/** What the sender says of a frame. `space` is a PID (kind 'space') or the id of a shared object (kind 'object'). */
+export interface PageFrameInfo {
+  readonly round: number;
+  readonly space: number;
+  readonly kind: 'space' | 'object';
+  /** Pairs [start, length in bytes], ascending, not overlapping; object: start is the offset in it. */
+  readonly runs: Float64Array;
+  readonly runCount: number;
+}
+
+export interface PageFrame extends PageFrameInfo {
+  readonly sequence: number;
+  /** All pages are zero: no payload. */
+  readonly zero: boolean;
+  /** A view into the message: valid until the handler returns. */
+  readonly payload: Uint8Array;
+}
+
+const headerSchema = z.strictObject({
+  sequence: count.min(1),
+  round: count,
+  /** Linux: PID_MAX_LIMIT. */
+  space: z.number().int().min(0).max(4_194_304),
+  kind: z.enum(['space', 'object']),
+  zero: z.boolean(),
+  runs: z.number().int().min(1).max(maxRuns),
+  checksum: u64,
+});
+type Header = z.infer<typeof headerSchema>;
+
+/**
+ * Writes header and runs so that they end at `payloadAt` of `block`. Returns where the message begins.
+ * @throws GodwitError LIMIT (runs), INTERNAL (the runs are not what receivers accept)
+ */
+export function encodeInFront(
+  block: Buffer,
+  payloadAt: number,
+  info: PageFrameInfo,
+  rest: Pick<Header, 'sequence' | 'zero' | 'checksum'>,
+): number {
+  const { round, space, kind, runs, runCount } = info;
+  if (runCount > maxRuns) throw new GodwitError('LIMIT', `${runCount} runs do not fit a page frame`);
+  const header = packMessage({ round, space, kind, runs: runCount, ...rest });
+  const runsAt = payloadAt - runCount * runBytes;
+  const begin = runsAt - header.length - 4;
+  if (begin < 0 || runCount < 1)
+    throw new GodwitError('INTERNAL', `no room for ${runCount} runs in a page block`);
+  block.writeUInt32LE(header.length, begin);
+  header.copy(block, begin + 4);
+  // x86-64 is little-endian, and so is the wire.
+  block.set(new Uint8Array(runs.buffer, runs.byteOffset, runCount * runBytes), runsAt);
+  return begin;
+}
+
+/** Bytes of the pages of all runs. */
+export function lengthOfRuns({ runs, runCount }: Pick<PageFrameInfo, 'runs' | 'runCount'>): number {
+  let sum = 0;
+  for (let i = 0; i < runCount; i++) sum += runs[2 * i + 1] ?? 0;
+  return sum;
+}
+
+/** @throws GodwitError PROTOCOL or LIMIT; nothing of the frame may be used then. */
+export function decodePageFrame(message: Buffer, checksum: Checksum): PageFrame {
+  if (message.length < 4) throw bad('is too short');
+  const headerLength = message.readUInt32LE(0);
+  if (headerLength > maxPageHeader) throw bad(`has a header of ${headerLength} bytes`);
+  if (4 + headerLength > message.length) throw bad('is cut off in its header');
+  const header = decodeHeader(message.subarray(4, 4 + headerLength));
+  const runsAt = 4 + headerLength;
+  const payloadAt = runsAt + header.runs * runBytes;
+  if (payloadAt > message.length) throw bad('is cut off in its runs');
+  const runs = new Float64Array(header.runs * 2);
+  new Uint8Array(runs.buffer).set(message.subarray(runsAt, payloadAt));
+  const sum = checkRuns(runs, header);
+  const payload = message.subarray(payloadAt);
+  const expected = header.zero ? 0 : sum;
+  if (expected > maxPagePayload) throw bad(`tells of ${expected} bytes of pages`);
+  if (payload.length !== expected)
+    throw bad(`has ${payload.length} bytes of pages where ${expected} were told`);
+  if (!header.zero && checksum(payload) !== header.checksum) {
+    throw new GodwitError(
+      'PROTOCOL',
+      `page frame ${header.sequence} was damaged on the way: its checksum is wrong`,
+      {
+        hint: 'the memory or the network of one of the hosts is faulty',
+      },
+    );
+  }
+  const { sequence, round, space, kind, zero } = header;
+  return { sequence, round, space, kind, zero, runs, runCount: header.runs, payload };
+}
+
+function decodeHeader(bytes: Buffer): Header {
+  const parsed = headerSchema.safeParse(unpackMessage(bytes));
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw bad(`has a bad header: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`);
+}
+
+/** Returns the sum of the lengths. */
+function checkRuns(runs: Float64Array, header: Header): number {
+  const limit = header.kind === 'space' ? userEnd + 1 : Number.MAX_SAFE_INTEGER;
+  let end = 0;
+  let sum = 0;
+  for (let i = 0; i < runs.length; i += 2) {
+    const start = runs[i] ?? NaN;
+    const length = runs[i + 1] ?? NaN;
+    const isWhole = Number.isSafeInteger(start) && Number.isSafeInteger(length);
+    if (!isWhole || start % pageSize !== 0 || length % pageSize !== 0 || length <= 0) {
+      throw bad(`has a run that is not made of whole pages (frame ${header.sequence})`);
+    }
+    if (start < end) throw bad(`has runs that overlap or are out of order (frame ${header.sequence})`);
+    end = start + length;
+    if (end > limit) throw bad(`has a run past the end of user space (frame ${header.sequence})`);
+    sum += length;
+  }
+  return sum;
+}
+
+function bad(what: string): GodwitError {
+  return new GodwitError('PROTOCOL', `a page frame of the source ${what}`);
+}

@@ -1,0 +1,178 @@
+// The target's end of the page connections of one migration: frames are checked and handed to the handler in order,
+// and acknowledged after it has written them. A second connection goes on where the first was cut.
+import type { Socket } from 'node:net';
+import type { RawData, WebSocket } from 'ws';
+import { asGodwitError, GodwitError } from '../errors.ts';
+import { encodeAck } from './page-ack.ts';
+import { decodePageFrame } from './page-frame.ts';
+import type { Checksum, PageFrame } from './page-frame.ts';
+import { bytesOf, socketProblem } from './websocket.ts';
+
+/** Writes the pages of a frame. The payload is valid until it returns or its promise settles. */
+export type PageHandler = (frame: PageFrame) => void | Promise<void>;
+
+export interface PageReceiverOptions {
+  readonly checksum: Checksum;
+  readonly handler: PageHandler;
+  /** A frame was bad, or the handler failed: nothing more is read, the migration cannot go on. */
+  readonly onProblem: (error: GodwitError) => void;
+}
+
+/** A busy connection is acknowledged every so many frames; an idle one at once. */
+const framesPerAck = 8;
+/** Milliseconds between a problem and the end of the connection. */
+const cutAfterMs = 300;
+
+export class PageReceiver {
+  readonly #options: PageReceiverOptions;
+  readonly #queue: Buffer[] = [];
+  readonly #waiting: { sequence: number; resolve: () => void; reject: (error: GodwitError) => void }[] = [];
+  #ws: WebSocket | undefined;
+  #lastApplied = 0;
+  #lastAcked = 0;
+  #bytesReceived = 0;
+  #applying = false;
+  #reason: GodwitError | undefined;
+
+  constructor(options: PageReceiverOptions) {
+    this.#options = options;
+  }
+
+  /** Sequence of the last frame that the handler has written. */
+  get lastApplied(): number {
+    return this.#lastApplied;
+  }
+
+  get bytesReceived(): number {
+    return this.#bytesReceived;
+  }
+
+  /** Serves an open connection. An earlier one is cut: the source has given it up. */
+  attach(ws: WebSocket, socket: Socket): void {
+    this.#ws?.terminate();
+    this.#ws = ws;
+    this.#queue.length = 0;
+    socket.setNoDelay(true);
+    ws.on('message', (data, isBinary) => {
+      if (ws === this.#ws) this.#arrived(data, isBinary);
+    });
+    ws.on('error', (error) => {
+      // A broken rule ends the migration; a broken link only this connection (the control connection decides).
+      const problem = socketProblem(error, 'source');
+      if (ws === this.#ws && problem.code !== 'PEER') this.#fail(problem);
+    });
+    ws.once('close', () => {
+      if (ws === this.#ws) this.#ws = undefined;
+    });
+  }
+
+  /** Waits until the frames up to `sequence` have been written. @throws GodwitError what was wrong with one */
+  async applied(sequence: number, signal?: AbortSignal): Promise<void> {
+    if (this.#lastApplied >= sequence) return;
+    if (this.#reason !== undefined) throw this.#reason;
+    signal?.throwIfAborted();
+    let onAbort: (() => void) | undefined;
+    try {
+      await new Promise<void>((resolve, reject) => {
+        this.#waiting.push({ sequence, resolve, reject });
+        onAbort = () => {
+          reject(asGodwitError(signal?.reason));
+        };
+        signal?.addEventListener('abort', onAbort, { once: true });
+      });
+    } finally {
+      if (onAbort !== undefined) signal?.removeEventListener('abort', onAbort);
+    }
+  }
+
+  /** Ends the open connection; nothing more is handed to the handler. */
+  close(): void {
+    this.#reason ??= new GodwitError('CANCELLED', 'the page connection was closed');
+    this.#ws?.close(1000);
+    this.#queue.length = 0;
+  }
+
+  #arrived(data: RawData, isBinary: boolean): void {
+    if (this.#reason !== undefined) return;
+    if (!isBinary) {
+      this.#fail(new GodwitError('PROTOCOL', 'the source sent text on the page connection'));
+      return;
+    }
+    const message = bytesOf(data);
+    this.#bytesReceived += message.length;
+    this.#queue.push(message);
+    if (this.#applying) this.#ws?.pause();
+    else this.#drain();
+  }
+
+  /** Applies what is queued. A handler that needs no promise costs none. */
+  #drain(): void {
+    for (;;) {
+      const message = this.#queue.shift();
+      if (message === undefined || this.#reason !== undefined) break;
+      try {
+        const frame = decodePageFrame(message, this.#options.checksum);
+        if (frame.sequence !== this.#lastApplied + 1) throw outOfOrder(frame.sequence, this.#lastApplied);
+        const pending = this.#options.handler(frame);
+        if (pending !== undefined) {
+          this.#applying = true;
+          void this.#settle(pending, frame.sequence);
+          return;
+        }
+        this.#done(frame.sequence);
+      } catch (error) {
+        this.#fail(asGodwitError(error));
+        return;
+      }
+    }
+    this.#acknowledge();
+    this.#ws?.resume();
+  }
+
+  async #settle(pending: Promise<void>, sequence: number): Promise<void> {
+    try {
+      await pending;
+      this.#applying = false;
+      this.#done(sequence);
+      this.#drain();
+    } catch (error) {
+      this.#applying = false;
+      this.#fail(asGodwitError(error));
+    }
+  }
+
+  #done(sequence: number): void {
+    this.#lastApplied = sequence;
+    if (sequence - this.#lastAcked >= framesPerAck) this.#acknowledge();
+    for (let i = this.#waiting.length - 1; i >= 0; i--) {
+      const waiter = this.#waiting[i];
+      if (waiter === undefined || waiter.sequence > sequence) continue;
+      this.#waiting.splice(i, 1);
+      waiter.resolve();
+    }
+  }
+
+  #acknowledge(): void {
+    if (this.#lastAcked === this.#lastApplied || this.#ws === undefined) return;
+    this.#lastAcked = this.#lastApplied;
+    this.#ws.send(encodeAck(this.#lastApplied));
+  }
+
+  #fail(error: GodwitError): void {
+    if (this.#reason !== undefined) return;
+    this.#reason = error;
+    this.#queue.length = 0;
+    for (const { reject } of this.#waiting.splice(0)) reject(error);
+    this.#options.onProblem(error);
+    // The reason travels on the control connection: it should be there before this connection ends.
+    this.#ws?.pause();
+    const ws = this.#ws;
+    setTimeout(() => ws?.terminate(), cutAfterMs).unref();
+  }
+}
+
+function outOfOrder(sequence: number, last: number): GodwitError {
+  return new GodwitError('PROTOCOL', `page frame ${sequence} came where ${last + 1} was due`, {
+    hint: 'frames are lost or repeated; one of the agents has a bug',
+  });
+}

@@ -1,0 +1,40 @@
+// Control messages from source to target. Schemas only: what may follow what stands in session-states.ts.
+import { z } from 'zod';
+import { clocksSchema, treeLayoutSchema } from '../images/layout.ts';
+import { requirementsSchema } from '../images/requirements.ts';
+import { list } from '../images/scalars.ts';
+import { treeStateSchema } from '../images/state.ts';
+import { count, hostFields, migrationId, problemFields, sequence } from './message-fields.ts';
+
+export const sourceMessages = [
+  /** First message of every control connection. `plaintext`: the operator allowed an unencrypted link. */
+  z.strictObject({
+    type: z.literal('hello'),
+    magic: z.string().max(16),
+    version: z.number().int().min(0),
+    ...hostFields,
+    migrationId,
+    purpose: z.enum(['migrate', 'resolve']).default('migrate'),
+    plaintext: z.boolean(),
+    cpuFlags: list(z.string().max(32), 1024).optional(),
+  }),
+  z.strictObject({ type: z.literal('check'), requirements: requirementsSchema }),
+  /** First and every later shape of the tree, always whole; answered before pages of new mappings are sent. */
+  z.strictObject({ type: z.literal('stage'), layout: treeLayoutSchema, clocks: clocksSchema }),
+  /** A small tree of the source's own, to be built and thrown away: the code is warm when the real one comes. */
+  z.strictObject({ type: z.literal('rehearse'), state: treeStateSchema, clocks: clocksSchema }),
+  z.strictObject({ type: z.literal('round-end'), round: count, lastSequence: sequence }),
+  z.strictObject({ type: z.literal('clock-probe'), n: count }),
+  /** The tree is frozen: all that is not page content, and the last frame that belongs to it. */
+  z.strictObject({ type: z.literal('final'), state: treeStateSchema, lastSequence: sequence }),
+  /** Sent only after the owner word was won: from here the target owns the tree. */
+  z.strictObject({ type: z.literal('commit') }),
+  z.strictObject({ type: z.literal('abort'), reason: z.strictObject(problemFields) }),
+  /** On a connection of its own: how a migration in doubt ends. */
+  z.strictObject({ type: z.literal('resolve'), migrationId, verdict: z.enum(['commit', 'abort']) }),
+  z.strictObject({ type: z.literal('error'), ...problemFields }),
+] as const;
+
+export const sourceMessageSchema = z.discriminatedUnion('type', [...sourceMessages]);
+export type SourceMessage = z.infer<typeof sourceMessageSchema>;
+export type Hello = Extract<SourceMessage, { type: 'hello' }>;

@@ -1,0 +1,42 @@
+// Control messages from target to source. Schemas only: what may follow what stands in session-states.ts.
+import { z } from 'zod';
+import { blockerSchema } from '../images/requirements.ts';
+import { i64, list } from '../images/scalars.ts';
+import { count, hostFields, migrationId, problemFields, sequence, times, version } from './message-fields.ts';
+
+export const targetMessages = [
+  z.strictObject({ type: z.literal('welcome'), version, ...hostFields, migrationId }),
+  /** Instead of welcome. Its shape stays the same in all versions. */
+  z.strictObject({ type: z.literal('refused'), version: version.optional(), ...problemFields }),
+  z.strictObject({ type: z.literal('checked'), blockers: list(blockerSchema, 100_000) }),
+  z.strictObject({ type: z.literal('staged'), ms: z.number().min(0) }),
+  z.strictObject({ type: z.literal('rehearsed') }),
+  z.strictObject({ type: z.literal('round-acked'), round: count, lastSequence: sequence }),
+  /** The target's clocks in nanoseconds, read when the probe arrived. */
+  z.strictObject({
+    type: z.literal('clock-reply'),
+    n: count,
+    monotonicNs: i64,
+    boottimeNs: i64,
+    realtimeNs: i64,
+  }),
+  /** The whole tree stands in a frozen cgroup and survives the target agent's death. */
+  z.strictObject({ type: z.literal('prepared'), times }),
+  z.strictObject({ type: z.literal('running'), times }),
+  z.strictObject({
+    type: z.literal('resolved'),
+    state: z.enum(['running', 'prepared', 'aborted', 'unknown']),
+  }),
+  z.strictObject({
+    type: z.literal('progress'),
+    step: z.string().max(64),
+    done: z.number().min(0),
+    total: z.number().min(0),
+  }),
+  z.strictObject({ type: z.literal('log'), level: z.enum(['info', 'warning']), text: z.string().max(8192) }),
+  z.strictObject({ type: z.literal('error'), ...problemFields }),
+] as const;
+
+export const targetMessageSchema = z.discriminatedUnion('type', [...targetMessages]);
+export type TargetMessage = z.infer<typeof targetMessageSchema>;
+export type Welcome = Extract<TargetMessage, { type: 'welcome' }>;

@@ -1,0 +1,44 @@
+// The check lists everything that stands in the way, not the first thing only.
+import { mkdtempSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+import { mustRun, until } from '../helpers/commands.ts';
+import { godwitPath } from '../helpers/host.ts';
+import { makeHosts } from '../helpers/hosts.ts';
+import { unless } from '../helpers/skip-unless.ts';
+
+t.setTimeout(180_000); // on a machine that others use too
+const skip = await unless('hosts', 'godwit', 'command:cc');
+const source = fileURLToPath(new URL('ten-blockers.c', import.meta.url));
+const reasons = [
+  /netlink sockets/,
+  /raw sockets/,
+  /packet sockets/,
+  /a namespace/,
+  /a file of \/proc/,
+  /a fanotify group/,
+  /a POSIX record lock/,
+  /an open-file-description lock/,
+  /it maps a device/,
+  /one working directory \(CLONE_FS\)/,
+];
+
+await t.test('a process with ten unsupported things is told of ten', { skip }, async (t) => {
+  await using hosts = await makeHosts({ count: 1 });
+  const { a } = hosts;
+  const directory = mkdtempSync(join(hosts.scratch, 'ten-'));
+  const binary = join(directory, 'ten-blockers');
+  await mustRun('cc', ['-std=gnu17', '-D_GNU_SOURCE', '-Wall', '-Wextra', '-Werror', '-o', binary, source]);
+  const spawned = await a.spawn(binary, [directory]);
+  await until(
+    () => `it is ready: ${spawned.errors()}`,
+    () => spawned.log().includes('ready\n'),
+    20_000,
+    50,
+  );
+  const args = [godwitPath, 'check', '--pid', String(spawned.pid), '--json'];
+  const result = await a.run(process.execPath, args);
+  t.equal(result.code, 3, 'refused');
+  for (const reason of reasons) t.match(result.stdout, reason);
+});

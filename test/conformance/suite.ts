@@ -1,0 +1,55 @@
+// The suite: which trials there are, and all of them run on two hosts whose agents stay up, some in the air at a time.
+import { makeHosts } from '../helpers/hosts.ts';
+import { until } from '../helpers/commands.ts';
+import { buildWorkload, workloadHead, workloadNames } from '../helpers/workloads.ts';
+import type { SuiteOptions } from './options.ts';
+import { runTrial, type ClaimResult, type Trial } from './trial.ts';
+
+export interface SuiteResult {
+  readonly results: readonly ClaimResult[];
+  /** What the migrations have left on the hosts; looked at only when every tree has come to its end. */
+  readonly leftovers: readonly string[];
+}
+
+/** All workloads that claim anything, in each of their variants. */
+export function plan(filter: string): Trial[] {
+  const wanted = filter.toLowerCase();
+  return workloadNames
+    .map(workloadHead)
+    .filter(({ claims }) => claims.length > 0)
+    .flatMap((head): Trial[] => [
+      ...(head.alwaysMoving ? [] : [{ head, variant: 'rest' } as const]),
+      { head, variant: 'motion' },
+    ])
+    .filter(({ head, variant }) =>
+      `${head.family ?? ''} ${head.name} ${variant}`.toLowerCase().includes(wanted),
+    );
+}
+
+export async function runSuite(
+  options: Pick<SuiteOptions, 'flavour' | 'jobs' | 'repeat'>,
+  trials: readonly Trial[],
+  report: (results: readonly ClaimResult[]) => void,
+): Promise<SuiteResult> {
+  for (const name of new Set(trials.map(({ head }) => head.name))) await buildWorkload(name);
+  await using hosts = await makeHosts({ count: 2 });
+  for (const host of hosts.all) await host.receive();
+  const queue = Array.from({ length: options.repeat }, () => trials).flat();
+  const results: ClaimResult[] = [];
+  const worker = async (): Promise<void> => {
+    for (let trial = queue.shift(); trial !== undefined; trial = queue.shift()) {
+      const claims = await runTrial(trial, { hosts, flavour: options.flavour });
+      results.push(...claims);
+      report(claims);
+    }
+  };
+  await Promise.all(Array.from({ length: options.jobs }, worker));
+  const allEnded = results.every(({ outcome }) => outcome === 'carried' || outcome === 'skipped');
+  let leftovers: string[] = [];
+  const look = async (): Promise<boolean> => {
+    leftovers = (await Promise.all(hosts.all.map(async (host) => host.leftovers()))).flat();
+    return leftovers.length === 0;
+  };
+  if (allEnded) await until('clean hosts', look, 10_000, 200).catch(() => undefined);
+  return { results, leftovers };
+}

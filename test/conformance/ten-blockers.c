@@ -1,0 +1,43 @@
+// Ten things at once that Godwit does not carry, each with words of its own in the check. Says "ready" and sleeps.
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <linux/if_ether.h>
+#include <linux/netlink.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/fanotify.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static int must(const char* what, long result) {
+  if (result == -1) perror(what), exit(1);
+  return (int)result;
+}
+static int sleep_on(void* arg) {
+  (void)arg;
+  while (pause() == -1) continue;
+  return 0;
+}
+
+int main(int argc, char** argv) {
+  static char stack[65536];
+  if (argc < 2) return 2;
+  must("chdir", chdir(argv[1]));
+  must("netlink", socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE));
+  must("raw", socket(AF_INET, SOCK_RAW, IPPROTO_ICMP));
+  must("packet", socket(AF_PACKET, SOCK_RAW, htons(ETH_P_IP)));
+  must("namespace", open("/proc/self/ns/net", O_RDONLY));
+  must("file of /proc", open("/proc/self/status", O_RDONLY));
+  must("fanotify", fanotify_init(FAN_CLASS_NOTIF, O_RDONLY));
+  struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+  must("POSIX lock", fcntl(must("a file", open("posix", O_RDWR | O_CREAT, 0600)), F_SETLK, &lock));
+  must("OFD lock", fcntl(must("a file", open("ofd", O_RDWR | O_CREAT, 0600)), F_OFD_SETLK, &lock));
+  int zero = must("/dev/zero", open("/dev/zero", O_RDWR));
+  if (mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE, zero, 0) == MAP_FAILED) return 3;
+  must("CLONE_FS", clone(sleep_on, stack + sizeof stack, CLONE_FS | SIGCHLD, NULL));
+  return write(1, "ready\n", 6) == 6 ? sleep_on(NULL) : 4;
+}

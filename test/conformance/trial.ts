@@ -1,0 +1,121 @@
+// One trial: a workload in one variant is started, moved to the other host and back, and asked for its verdict.
+import { existsSync } from 'node:fs';
+import { sleep, until } from '../helpers/commands.ts';
+import type { Host } from '../helpers/host.ts';
+import type { Hosts } from '../helpers/hosts.ts';
+import { lookAt } from '../helpers/processes.ts';
+import { readClaims, type WorkloadHead } from '../helpers/workload-head.ts';
+import { startWorkload, type RunningWorkload } from '../helpers/workloads.ts';
+import type { Flavour } from './options.ts';
+import { takePid } from './take-pid.ts';
+
+export type Variant = 'rest' | 'motion';
+export type Outcome = 'carried' | 'refused' | 'failed' | 'skipped';
+
+export interface Trial {
+  readonly head: WorkloadHead;
+  readonly variant: Variant;
+}
+
+export interface ClaimResult {
+  readonly trial: Trial;
+  readonly claim: string;
+  readonly outcome: Outcome;
+  /** Why, unless it is carried. */
+  readonly why: string;
+}
+
+export interface TrialContext {
+  readonly hosts: Hosts;
+  readonly flavour: Flavour;
+}
+
+/** A user that no workload becomes by itself. */
+const plainUser = '65534';
+/** Time to work on each host: a variant in motion must have moved something there. */
+const workMs = 100;
+
+/** Never rejects: whatever goes wrong is a failure of all its claims. */
+export async function runTrial(trial: Trial, context: TrialContext): Promise<ClaimResult[]> {
+  const all = (outcome: Outcome, why: string): ClaimResult[] =>
+    trial.head.claims.map(({ name }) => ({ trial, claim: name, outcome, why }));
+  if (context.flavour === 'user' && trial.head.needsRoot)
+    return all('skipped', 'it needs the rights of root to set itself up');
+  try {
+    const { a } = context.hosts;
+    const workload = await startWorkload(a, trial.head.name, undefined, {
+      env: trial.variant === 'motion' ? { WORKLOAD_MOTION: '1' } : {},
+      ...(context.flavour === 'user' ? { user: plainUser } : {}),
+    });
+    const trouble = await thereAndBack(workload, context);
+    if (trouble !== undefined) {
+      for (const host of context.hosts.all) host.kill(workload.pid); // it must not take the others' time
+      return all(trouble.outcome, trouble.why);
+    }
+    return await verdicts(trial, a, workload);
+  } catch (error) {
+    return all('failed', error instanceof Error ? error.message : String(error));
+  }
+}
+
+type Trouble = Pick<ClaimResult, 'outcome' | 'why'>;
+
+async function thereAndBack(
+  workload: RunningWorkload,
+  { hosts, flavour }: TrialContext,
+): Promise<Trouble | undefined> {
+  const { a, b } = hosts;
+  await sleep(workMs);
+  const taken = flavour === 'pidns' ? await takePid(b, workload.pid) : undefined;
+  const there = await move(a, b, workload.pid);
+  if (taken !== undefined) b.kill(taken);
+  if (there !== undefined) return there;
+  await sleep(workMs);
+  const pid = flavour === 'pidns' ? pidInNamespace(b, workload) : workload.pid;
+  if (pid === undefined)
+    return { outcome: 'failed', why: `it is in no new PID namespace of ${b.name}, or not there at all` };
+  const back = await move(b, a, pid);
+  if (back !== undefined) return back;
+  await sleep(workMs);
+  return undefined;
+}
+
+async function move(from: Host, to: Host, pid: number): Promise<Trouble | undefined> {
+  const result = await from.migrate(pid, to);
+  if (result.code === 0) return undefined;
+  const said = `${result.stdout}\n${result.stderr}`.trim().slice(-1500);
+  if (result.code === 3) return { outcome: 'refused', why: said };
+  return {
+    outcome: 'failed',
+    why: `migrate from ${from.name} to ${to.name}: ${String(result.code ?? result.signal)}: ${said}`,
+  };
+}
+
+/** The PID on the host itself of a tree that lives in a PID namespace of its own there. */
+function pidInNamespace(host: Host, { pid, name }: RunningWorkload): number | undefined {
+  const depth = lookAt(host.initPid)?.nsPids.length ?? 0;
+  return host
+    .processes()
+    .find((seen) => seen.nsPids.length > depth && seen.nsPids.at(-1) === pid && seen.command.includes(name))
+    ?.nsPids[depth - 1];
+}
+
+async function verdicts(trial: Trial, host: Host, workload: RunningWorkload): Promise<ClaimResult[]> {
+  const outside = host.outsidePid(workload.pid);
+  process.kill(outside, 'SIGUSR1');
+  const ended = await until('its end', () => !existsSync(`/proc/${outside}`), 60_000, 50).catch(() => false);
+  if (!ended) process.kill(outside, 'SIGKILL');
+  const output = workload.log();
+  const said = readClaims(output);
+  const rest = output
+    .replaceAll(/^(claim .*|ready)\n/gm, '')
+    .trim()
+    .slice(-300);
+  const silence = ended ? `nothing was heard of it; the workload said: ${rest}` : 'the workload did not end';
+  return trial.head.claims.map(({ name }) => {
+    const verdict = said.get(name);
+    return verdict === 'ok'
+      ? { trial, claim: name, outcome: 'carried', why: '' }
+      : { trial, claim: name, outcome: 'failed', why: verdict ?? silence };
+  });
+}

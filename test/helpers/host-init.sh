@@ -1,0 +1,13 @@
+#!/bin/bash
+# The init of one host: prepares its mounts and names, then lives until it is killed, and reaps orphans meanwhile (bash does in
+# its SIGCHLD handler). PIDs begin at another number on every host, so that a tree's PIDs are free elsewhere; a test
+# that wants a collision makes it.
+n=$1 id=$2 scratch=$3
+mkdir -p /run/godwit
+mount -t tmpfs -o mode=0755 "godwit-$id" /run/godwit || exit 1
+hostname "h$n-$id"
+echo $((n * 8000 - 7000)) >/proc/sys/kernel/ns_last_pid
+mkfifo "$scratch/.h$n.hold"
+exec 0<>"$scratch/.h$n.hold"
+: >"$scratch/.h$n.ready"
+while :; do read -r _; done

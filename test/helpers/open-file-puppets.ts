@@ -1,0 +1,307 @@
+// Processes whose open files are made, dumped, restored into others, and looked at from the inside, without a migration.
+// `make` and `check` are Python: `make` leaves in `keep` (a dict that travels as JSON) what `check` wants to know.
+import { execFileSync, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Program, type Outcome } from '../../src/kernel/program.ts';
+import {
+  dumpOpenFiles,
+  prepareOpenFiles,
+  surveyOpenFiles,
+  type DumpedOpenFiles,
+  type ProcessRef,
+} from '../../src/source/open-files.ts';
+import { FileIdentities } from '../../src/source/file-identities.ts';
+import { LiveProcess } from '../../src/source/live-process.ts';
+import { stopTasks } from '../../src/source/stopped.ts';
+import {
+  restoreOpenFiles,
+  type RestoredOpenFiles,
+  type RestoreOptions,
+} from '../../src/target/open-files.ts';
+import { hasCommand } from './commands.ts';
+
+const prelude = `
+import os, sys, json, signal, socket, select, fcntl, struct, ctypes, time, traceback, stat, errno
+libc = ctypes.CDLL(None, use_errno=True)
+libc.syscall.restype = ctypes.c_long
+mode, directory, number = sys.argv[1], sys.argv[2], int(sys.argv[3])
+os.chdir(directory)
+os.closerange(0, 4096)
+keep = {}
+def path(name): return os.path.join(directory, name)
+def write(name, text):
+    fd = os.open(path(name + '.new'), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    os.write(fd, text.encode()); os.close(fd)
+    os.rename(path(name + '.new'), path(name))
+def read(name):
+    fd = os.open(path(name), os.O_RDONLY); text = os.read(fd, 1 << 20).decode(); os.close(fd); return text
+def expect(what, wanted, got):
+    if wanted != got: raise Exception('%s: expected %r got %r' % (what, wanted, got))
+def fails(what, number, call):
+    try: call()
+    except OSError as error: expect(what, errno.errorcode[number], errno.errorcode[error.errno])
+    else: raise Exception(what + ': expected ' + errno.errorcode[number])
+def numbers():
+    found = []
+    for fd in range(4096):
+        try: fcntl.fcntl(fd, fcntl.F_GETFD); found.append(fd)
+        except OSError: pass
+    return found
+def sock(fd): return socket.socket(fileno=fd)
+def orphan():  # like fork, but the child is not ours: its parent is gone
+    r, w = os.pipe(); middle = os.fork()
+    if middle == 0:
+        pid = os.fork()
+        if pid == 0: os.close(r); os.close(w); return 0
+        os.write(w, b'%d' % pid); os._exit(0)
+    os.close(w); pid = int(os.read(r, 16)); os.close(r); os.waitpid(middle, 0)
+    return pid
+def freeze():
+    os.kill(os.getpid(), signal.SIGSTOP)
+    while True: signal.pause()
+def main(make, check):
+    try:
+        if mode == 'make':
+            make()
+            write('keep', json.dumps(keep))
+            freeze()
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+        write('up%d' % number, str(os.getpid()))
+        signal.sigwait([signal.SIGUSR1])
+        keep.update(json.loads(read('keep')))
+        check()
+        write('result%d' % number, 'ok')
+    except BaseException:
+        write('result%d' % number if mode == 'check' else 'keep', traceback.format_exc())
+    os._exit(0)
+`;
+
+export interface RoundTrip {
+  readonly make: string;
+  readonly check?: string;
+  /** Names in `keep` of further processes that `make` forked (they stop themselves by freeze()). */
+  readonly forked?: readonly string[];
+  readonly tcpClose?: boolean;
+  /** Runs while `make` runs: what it waits for from outside. */
+  readonly started?: (directory: string) => Promise<void>;
+  readonly beforeRestore?: (directory: string) => void;
+  readonly afterRestore?: (restored: RestoredOpenFiles, directory: string) => void;
+  readonly elapsed?: bigint;
+  readonly objects?: (
+    directory: string,
+  ) => Partial<Pick<RestoreOptions, 'objectFd'>> & { objectOf?: (key: string) => number };
+  /** Ends the source only after the restore: both stand on one kernel, as in a real migration. */
+  readonly sourceStays?: boolean;
+}
+
+export interface Result {
+  readonly directory: string;
+  readonly blockers: ReturnType<typeof surveyOpenFiles>;
+  readonly dumped: DumpedOpenFiles;
+  readonly restored: RestoredOpenFiles;
+}
+
+let python: string | undefined;
+export async function pythonMissing(): Promise<string | false> {
+  if (!(await hasCommand('python3'))) return 'python3 is not installed';
+  python ??= execFileSync('python3', ['-c', 'import sys; print(sys.executable)'], {
+    encoding: 'utf8',
+  }).trim();
+  return false;
+}
+
+/** Ends what was started and removes what was written. */
+export class Puppets implements AsyncDisposable {
+  readonly directory = mkdtempSync(join(tmpdir(), 'godwit-puppets-'));
+  readonly #pids: number[] = [];
+
+  async start(
+    mode: 'make' | 'check',
+    script: Pick<RoundTrip, 'make' | 'check' | 'started'>,
+    number = 0,
+  ): Promise<number> {
+    const body = (text: string): string =>
+      text
+        .split('\n')
+        .map((line) => `    ${line}`)
+        .join('\n');
+    const code = `${prelude}\ndef make():\n    pass\n${body(script.make)}\ndef check():\n    pass\n${body(script.check ?? '')}\nmain(make, check)\n`;
+    const child = spawn(python ?? 'python3', ['-c', code, mode, this.directory, String(number)], {
+      stdio: 'ignore',
+    });
+    const pid = child.pid;
+    if (pid === undefined) throw new Error('python3 does not start');
+    this.#pids.push(pid);
+    child.on('exit', () => undefined);
+    if (mode === 'make') await script.started?.(this.directory);
+    await this.#waitFor(mode === 'make' ? 'keep' : `up${number}`);
+    return pid;
+  }
+
+  /** What `make` kept; throws what it threw. */
+  keep(): Record<string, unknown> {
+    const text = readFileSync(join(this.directory, 'keep'), 'utf8');
+    if (text.startsWith('Traceback')) throw new Error(text);
+    return JSON.parse(text) as Record<string, unknown>;
+  }
+
+  async result(number = 0): Promise<string> {
+    await this.#waitFor(`result${number}`);
+    return readFileSync(join(this.directory, `result${number}`), 'utf8');
+  }
+
+  async stopped(pid: number): Promise<void> {
+    await until(
+      () => /^State:\tT/m.test(readFileSync(`/proc/${pid}/status`, 'utf8')),
+      `process ${pid} stops`,
+    );
+  }
+
+  adopt(pid: number): void {
+    this.#pids.push(pid);
+  }
+
+  async end(pids: readonly number[]): Promise<void> {
+    for (const pid of pids) kill(pid);
+    for (const pid of pids)
+      await until(() => !existsSync(`/proc/${pid}/fd/0`) && !alive(pid), `process ${pid} ends`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.end(this.#pids);
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  async #waitFor(name: string): Promise<void> {
+    await until(() => existsSync(join(this.directory, name)), `${name} is written`);
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // it has ended
+  }
+}
+
+function alive(pid: number): boolean {
+  try {
+    return !/^State:\t[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
+
+export async function until(condition: () => boolean, what: string): Promise<void> {
+  for (let i = 0; i < 1000; i++) {
+    if (condition()) return;
+    await sleep(10);
+  }
+  throw new Error(`in vain: ${what}`);
+}
+
+/** Makes, surveys and dumps. The source stands still afterwards. */
+export async function dumpPuppets(
+  puppets: Puppets,
+  trip: RoundTrip,
+): Promise<{
+  refs: ProcessRef[];
+  blockers: ReturnType<typeof surveyOpenFiles>;
+  dump: () => DumpedOpenFiles;
+  files: FileIdentities;
+}> {
+  const pid = await puppets.start('make', trip);
+  const keep = puppets.keep();
+  const pids = [pid, ...(trip.forked ?? []).map((name) => Number(keep[name]))];
+  for (const one of pids.slice(1)) puppets.adopt(one);
+  for (const one of pids) await puppets.stopped(one);
+  const refs = pids.map((one) => ({ pid: one, vpid: one }));
+  const options = { tcpClose: trip.tcpClose ?? false };
+  const blockers = surveyOpenFiles(refs, options);
+  const files = new FileIdentities();
+  const prepared = prepareOpenFiles(refs, files);
+  const objectOf = trip.objects?.(puppets.directory).objectOf ?? (() => undefined);
+  return { refs, blockers, files, dump: () => dumpOpenFiles(refs, { ...options, prepared, objectOf }) };
+}
+
+/** The whole way: make, dump, end, restore into other processes, check from the inside. */
+export async function roundTrip(
+  trip: RoundTrip,
+  look: (result: Result) => void = () => undefined,
+): Promise<void> {
+  await using puppets = new Puppets();
+  const { refs, blockers, files, dump } = await dumpPuppets(puppets, trip);
+  if (blockers.length > 0) throw new Error(JSON.stringify(blockers));
+  const dumped = dump();
+  if (trip.sourceStays !== true) await puppets.end(refs.map(({ pid }) => pid));
+  trip.beforeRestore?.(puppets.directory);
+  const targets = new Map<number, number>();
+  for (const [number, { vpid }] of refs.entries())
+    targets.set(vpid, await puppets.start('check', trip, number));
+  const restored = restoreInto(targets, dumped, files, trip, puppets.directory);
+  trip.afterRestore?.(restored, puppets.directory);
+  if (trip.sourceStays === true) await puppets.end(refs.map(({ pid }) => pid));
+  restored.commit();
+  if (restored.takeLocks() !== 0) throw new Error('a lock is still held');
+  restored.close();
+  look({ directory: puppets.directory, blockers, dumped, restored });
+  for (const pid of targets.values()) process.kill(pid, 'SIGUSR1');
+  for (const number of refs.keys()) {
+    const result = await puppets.result(number);
+    if (result !== 'ok') throw new Error(result);
+  }
+}
+
+function restoreInto(
+  targets: ReadonlyMap<number, number>,
+  dumped: DumpedOpenFiles,
+  files: FileIdentities,
+  trip: RoundTrip,
+  directory: string,
+): RestoredOpenFiles {
+  using stopped = stopTasks([...targets.values()]);
+  if (stopped.tids.length !== targets.size) throw new Error('a target does not stop');
+  const live = new Map([...targets].map(([vpid, pid]) => [vpid, LiveProcess.open(pid, pid)]));
+  const agentPidfd = 100;
+  for (const target of live.values()) {
+    const program = new Program();
+    const got = program.call('pidfd_open', process.pid, 0);
+    program.call('dup3', got, agentPidfd, 0);
+    program.call('close', got);
+    target.run(program);
+  }
+  const list = files.list;
+  const before = openCount();
+  const kept = trip.sourceStays === true ? 1 : 0; // descriptors of locks that are taken later
+  const restored = restoreOpenFiles({
+    openFiles: dumped.openFiles,
+    processes: [...dumped.descriptors].map(([pid, descriptors]) => ({ pid, descriptors })),
+    shellOf: (vpid) => ({ run: (program: Program): Outcome => find(live, vpid).run(program) }),
+    agentPidfd,
+    objectFd: trip.objects?.(directory).objectFd ?? (() => -1),
+    fileOf: (index) => {
+      const identity = list[index];
+      if (identity === undefined) throw new Error(`no file ${index}`);
+      return identity;
+    },
+    sameKernel: true,
+    elapsed: () => trip.elapsed ?? 0n,
+  });
+  if (openCount() > before + kept) throw new Error('the agent keeps descriptors');
+  for (const target of live.values()) target.close();
+  return restored;
+}
+
+function find<T>(map: ReadonlyMap<number, T>, key: number): T {
+  const found = map.get(key);
+  if (found === undefined) throw new Error(`no process ${key}`);
+  return found;
+}
+
+function openCount(): number {
+  return readdirSync('/proc/self/fd').length;
+}

@@ -1,0 +1,53 @@
+// What a workload declares in the first comment of its source: its family, the claims that it makes, and what it needs.
+//   @family Signals          a heading of test/conformance/items.txt
+//   @claim NAME ITEM         it prints "claim NAME ok" when that item of the list has survived
+//   @directory               it gets an empty directory as its argument
+//   @root                    it needs the rights of root to set itself up
+//   @always-moving           it works all the time: there is no variant at rest
+//   @arguments WORDS         more arguments
+
+export interface Claim {
+  readonly name: string;
+  readonly item: string;
+}
+
+export interface WorkloadHead {
+  readonly name: string;
+  readonly family: string | undefined;
+  readonly claims: readonly Claim[];
+  readonly wantsDirectory: boolean;
+  readonly needsRoot: boolean;
+  readonly alwaysMoving: boolean;
+  readonly args: readonly string[];
+}
+
+export function readHead(name: string, source: string): WorkloadHead {
+  const head = source.split('\n').filter((line) => line.startsWith('// @'));
+  const values = (word: string): string[] =>
+    head
+      .filter((line) => line === `// @${word}` || line.startsWith(`// @${word} `))
+      .map((line) => line.slice(`// @${word}`.length).trim());
+  return {
+    name,
+    family: values('family')[0],
+    claims: values('claim').map((text) => {
+      const [claim, item, ...rest] = text.split(' ');
+      if (claim === undefined || item === undefined || rest.length > 0)
+        throw new Error(`${name}.c: "@claim ${text}" is not "@claim NAME ITEM"`);
+      return { name: claim, item };
+    }),
+    wantsDirectory: values('directory').length > 0,
+    needsRoot: values('root').length > 0,
+    alwaysMoving: values('always-moving').length > 0,
+    args: values('arguments').flatMap((text) => text.split(' ')),
+  };
+}
+
+/** The lines "claim NAME ok" and "claim NAME failed: why" of a workload's output. */
+export function readClaims(output: string): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const [, name = '', verdict = ''] of output.matchAll(/^claim (\S+) (ok|failed: .*)$/gm)) {
+    if (found.get(name)?.startsWith('failed') !== true) found.set(name, verdict);
+  }
+  return found;
+}

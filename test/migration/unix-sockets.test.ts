@@ -1,0 +1,4 @@
+// Unix sockets.
+import { carries } from '../helpers/round-trip.ts';
+
+await carries('unix-sockets', 'socket pairs keep their queues and listeners their names');

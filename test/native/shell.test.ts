@@ -1,0 +1,220 @@
+// Shells on the real kernel: a tree of processes is built by hand-made layouts, and what /proc shows of it is compared.
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t from 'tap';
+import type { ProcessLayout, TreeLayout } from '../../src/images/layout.ts';
+import type { FileIdentity, Mapping } from '../../src/images/memory.ts';
+import { readMaps } from '../../src/kernel/proc/maps.ts';
+import { readStat } from '../../src/kernel/proc/stat.ts';
+import { Program } from '../../src/kernel/program.ts';
+import { native } from '../../src/native.ts';
+import { ShellTree } from '../../src/target/shell-tree.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'godwit-shell-'));
+const seedBinary = join(folder, 'seed');
+execFileSync('cc', ['-static', '-O1', '-o', seedBinary, new URL('seed.c', import.meta.url).pathname]);
+t.teardown(() => {
+  rmSync(folder, { recursive: true });
+});
+
+/** A process that is ready to become the first shell. */
+async function startSeed(): Promise<ChildProcess> {
+  const seed = spawn(seedBinary, [String(process.pid)], { stdio: ['ignore', 'pipe', 'inherit'] });
+  await once(seed.stdout, 'data');
+  return seed;
+}
+
+const plain = {
+  shared: false,
+  offset: 0,
+  growsDown: false,
+  noReserve: false,
+  locked: false,
+  lockOnFault: false,
+  advice: [],
+  writable: false,
+};
+function anonymous(start: number, length: number, protection: number, more: Partial<Mapping> = {}): Mapping {
+  return { ...plain, start, end: start + length, protection, kind: 'anonymous', ...more };
+}
+
+/** The special mappings of this very kernel, with their sizes, from `at` on. */
+function specials(at: number): Mapping[] {
+  const order = ['vvar', 'vvar_vclock', 'vdso'] as const;
+  let start = at;
+  return order.flatMap((kind) => {
+    const own = readMaps('self')?.find((vma) => vma.special === kind);
+    if (own === undefined) return [];
+    const mapping: Mapping = { ...plain, start, end: start + own.end - own.start, protection: 5, kind };
+    start = mapping.end;
+    return [mapping];
+  });
+}
+
+function identity(path: string): FileIdentity {
+  const stat = statSync(path, { bigint: true });
+  const { dev, ino } = stat;
+  return {
+    path,
+    size: Number(stat.size),
+    mtimeMs: Number(stat.mtimeNs) / 1e6,
+    dev,
+    ino,
+    written: false,
+    ownStorage: false,
+  };
+}
+
+function layoutOf(
+  processes: ProcessLayout[],
+  mappings: Mapping[],
+  more: Partial<TreeLayout> = {},
+): TreeLayout {
+  const spaces = processes.map(({ pid }) => ({ id: pid, mappings }));
+  return { root: processes[0]?.pid ?? 0, processes, spaces, files: [], objects: [], ...more };
+}
+
+function freePids(count: number): number[] {
+  const result: number[] = [];
+  for (let pid = 30_011; result.length < count; pid += 7) if (!existsSync(`/proc/${pid}`)) result.push(pid);
+  return result;
+}
+
+void t.test('shells look as their layouts say', { skip: process.getuid?.() !== 0 }, async (t) => {
+  const seed = await startSeed();
+  const root = seed.pid ?? 0;
+  const tree = new ShellTree((vpid) => {
+    return { vpid, pid: root, agentPidfd: 500, sid: 0 };
+  }, true);
+  t.teardown(() => {
+    tree.destroy();
+    seed.stdout?.destroy();
+    seed.unref(); // we have reaped it as its tracer; nobody will tell node
+  });
+  const [child = 0, grandchild = 0, orphan = 0, thread = 0, deadGroup = 0] = freePids(5);
+  const common = { exitSignal: 17, inherits: false };
+  const rootLayout: ProcessLayout = { ...common, pid: root, ppid: 0, pgid: root, sid: root, threads: [root] };
+  const mappings = [
+    ...specials(0x7000_0000_0000),
+    anonymous(0x1000_0000, 0x10_000, 3),
+    anonymous(0x1001_0000, 0x4000, 1),
+    anonymous(0x1002_0000, 0x2000, 0),
+    { ...anonymous(0x2000_0000, 0x2000, 5), kind: 'file' as const, source: 0, offset: 0x1000 },
+    { ...anonymous(0x3000_0000, 0x4000, 3), kind: 'object' as const, source: 7, shared: true },
+    { ...anonymous(0x3100_0000, 0x1000, 3), kind: 'object' as const, source: 9, shared: true },
+    { ...anonymous(0x4000_0000, 0x1000, 3), kind: 'aio' as const, shared: true, events: 1 },
+    anonymous(0x7ffd_0000_0000, 0x2_1000, 3, { growsDown: true }),
+  ].sort((a, b) => a.start - b.start);
+  const objects: TreeLayout['objects'] = [
+    { id: 7, kind: 'anonymous', size: 0x4000, name: '', seals: 0 },
+    { id: 9, kind: 'memfd', size: 0x1000, name: 'shelf', seals: 1 },
+  ];
+  const ring = readAioRingSize();
+  const withoutRing = mappings.filter(({ kind }) => kind !== 'aio' || ring === 0x1000);
+  const first = layoutOf([rootLayout], withoutRing, { files: [identity('/bin/true')], objects });
+  tree.follow(first);
+
+  const lines = (readMaps(root) ?? []).filter((vma) => vma.special !== 'vsyscall');
+  const shown = lines.filter((vma) => !vma.path.includes('godwit-scratch'));
+  t.same(
+    shown.map((vma) => [vma.start, vma.end, (vma.read ? 1 : 0) | (vma.write ? 2 : 0) | (vma.exec ? 4 : 0)]),
+    withoutRing.map(({ start, end, kind, protection }) => [
+      start,
+      end,
+      kind === 'vvar' || kind === 'vvar_vclock' ? 1 : protection,
+    ]),
+    'every mapping stands where it should',
+  );
+  t.same(
+    shown.filter(({ path }) => path !== '' && !path.startsWith('[')).map(({ path }) => path),
+    ['/usr/bin/true', '/dev/zero', '/memfd:shelf', ...(ring === 0x1000 ? ['/[aio]'] : [])],
+    'files and shared memory have their names',
+  );
+
+  const kids: ProcessLayout[] = [
+    { ...rootLayout, threads: [root, thread] },
+    { ...common, pid: child, ppid: root, pgid: child, sid: root, threads: [child] },
+    { ...common, pid: grandchild, ppid: child, pgid: deadGroup, sid: root, threads: [grandchild] },
+    { ...common, pid: orphan, ppid: child, pgid: orphan, sid: orphan, threads: [orphan] },
+  ];
+  const shell = tree.shell(root);
+  const data = Buffer.alloc(4096, 'kept by inheritance');
+  native.writeMemory(root, Float64Array.of(0x1000_0000, data.length), 1, data);
+  const changed = withoutRing
+    .filter(({ start }) => start !== 0x1002_0000)
+    .map((mapping) => (mapping.start === 0x1000_0000 ? { ...mapping, protection: 1 } : mapping));
+  tree.follow({ ...layoutOf(kids, changed, { files: first.files, objects }) });
+  t.same(
+    [child, grandchild, orphan].map((pid) => {
+      const { ppid, pgid, sid } = stat(pid);
+      return [ppid, pgid, sid];
+    }),
+    [
+      [root, child, root],
+      [child, deadGroup, root],
+      [child, orphan, orphan],
+    ],
+    'parents, groups with dead leaders and sessions are as wanted',
+  );
+  t.equal(existsSync(`/proc/${deadGroup}`), false, 'the helper that stood in for a dead leader is gone');
+  t.same([...shell.tids.keys()], [root, thread], 'the thread has its TID');
+  t.ok(existsSync(`/proc/${root}/task/${thread}`), 'the kernel shows it under that TID');
+  t.notOk(
+    readMaps(root)?.some((vma) => vma.start === 0x1002_0000),
+    'what vanished from the layout is unmapped',
+  );
+  const back = Buffer.alloc(data.length);
+  native.readMemory(root, Float64Array.of(0x1000_0000, data.length), 1, back);
+  t.ok(back.equals(data), 'a change of protection keeps content');
+  native.readMemory(child, Float64Array.of(0x1000_0000, data.length), 1, back);
+  t.equal(back[0], 0, 'a child that inherits nothing starts empty');
+
+  const [late = 0] = freePids(1);
+  const heir: ProcessLayout = {
+    ...common,
+    pid: late,
+    ppid: root,
+    pgid: root,
+    sid: root,
+    threads: [late],
+    inherits: true,
+  };
+  tree.follow(layoutOf([rootLayout, heir], changed, { files: first.files, objects }));
+  native.readMemory(late, Float64Array.of(0x1000_0000, data.length), 1, back);
+  t.ok(back.equals(data), 'a child that inherits has the pages of its parent');
+  t.same(
+    [child, grandchild, orphan].map((pid) => existsSync(`/proc/${pid}`)),
+    [false, false, false],
+    'processes that vanished from the layout are gone, and their PIDs are free',
+  );
+  t.equal(existsSync(`/proc/${root}/task/${thread}`), false, 'so is the thread');
+
+  const scratchAt = shell.scratch.address;
+  tree.follow(
+    layoutOf([rootLayout, heir], [...changed, anonymous(scratchAt, 0x1000, 3)], {
+      files: first.files,
+      objects,
+    }),
+  );
+  t.not(shell.scratch.address, scratchAt, 'scratch memory gives way to a mapping of the tree');
+  const program = new Program();
+  const pid = program.call('getpid');
+  t.equal(tree.shell(late).run(program).number(pid), late, 'and programs run as before');
+});
+
+function stat(pid: number): { ppid: number; pgid: number; sid: number } {
+  const found = readStat(pid);
+  if (found === undefined) throw new Error(`no process ${pid}`);
+  return { ppid: found.ppid, pgid: found.pgrp, sid: found.session };
+}
+
+/** Bytes of the ring of io_setup(1): it depends on the number of possible CPUs. */
+function readAioRingSize(): number {
+  const possible = readFileSync('/sys/devices/system/cpu/possible', 'latin1').trim();
+  const cpus = Number(possible.split('-').at(-1)) + 1;
+  const events = Math.max(1, cpus * 4) * 2 + 2;
+  return Math.ceil((32 + events * 32) / 4096) * 4096;
+}

@@ -1,0 +1,58 @@
+import t from 'tap';
+import { decide, forecast, wireSpeed, type Goals, type Round } from '../../../src/source/converge.ts';
+
+const goals: Goals = { maxDowntimeMs: 50, maxRounds: 30, timeoutMs: undefined };
+const costs = { freezeMs: 1, stateMs: 2, applyMs: 3 };
+const mb = 1_000_000;
+
+/** Rounds of so many bytes each, on a wire of 1 GB/s. */
+function trace(...bytes: number[]): Round[] {
+  return bytes.map((size, number) => ({ number, pages: size / 4096, bytes: size, ms: size / mb }));
+}
+
+void t.test('the first round alone never decides: it says nothing about what the tree writes', (t) => {
+  t.same(decide(trace(4096), costs, goals), { freeze: false });
+  t.end();
+});
+
+void t.test('a tree that writes little is frozen as soon as the prediction is within the goal', (t) => {
+  const decision = decide(trace(1000 * mb, 20 * mb), costs, goals);
+  t.match(decision, { freeze: true, converged: true, reason: /within 50 ms/ });
+  t.end();
+});
+
+void t.test('the prediction is the fixed costs and the time to copy what will be dirty', (t) => {
+  // 200 MB in the second round were dirtied in the 1000 ms of the first: 200 MB/s, for 200 ms, at 1 GB/s on the wire.
+  const { downtimeMs, dirtyBytesPerSecond } = forecast(trace(1000 * mb, 200 * mb), costs);
+  t.equal(Math.round(dirtyBytesPerSecond / mb), 200);
+  t.equal(Math.round(downtimeMs), 1 + 2 + 3 + 40);
+  t.end();
+});
+
+void t.test('a tree that writes faster than the wire ends by patience, not by convergence', (t) => {
+  const rounds = trace(1000 * mb, ...Array.from({ length: 6 }, () => 900 * mb));
+  t.match(decide(rounds, costs, goals), { freeze: true, converged: false, reason: /gain nothing/ });
+  t.end();
+});
+
+void t.test('shrinking rounds go on while they are too large', (t) => {
+  t.same(decide(trace(4000 * mb, 2000 * mb, 1000 * mb), costs, goals), { freeze: false });
+  t.end();
+});
+
+void t.test('the number of rounds and the time are limits', (t) => {
+  const rounds = trace(4000 * mb, 3600 * mb, 3200 * mb);
+  t.match(decide(rounds, costs, { ...goals, maxRounds: 3 }), { freeze: true, reason: /3 rounds/ });
+  t.match(decide(rounds, costs, { ...goals, timeoutMs: 10_000 }), {
+    freeze: true,
+    reason: /time for copying/,
+  });
+  t.end();
+});
+
+void t.test('rounds of a few pages say nothing about the speed of the wire', (t) => {
+  t.equal(wireSpeed([{ number: 0, pages: 1, bytes: 4096, ms: 10 }]), 1e9);
+  t.equal(wireSpeed(trace(100 * mb)), 1e9);
+  t.equal(wireSpeed([{ number: 0, pages: 1, bytes: 100 * mb, ms: 1000 }]), 100 * mb);
+  t.end();
+});

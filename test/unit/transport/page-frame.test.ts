@@ -1,0 +1,118 @@
+import t from 'tap';
+import { headRoom, maxPageFrame, maxPagePayload, maxRuns } from '../../../src/transport/limits.ts';
+import { decodePageFrame, encodeInFront, lengthOfRuns } from '../../../src/transport/page-frame.ts';
+import type { PageFrame, PageFrameInfo } from '../../../src/transport/page-frame.ts';
+import { PageBlock } from '../../../src/transport/page-block.ts';
+import { packMessage } from '../../../src/transport/wire-codec.ts';
+
+const page = 4096;
+const sum = (payload: Uint8Array): bigint => payload.reduce((total, byte) => total + BigInt(byte), 0n);
+
+function info(runs: number[], rest: Partial<PageFrameInfo> = {}): PageFrameInfo {
+  return {
+    round: 1,
+    space: 7,
+    kind: 'space',
+    runs: Float64Array.from(runs),
+    runCount: runs.length / 2,
+    ...rest,
+  };
+}
+
+function encode(frame: PageFrameInfo, fill = 3): Buffer {
+  const block = new PageBlock();
+  const length = lengthOfRuns(frame);
+  block.payload.subarray(0, length).fill(fill);
+  const checksum = sum(block.payload.subarray(0, length));
+  const begin = encodeInFront(block.memory, headRoom, frame, { sequence: 5, zero: false, checksum });
+  return block.memory.subarray(begin, headRoom + length);
+}
+
+/** A frame as a hostile peer would write it. */
+function forge(header: object, runs: number[], payload: Uint8Array): Buffer {
+  const packed = packMessage({ sequence: 5, round: 1, space: 7, kind: 'space', zero: false, runs: runs.length / 2, checksum: 0n, ...header });
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(packed.length);
+  return Buffer.concat([length, packed, Buffer.from(Float64Array.from(runs).buffer), payload]);
+} // prettier-ignore
+
+void t.test('a frame comes back as it was written, and its payload is not copied', async (t) => {
+  const frame = info([0x7000, page, 0x9000, 2 * page]);
+  const message = encode(frame);
+  const decoded: PageFrame = decodePageFrame(message, sum);
+  t.match(decoded, { sequence: 5, round: 1, space: 7, kind: 'space', zero: false, runCount: 2 });
+  t.same([...decoded.runs], [0x7000, page, 0x9000, 2 * page]);
+  t.equal(decoded.payload.length, 3 * page);
+  t.equal(decoded.payload.buffer, message.buffer, 'a view into the message');
+});
+
+void t.test('header and runs stand right in front of the payload of the block', async (t) => {
+  const block = new PageBlock();
+  const frame = info([0, page]);
+  const begin = encodeInFront(block.memory, headRoom, frame, { sequence: 1, zero: false, checksum: 9n });
+  t.equal(begin + 4 + block.memory.readUInt32LE(begin) + 16, headRoom);
+  t.equal(block.payload.buffer, block.memory.buffer);
+});
+
+void t.test('the largest frame fits the head room and the message limit', async (t) => {
+  const runs = new Array(maxRuns * 2).fill(0).map((_, i) => (i % 2 === 0 ? i * page : page));
+  const block = new PageBlock();
+  const frame = info(runs, { space: 4_194_304, round: Number.MAX_SAFE_INTEGER });
+  const rest = { sequence: Number.MAX_SAFE_INTEGER, zero: true, checksum: 2n ** 64n - 1n };
+  const begin = encodeInFront(block.memory, headRoom, frame, rest);
+  t.ok(begin >= 0);
+  t.equal(decodePageFrame(block.memory.subarray(begin, headRoom), sum).runCount, maxRuns);
+  t.ok(headRoom - begin + maxPagePayload <= maxPageFrame);
+  t.throws(() => encodeInFront(block.memory, headRoom, info([...runs, 1e9, page]), rest), { code: 'LIMIT' });
+});
+
+void t.test('runs given as a part of a larger array are sent from where they stand', async (t) => {
+  const table = Float64Array.from([1, 2, 0x5000, page, 3, 4]);
+  const frame = info([], { runs: table.subarray(2, 4), runCount: 1 });
+  t.same([...decodePageFrame(encode(frame), sum).runs], [0x5000, page]);
+});
+
+void t.test('a damaged payload is noticed', async (t) => {
+  const message = encode(info([0, page]));
+  message[message.length - 1] = 4;
+  t.throws(() => decodePageFrame(message, sum), { code: 'PROTOCOL', message: /frame 5 was damaged/ });
+});
+
+void t.test('zero pages travel without content, of any length', async (t) => {
+  const frame = decodePageFrame(forge({ zero: true }, [0, 2 ** 40], Buffer.alloc(0)), sum);
+  t.match(frame, { zero: true, payload: { length: 0 } });
+});
+
+void t.test('whatever is wrong with a frame is said before its pages are touched', async (t) => {
+  const one = Buffer.alloc(page);
+  const cases: [string, Buffer, RegExp][] = [
+    ['empty', Buffer.alloc(0), /too short/],
+    ['header longer than allowed', Buffer.from([0, 0, 1, 0, 0]), /header of 65536 bytes/],
+    ['cut off in the header', Buffer.from([9, 0, 0, 0, 0x80]), /cut off in its header/],
+    ['cut off in the runs', forge({ runs: 3 }, [0, page], Buffer.alloc(0)), /cut off in its runs/],
+    ['no msgpack', Buffer.from([1, 0, 0, 0, 0xc1]), /not a msgpack/],
+    ['no runs', forge({}, [], Buffer.alloc(0)), /runs/],
+    ['too many runs', forge({ runs: maxRuns + 1 }, [0, page], one), /runs/],
+    ['unknown field', forge({ codec: 'lz4' }, [0, page], one), /bad header/],
+    ['sequence 0', forge({ sequence: 0 }, [0, page], one), /sequence/],
+    ['kind', forge({ kind: 'disk' }, [0, page], one), /kind/],
+    ['checksum that is no bigint', forge({ checksum: 1 }, [0, page], one), /checksum/],
+    ['start not aligned', forge({}, [1, page], one), /whole pages/],
+    ['length not aligned', forge({}, [0, 17], one), /whole pages/],
+    ['length 0', forge({}, [0, 0], one), /whole pages/],
+    ['negative start', forge({}, [-page, page], one), /out of order/],
+    ['NaN', forge({}, [NaN, page], one), /whole pages/],
+    ['infinite', forge({}, [0, Infinity], one), /whole pages/],
+    ['past 2^53', forge({}, [2 ** 60, page], one), /whole pages/],
+    ['past user space', forge({}, [0x7fff_ffff_f000, 2 * page], one), /past the end/],
+    ['overlap', forge({}, [0, 2 * page, page, page], Buffer.alloc(3 * page)), /overlap/],
+    ['not sorted', forge({}, [page, page, 0, page], Buffer.alloc(2 * page)), /out of order/],
+    ['payload too short', forge({}, [0, 2 * page], one), /4096 bytes of pages where 8192/],
+    ['payload too long', forge({}, [0, page], Buffer.alloc(page + 1)), /4097 bytes of pages where 4096/],
+    ['payload in a zero frame', forge({ zero: true }, [0, page], one), /4096 bytes of pages where 0/],
+    ['payload past the limit', forge({}, [0, maxPagePayload + page], one), /tells of/],
+  ];
+  for (const [name, message, expected] of cases) {
+    t.throws(() => decodePageFrame(message, sum), { code: 'PROTOCOL', message: expected }, name);
+  }
+});

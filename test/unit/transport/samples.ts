@@ -1,0 +1,47 @@
+// Small valid messages, as both sides would send them.
+import type { SourceMessage, TargetMessage } from '../../../src/transport/messages.ts';
+
+export const identity = { bootId: 'b0071d', kernel: { release: '6.18.44', machine: 'x86_64' } };
+
+export const hello: Extract<SourceMessage, { type: 'hello' }> = {
+  type: 'hello',
+  magic: 'godwit',
+  version: 1,
+  ...identity,
+  migrationId: 'm1',
+  purpose: 'migrate',
+  plaintext: false,
+};
+
+export const welcome: TargetMessage = { type: 'welcome', version: 1, ...identity, migrationId: 'm1' };
+
+const layout = { root: 7, processes: [], spaces: [], files: [], objects: [] };
+export const stage: SourceMessage = {
+  type: 'stage',
+  layout,
+  clocks: { monotonic: 1n, boottime: 2n ** 62n, realtime: -5n },
+};
+export const final: SourceMessage = {
+  type: 'final',
+  lastSequence: 9,
+  state: { layout, processes: [], openFiles: [], stale: [], readAt: 12n, tcpClose: false },
+};
+export const check: SourceMessage = {
+  type: 'check',
+  requirements: {
+    bootId: 'b',
+    kernelRelease: '6.18',
+    machine: 'x86_64',
+    cpuFlags: ['sse2'],
+    xstateSize: 2696,
+    pids: [7],
+    files: [],
+    directories: ['/'],
+    ports: [{ family: 2, type: 1, address: new Uint8Array([2, 0, 0x1b, 0x9e]), text: '0.0.0.0:7070' }],
+    memory: 4096,
+    uids: [0],
+    cgroupFreezer: true,
+    hardLimits: [{ resource: 7, hard: 2n ** 64n - 1n }],
+    pidNamespace: 'auto',
+  },
+};

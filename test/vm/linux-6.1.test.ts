@@ -1,0 +1,16 @@
+// Debian's stable kernel: soft-dirty bits, and nothing that is newer than 6.1.
+import { testKernel } from './same-kernel.ts';
+
+await testKernel({
+  kernel: '6.1',
+  auto: 'soft-dirty',
+  trackers: ['soft-dirty', 'compare'],
+  features: {
+    'soft-dirty': 'ok',
+    'pagemap-scan': 'missing',
+    'userfaultfd-wp-async': 'missing',
+    'procmap-query': 'missing',
+    'guard-regions': 'missing',
+    'timer-restore-ids': 'missing',
+  },
+});

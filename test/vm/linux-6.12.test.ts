@@ -1,0 +1,15 @@
+// The kernel of Debian's backports: it has both trackers of writes.
+import { testKernel } from './same-kernel.ts';
+
+await testKernel({
+  kernel: '6.12',
+  auto: 'pagemap-scan',
+  trackers: ['soft-dirty', 'pagemap-scan', 'compare'],
+  features: {
+    'soft-dirty': 'ok',
+    'pagemap-scan': 'ok',
+    'userfaultfd-wp-async': 'ok',
+    'procmap-query': 'ok',
+    'timer-restore-ids': 'missing',
+  },
+});
