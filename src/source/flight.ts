@@ -124,6 +124,7 @@ export class Flight implements Disposable {
     if (!isStopped) this.timedWaits.sample([process]);
     using stopped = isStopped ? undefined : stopTasks([pid], suspendSeccomp);
     if (stopped?.has(pid) === false) throw new GodwitError('NO_PROCESS', `process ${pid} ended`);
+    if (stopped !== undefined) this.timedWaits.settle(pid, stopped.tids);
     readSeccomp({ pid, threads: process.threads.slice(0, 1) }); // refuses a supervised one before a page has moved
     const live = LiveProcess.open(pid, pid);
     this.#keeper.undoPoke(pid, live.releaseAddress, 1, 4);
@@ -203,7 +204,8 @@ export class Flight implements Disposable {
 
   #whileStopped(process: SourceProcess, work: () => void): void {
     this.timedWaits.sample([process]);
-    using _stopped = stopTasks(process.threads.map(({ tid }) => tid));
+    using stopped = stopTasks(process.threads.map(({ tid }) => tid));
+    this.timedWaits.settle(process.pid, stopped.tids);
     work();
   }
 }

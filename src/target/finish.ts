@@ -7,7 +7,7 @@ import type { Fence } from '../kernel/fence.ts';
 import { errnoName } from '../kernel/program.ts';
 import { syscalls } from '../kernel/syscalls.ts';
 import { native } from '../native.ts';
-import { primeTimedWaits } from './apply/timed-waits.ts';
+import { isRestarting, primeTimedWaits, type WaitingThread } from './apply/timed-waits.ts';
 import { scratchLength } from './scratch.ts';
 import type { ShellTree } from './shell-tree.ts';
 
@@ -17,8 +17,16 @@ interface FinishedThread {
   readonly registers: BigUint64Array;
 }
 
-/** Preconditions: everything but registers is applied. `now`: the tree's CLOCK_MONOTONIC. @throws GodwitError */
-export function finish(tree: ShellTree, state: TreeState, fence: Fence, now: () => bigint): void {
+/**
+ * Preconditions: everything but registers is applied. `now`: the tree's CLOCK_MONOTONIC. Returns the threads that will go on
+ * by restart_syscall(2). @throws GodwitError
+ */
+export function finish(
+  tree: ShellTree,
+  state: TreeState,
+  fence: Fence,
+  now: () => bigint,
+): readonly WaitingThread[] {
   const threads = state.processes.flatMap(({ pid, threads: images }) => {
     return images.map((image) => finishedThread(tree.shell(pid).tid(image.tid), image));
   });
@@ -32,6 +40,7 @@ export function finish(tree: ShellTree, state: TreeState, fence: Fence, now: () 
   for (const thread of threads) setRegisters(thread);
   fence.freeze();
   for (const { tid, image } of threads) expect(native.detach(tid, 0), image.tid, 'let go');
+  return waiting.filter(({ registers }) => isRestarting(registers));
 }
 
 function finishedThread(tid: number, image: ThreadImage): FinishedThread {

@@ -10,8 +10,10 @@ import { Keeper } from '../kernel/keeper.ts';
 import { runsOf } from '../kernel/page-runs.ts';
 import { native } from '../native.ts';
 import type { PageReceiver } from '../transport/page-receiver.ts';
+import type { WaitingThread } from './apply/timed-waits.ts';
 import { applyState } from './apply-state.ts';
 import { finish } from './finish.ts';
+import { handOverWaits } from './hand-over-waits.ts';
 import type { RestoredOpenFiles } from './open-files.ts';
 import { PageWriter } from './pages/page-writer.ts';
 import { idsOf, needsNewNamespace, type PidNamespaceChoice } from './pid-namespace.ts';
@@ -50,6 +52,7 @@ export class Landing {
   readonly #pages: ReturnType<LandingContext['openPages']>;
   readonly #staging = new Stopwatch();
   #openFiles: RestoredOpenFiles | undefined;
+  #waiting: readonly WaitingThread[] = [];
 
   /** @throws GodwitError KEEPER, UNSUPPORTED */
   static async begin(plan: LandingPlan): Promise<Landing> {
@@ -128,7 +131,7 @@ export class Landing {
     });
     watch.measure('fence', () => {
       using fence = Fence.at(this.#keeper.status().fence ?? '');
-      finish(this.#tree, state, fence, now);
+      this.#waiting = finish(this.#tree, state, fence, now);
       if (!this.#keeper.word.change('STAGING', 'PREPARED')) {
         throw new GodwitError(
           'KEEPER',
@@ -159,6 +162,7 @@ export class Landing {
     // The source holds its locks (flock on shared storage) until its end, which may be a moment from now.
     for (let waitMs = 20; waitMs < 5000 && (files?.takeLocks() ?? 0) > 0; waitMs *= 2) await sleep(waitMs);
     files?.close();
+    await handOverWaits(this.#keeper.dir, this.#waiting, this.#clock.ahead);
     await this.#leave();
   }
 

@@ -93,7 +93,7 @@ export async function startWorkload(
 }
 
 /**
- * Ends a workload on the host where it is now, and gives back what it said: "ok", or the claim that did not hold. The exit
+ * Ends a workload on the host where it is now, and gives back what it said: "ok", or the claims that did not hold. The exit
  * code belongs to the process's parent (the keeper, after a migration), so the words decide.
  */
 export async function verdictOf(host: Host, workload: RunningWorkload, timeoutMs = 60_000): Promise<string> {
@@ -103,7 +103,7 @@ export async function verdictOf(host: Host, workload: RunningWorkload, timeoutMs
   const said = workload
     .log()
     .replace('ready\n', '')
-    .replaceAll(/^claim .*\n/gm, '')
+    .replaceAll(/^claim \S+ ok\n/gm, '')
     .trim();
-  return said === '' ? `${workload.name} ended without a word` : (said.split('\n').at(-1) ?? '');
+  return said === '' ? `${workload.name} ended without a word` : said;
 }

@@ -1,13 +1,17 @@
 // Which threads are in a wait with a time limit, and when it ends. The kernel tells nobody when a sleep began, and a stop
 // loses it; but a thread that sleeps was last on a CPU when it went to sleep, and /proc/PID/task/TID/sched shows when
-// that was (se.exec_start, on the scheduler's clock). So this is read before anything is stopped, and remembered.
+// that was (se.exec_start, on the scheduler's clock). So this is read before anything is stopped, and remembered. A wait that
+// somebody has interrupted before (an agent, SIGSTOP) began earlier than that: what is not known of it makes it end later,
+// never early.
 import { readExecStart } from '../../kernel/proc/sched.ts';
 import { readSyscall } from '../../kernel/proc/syscall.ts';
+import { readKnownWaits, type KnownWait } from '../../kernel/known-waits.ts';
 import { syscalls } from '../../kernel/syscalls.ts';
 import { native } from '../../native.ts';
 import { registerIndex as r } from '../../native-process.ts';
 import { nsPerSec } from '../../units.ts';
 import type { SourceProcess } from '../tree.ts';
+import { remainderOf, restartedCall } from './restarted-call.ts';
 import type { TimedWait } from './syscall-restart.ts';
 
 const timerAbsolute = 1n;
@@ -16,11 +20,14 @@ const milliseconds = 1_000_000n;
 /** A timed wait is known by its place: the same call with the same arguments, stack and code address. */
 interface Known extends TimedWait {
   readonly place: string;
+  /** The thread was seen outside of it since: only restart_syscall(2) at that place is the same wait. */
+  readonly isDoubtful?: boolean;
 }
 
 export class TimedWaits {
   readonly #known = new Map<number, Known>();
   readonly #schedulerAhead: bigint;
+  #handedOver: Map<number, KnownWait> | undefined;
   #frozenAt = 0n;
 
   constructor() {
@@ -35,6 +42,15 @@ export class TimedWaits {
     }
   }
 
+  /** To be called while these threads are stopped: a wait that began since the last sample is not the one known before. */
+  settle(pid: number, tids: readonly number[]): void {
+    for (const tid of tids) {
+      if (this.#known.get(tid)?.isDoubtful !== true) continue;
+      const stoppedIn = readSyscall(pid, tid);
+      if (stoppedIn?.kind !== 'syscall' || stoppedIn.nr !== syscalls.restart_syscall) this.#known.delete(tid);
+    }
+  }
+
   /** To be called when the freeze begins: waits that end before cannot be the ones that it interrupts. */
   freezeBegins(): void {
     this.#frozenAt = process.hrtime.bigint();
@@ -46,10 +62,11 @@ export class TimedWaits {
    */
   atStop(pid: number, tid: number, registers: BigUint64Array): TimedWait | undefined {
     const call = registers[r.origRax] ?? 0n;
-    const known = this.#known.get(tid);
     if (BigInt.asIntN(64, call) < 0n) return undefined;
+    const known = this.#known.get(tid);
     if (call === BigInt(syscalls.restart_syscall)) return known;
-    if (call === BigInt(known?.syscall ?? -1) && (known?.deadline ?? 0n) >= this.#frozenAt) return known;
+    const isSame = call === BigInt(known?.syscall ?? -1) && known?.isDoubtful !== true;
+    if (isSame && (known?.deadline ?? 0n) >= this.#frozenAt) return known;
     const args = [r.rdi, r.rsi, r.rdx, r.r10].map((index) => registers[index] ?? 0n);
     const duration = durationOf(pid, [call, ...args]);
     if (duration === undefined) return undefined;
@@ -60,25 +77,42 @@ export class TimedWaits {
     const before = this.#known.get(tid);
     const blocked = readSyscall(pid, tid);
     if (blocked?.kind !== 'syscall') {
-      this.#known.delete(tid);
+      // It may just be on its way back into the wait that the last stop has interrupted.
+      if (before !== undefined) this.#known.set(tid, { ...before, isDoubtful: true });
       return;
     }
     const place = [...blocked.args, blocked.sp, blocked.pc].join(' ');
     // The call itself, at the same place, may be the next round of a loop: only a restarted one is known to be the same.
     const isRestarted = blocked.nr === syscalls.restart_syscall;
-    if (isRestarted && before?.place === place && before.deadline > process.hrtime.bigint()) return;
-    const duration = durationOf(pid, [BigInt(blocked.nr), ...blocked.args]);
-    if (duration === undefined) {
-      this.#known.delete(tid);
+    const now = process.hrtime.bigint();
+    if (isRestarted && before?.place === place && before.deadline > now) {
+      this.#known.set(tid, { ...before, isDoubtful: false });
       return;
     }
+    const wait = isRestarted
+      ? this.#restarted(pid, tid, blocked.args)
+      : this.#begun(pid, tid, blocked.nr, durationOf(pid, [BigInt(blocked.nr), ...blocked.args]));
+    if (wait === undefined) this.#known.delete(tid);
+    else this.#known.set(tid, { ...wait, place });
+  }
+
+  /** The wait of `duration` that began when the thread last went off its CPU. */
+  #begun(pid: number, tid: number, syscall: number, duration: bigint | undefined): TimedWait | undefined {
+    if (duration === undefined) return undefined;
     const now = process.hrtime.bigint();
-    const began = clamp(
-      BigInt(Math.round((readExecStart(pid, tid) ?? 0) * 1e6)) - this.#schedulerAhead,
-      now - duration,
-      now,
-    );
-    this.#known.set(tid, { syscall: blocked.nr, deadline: began + duration, place });
+    const execStart = readExecStart(pid, tid);
+    const slept = execStart === undefined ? now : BigInt(Math.round(execStart * 1e6)) - this.#schedulerAhead;
+    return { syscall, deadline: clamp(slept, now - duration, now) + duration };
+  }
+
+  #restarted(pid: number, tid: number, args: readonly bigint[]): TimedWait | undefined {
+    this.#handedOver ??= readKnownWaits();
+    const handed = this.#handedOver.get(tid);
+    if (handed !== undefined && handed.execStart === readExecStart(pid, tid)) return handed;
+    const call = restartedCall(pid, tid, args);
+    const remainder = remainderOf(call, args);
+    const left = remainder === undefined ? undefined : readTimespec(pid, remainder);
+    return this.#begun(pid, tid, call, left ?? durationOf(pid, [BigInt(call), ...args]));
   }
 }
 

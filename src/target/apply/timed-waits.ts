@@ -42,11 +42,15 @@ export function primeTimedWaits(
 ): void {
   const interrupted: WaitingThread[] = [];
   for (const thread of threads) {
-    if (BigInt.asIntN(64, thread.registers[r.rax] ?? 0n) === restartBlock) interrupted.push(thread);
+    if (isRestarting(thread.registers)) interrupted.push(thread);
     else shorten(thread, now());
   }
   for (let i = 0; i < interrupted.length; i += 1000) waitAgain(interrupted.slice(i, i + 1000), scratch, now);
 }
+
+/** The kernel will go on with the call by restart_syscall(2), for it keeps the rest of the time. */
+export const isRestarting = (registers: BigUint64Array): boolean =>
+  BigInt.asIntN(64, registers[r.rax] ?? 0n) === restartBlock;
 
 /** A call that will be issued again as a whole: its time limit stands in a register. */
 function shorten({ wait, registers }: WaitingThread, now: bigint): void {
