@@ -21,7 +21,7 @@ __attribute__((unused)) static void move_once(void) {
   struct utsname name;
   for (int i = 0; i < 64; i++) pages[i * 512 + count % 512] += count;
   count++;
-  if (uname(&name) == -1 || getppid() < 0) _exit(1);
+  if (uname(&name) == -1 || name.sysname[0] == 0) _exit(1);
   if (motion != NULL) motion();
   usleep(500);
 }
