@@ -1,5 +1,6 @@
 // What is sent after the freeze: everything of the tree but the content of its memory.
 import { z } from 'zod';
+import { spaceControlsSchema } from './controls.ts';
 import { resourceLimitSchema } from './credentials.ts';
 import { treeLayoutSchema } from './layout.ts';
 import { mmFieldsSchema } from './memory.ts';
@@ -47,6 +48,7 @@ export const processStateSchema = z.strictObject({
   personality: u32,
   childSubreaper: z.boolean(),
   thpDisabled: z.boolean(),
+  controls: spaceControlsSchema,
 });
 export type ProcessState = z.infer<typeof processStateSchema>;
 

@@ -1,5 +1,6 @@
 // One thread: everything that the kernel keeps per task.
 import { z } from 'zod';
+import { threadControlsSchema } from './controls.ts';
 import { credentialsSchema } from './credentials.ts';
 import { bytes, i64, list, pid, u32, u64 } from './scalars.ts';
 import { alternateStackSchema, pendingSignalsSchema } from './signals.ts';
@@ -22,6 +23,7 @@ export const threadSchema = z.strictObject({
   parentDeathSignal: z.number().int().min(0).max(64),
   /** PR_SET_TIMERSLACK in nanoseconds. */
   timerSlack: u64,
+  controls: threadControlsSchema,
   scheduling: z.strictObject({
     policy: z.number().int(),
     nice: z.number().int().min(-20).max(19),

@@ -1,10 +1,12 @@
 // What only the process itself can tell: one remote program for a process, one for each thread.
+import type { SpaceControls, ThreadControls } from '../../images/controls.ts';
 import type { AlternateStack, SignalAction } from '../../images/signals.ts';
 import type { IntervalTimer, PosixTimer, Timers } from '../../images/timers.ts';
 import { Program, type Data, type Outcome, type Result } from '../../kernel/program.ts';
 import type { PosixTimerInfo } from '../../kernel/proc/timers.ts';
 import { nsPerSec } from '../../units.ts';
 import type { LiveProcess } from '../live-process.ts';
+import { askSpaceControls, askThreadControls } from './controls.ts';
 
 // linux/prctl.h
 const prGetDumpable = 3;
@@ -23,6 +25,7 @@ export interface OwnProcessState {
   readonly dumpable: number;
   readonly childSubreaper: boolean;
   readonly thpDisabled: boolean;
+  readonly controls: SpaceControls;
 }
 
 export interface OwnThreadState {
@@ -31,6 +34,7 @@ export interface OwnThreadState {
   readonly parentDeathSignal: number;
   readonly timerSlack: bigint;
   readonly securebits: number;
+  readonly controls: ThreadControls;
 }
 
 /** Preconditions: every thread of the process is stopped. */
@@ -59,6 +63,7 @@ export function readOwnProcessState(
   const subreaper = program.room(8);
   program.attempt('prctl', prGetChildSubreaper, subreaper);
   const thp = program.attempt('prctl', prGetThpDisable, 0, 0, 0, 0);
+  const controls = askSpaceControls(program);
   const outcome = live.run(program);
   return {
     actions: actions.map(({ signal, old }) => decodeAction(signal, outcome.words(old))),
@@ -70,6 +75,7 @@ export function readOwnProcessState(
     dumpable: Math.max(0, outcome.number(dumpable)),
     childSubreaper: outcome.view(subreaper).getInt32(0, true) !== 0,
     thpDisabled: outcome.number(thp) > 0,
+    controls: controls(outcome),
   };
 }
 
@@ -84,6 +90,7 @@ export function readOwnThreadState(live: LiveProcess, tid: number): OwnThreadSta
   program.call('prctl', prGetPdeathsig, deathSignal);
   const slack = program.call('prctl', prGetTimerSlack);
   const securebits = program.call('prctl', prGetSecurebits);
+  const controls = askThreadControls(program);
   const outcome = live.run(program, tid);
   const [address = 0n, flags = 0n, size = 0n] = outcome.words(stack);
   return {
@@ -92,6 +99,7 @@ export function readOwnThreadState(live: LiveProcess, tid: number): OwnThreadSta
     parentDeathSignal: outcome.view(deathSignal).getInt32(0, true),
     timerSlack: outcome.result(slack),
     securebits: outcome.number(securebits),
+    controls: controls(outcome),
   };
 }
 

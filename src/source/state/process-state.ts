@@ -84,6 +84,7 @@ export function readProcessState(
     dumpable: own.dumpable,
     childSubreaper: own.childSubreaper,
     thpDisabled: own.thpDisabled,
+    controls: own.controls,
     ...(seccomp === undefined ? {} : { seccomp }),
   };
 }

@@ -54,6 +54,7 @@ export function readThread(
     credentials: credentialsOf(status, own.securebits),
     parentDeathSignal: own.parentDeathSignal,
     timerSlack: own.timerSlack,
+    controls: own.controls,
     scheduling: readScheduling(tid),
     ...(restart.wait === undefined ? {} : { wait: restart.wait }),
   };

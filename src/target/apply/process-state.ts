@@ -5,6 +5,7 @@ import type { ResourceLimit } from '../../images/credentials.ts';
 import type { ProcessState } from '../../images/state.ts';
 import { errnoName, Program, type Result } from '../../kernel/program.ts';
 import type { Shell } from '../shell.ts';
+import { setSpaceControls } from './controls.ts';
 import { setMemoryFields } from './memory-fields.ts';
 import { drainPending, queueForProcess, setActions } from './signals.ts';
 import { setThread, type ThreadContext } from './thread-state.ts';
@@ -59,6 +60,7 @@ export function applyProcess(shell: Shell, state: ProcessState, context: Process
   program.call('umask', state.umask);
   program.call('prctl', prSetChildSubreaper, state.childSubreaper ? 1 : 0, 0, 0, 0);
   program.attempt('prctl', prSetThpDisable, state.thpDisabled ? 1 : 0, 0, 0, 0);
+  setSpaceControls(program, state.controls);
   drainPending(program, 3);
   setActions(program, state.actions);
   queueForProcess(program, shell.vpid, state.pending);

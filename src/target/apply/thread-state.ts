@@ -2,6 +2,7 @@
 import type { ThreadImage } from '../../images/thread.ts';
 import type { Program } from '../../kernel/program.ts';
 import type { Shell } from '../shell.ts';
+import { setThreadControls } from './controls.ts';
 import { setCredentials, type OwnCapabilities } from './credentials.ts';
 import { queueForThread } from './signals.ts';
 
@@ -35,6 +36,7 @@ export function setThread(program: Program, shell: Shell, thread: ThreadImage, c
   program.call('prctl', prSetName, program.cstring(thread.comm), 0, 0, 0);
   if (context.personality !== noPersonality) program.call('personality', context.personality);
   setScheduling(program, thread, context.cpus);
+  setThreadControls(program, thread.controls);
   queueForThread(program, shell.vpid, thread.tid, thread.pending);
   setCredentials(program, thread.credentials, context.own);
   // A change of credentials clears it.

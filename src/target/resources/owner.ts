@@ -7,6 +7,8 @@ const setFlags = 4;
 const setSig = 10;
 const setOwnEx = 15;
 const async = 0o20000;
+/** O_NONBLOCK, O_DIRECT, O_NOATIME: what F_SETFL would take away. */
+const settable = 0o1046000;
 
 export function connectOwner({ id, flags, owner }: OpenFile, context: ConnectContext): void {
   if (owner === undefined && (flags & async) === 0) return;
@@ -18,6 +20,6 @@ export function connectOwner({ id, flags, owner }: OpenFile, context: ConnectCon
     program.attempt('fcntl', place.fd, setOwnEx, value); // whoever it was may have ended
     program.attempt('fcntl', place.fd, setSig, owner.signal);
   }
-  program.call('fcntl', place.fd, setFlags, (flags & 0o1046000) | async);
+  if ((flags & async) !== 0) program.call('fcntl', place.fd, setFlags, flags & (settable | async));
   context.runner(place.vpid).run(program);
 }
