@@ -88,7 +88,10 @@ export interface NativeProcess {
   /** Unmaps the scratch memory of liveOpen. */
   liveClose(pid: number, tid: number, vdso: number, vdsoLength: number, base: number, length: number): number;
 
-  pidfdOpen(pid: number): number;
+  /** `flags`: PIDFD_*. */
+  pidfdOpen(pid: number, flags?: number): number;
+  /** A pidfd of a process that has ended and was reaped. */
+  endedPidfd(flags: number): number;
   pidfdGetfd(pidfd: number, fd: number): number;
   pidfdSendSignal(pidfd: number, signal: number): number;
   kcmp(pid1: number, pid2: number, type: number, a: number, b: number): number;

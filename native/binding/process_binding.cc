@@ -8,6 +8,7 @@
 
 #include "binding/arguments.h"
 #include "binding/register.h"
+#include "sys/probe_child.h"
 #include "sys/rseq_section.h"
 #include "sys/seccomp.h"
 #include "sys/tracee.h"
@@ -155,7 +156,13 @@ Napi::Value Result(const Napi::CallbackInfo& info, long result) {
 }
 
 Napi::Value PidfdOpen(const Napi::CallbackInfo& info) {
-  return Result(info, syscall(SYS_pidfd_open, Int32(info, 0), 0));
+  const unsigned flags = info.Length() > 1 ? static_cast<unsigned>(Int32(info, 1)) : 0;
+  return Result(info, syscall(SYS_pidfd_open, Int32(info, 0), flags));
+}
+Napi::Value EndedPidfd(const Napi::CallbackInfo& info) {
+  const ParkedChild child;  // ends with this scope
+  if (!child.valid()) return Number(info, child.pid());
+  return Result(info, syscall(SYS_pidfd_open, child.pid(), static_cast<unsigned>(Int32(info, 0))));
 }
 Napi::Value PidfdGetfd(const Napi::CallbackInfo& info) {
   return Result(info, syscall(SYS_pidfd_getfd, Int32(info, 0), Int32(info, 1), 0));
@@ -195,6 +202,7 @@ void registerProcess(Napi::Env env, Napi::Object exports) {
   add("getSeccompFlags", GetSeccompFlagsOf);
   add("getRobustList", GetRobustList);
   add("pidfdOpen", PidfdOpen);
+  add("endedPidfd", EndedPidfd);
   add("pidfdGetfd", PidfdGetfd);
   add("pidfdSendSignal", PidfdSendSignal);
   add("kcmp", Kcmp);

@@ -55,6 +55,7 @@ export function applyState(tree: ShellTree, state: TreeState, context: ApplyCont
     openFiles: state.openFiles,
     processes,
     shellOf: (vpid) => tree.shell(vpid),
+    taskOf: (vpid) => tree.task(vpid),
     agentPidfd: context.agentPidfd,
     objectFd: (id) => tree.objects.fd(id),
     fileOf: (index) => {

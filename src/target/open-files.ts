@@ -22,6 +22,8 @@ export interface RestoreOptions {
   /** By process; one without descriptors has an empty list. */
   readonly processes: readonly { readonly pid: number; readonly descriptors: readonly Descriptor[] }[];
   readonly shellOf: (vpid: number) => Runner;
+  /** The agent's number of a task of the tree, zombies too. */
+  readonly taskOf: (vpid: number) => number | undefined;
   /** Number under which every shell holds a pidfd of the agent. It is closed in the end. */
   readonly agentPidfd: number;
   readonly objectFd: (id: number) => number;
@@ -108,6 +110,7 @@ function openAll(options: RestoreOptions, { undo, agentFds, closeLater, locks }:
   const context: OpenContext = {
     openFiles: options.openFiles,
     objectFd: options.objectFd,
+    taskOf: options.taskOf,
     fileOf: options.fileOf,
     mismatch: options.mismatch ?? ((identity, fd) => mismatchOf(identity, fd, options.sameKernel)),
     elapsed: options.elapsed,

@@ -50,6 +50,12 @@ export class ShellTree {
     return shellOf(this.shells, vpid);
   }
 
+  /** The agent's number of a task of the tree. */
+  task(vtid: number): number | undefined {
+    for (const { tids } of this.shells.values()) if (tids.has(vtid)) return tids.get(vtid);
+    return undefined;
+  }
+
   /** All of them; the parents before their children. */
   inOrder(): readonly Shell[] {
     return (this.layout?.processes ?? []).map(({ pid }) => this.shell(pid));

@@ -281,6 +281,7 @@ function restoreInto(
     openFiles: dumped.openFiles,
     processes: [...dumped.descriptors].map(([pid, descriptors]) => ({ pid, descriptors })),
     shellOf: (vpid) => ({ run: (program: Program): Outcome => find(live, vpid).run(program) }),
+    taskOf: (vpid) => live.get(vpid)?.pid,
     agentPidfd,
     objectFd: trip.objects?.(directory).objectFd ?? (() => -1),
     fileOf: (index) => {

@@ -36,7 +36,7 @@ const cases: readonly { readonly what: string; readonly make: string; readonly r
     reason: /no path leads to/,
   },
   { what: 'a fanotify group', make: `fd = libc.fanotify_init(0, 0)`, reason: /fanotify/ },
-  { what: 'a pidfd', make: `fd = os.pidfd_open(os.getpid())`, reason: /pidfd/ },
+  { what: 'a pidfd of a stranger', make: `fd = os.pidfd_open(os.getppid())`, reason: /outside the tree/ },
   {
     what: 'a netlink socket',
     make: `s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)`,

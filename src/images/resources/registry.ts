@@ -7,6 +7,7 @@ import { epollSchema } from './epoll.ts';
 import { eventfdSchema } from './eventfd.ts';
 import { inotifySchema } from './inotify.ts';
 import { memfdSchema } from './memfd.ts';
+import { pidfdSchema } from './pidfd.ts';
 import { pipeSchema } from './pipe.ts';
 import { regularSchema } from './regular.ts';
 import { signalfdSchema } from './signalfd.ts';
@@ -22,6 +23,7 @@ export const resourceSchemas = {
   eventfd: eventfdSchema,
   inotify: inotifySchema,
   memfd: memfdSchema,
+  pidfd: pidfdSchema,
   pipe: pipeSchema,
   regular: regularSchema,
   signalfd: signalfdSchema,
@@ -40,6 +42,7 @@ export const resourceImageSchema = z.discriminatedUnion('kind', [
   eventfdSchema,
   inotifySchema,
   memfdSchema,
+  pidfdSchema,
   pipeSchema,
   regularSchema,
   signalfdSchema,

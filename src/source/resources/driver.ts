@@ -29,6 +29,8 @@ export interface DriverContext {
   /** The open files with this inode number, on whatever device. */
   readonly withInode: (ino: number) => readonly OpenFileGroup[];
   readonly names: FileNames;
+  /** The number of a task as the tree sees it; undefined: it is none of the tree's. */
+  readonly vpidOf: (pid: number) => number | undefined;
   /** Unix sockets of the host by inode; read once, when first asked for. */
   readonly unix: () => ReadonlyMap<number, UnixSocketInfo>;
   /** Who outside the tree holds pipes and sockets; reads every process of the host, so only in the survey. */

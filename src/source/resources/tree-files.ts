@@ -1,5 +1,6 @@
 // All open files of a tree at one moment, with the ways in which drivers look for others.
 import type { Descriptor } from '../../images/state.ts';
+import { readStatus } from '../../kernel/proc/status.ts';
 import { unixSockets, type UnixSocketInfo } from '../../kernel/sockets.ts';
 import type { DriverContext, OpenFileOptions } from './driver.ts';
 import type { FileNames } from './file-names.ts';
@@ -40,6 +41,7 @@ export class TreeFiles {
       options,
       thief,
       names,
+      vpidOf: (pid) => this.#vpidOf(pid),
       linkedTo: (link) => this.#byLink.get(link) ?? [],
       fileAt: (pid, fd) => this.#byNumber.get(`${pid}:${fd}`),
       withInode: (ino) => this.#byInode.get(ino) ?? [],
@@ -58,6 +60,15 @@ export class TreeFiles {
     }
     for (const list of lists.values()) list.sort((a, b) => a.fd - b.fd);
     return lists;
+  }
+
+  /** Threads and zombies are not in the list: by what they belong to. */
+  #vpidOf(pid: number): number | undefined {
+    const own = this.#processes.find((process) => process.pid === pid);
+    if (own !== undefined) return own.vpid;
+    const status = readStatus(pid);
+    const of = status?.tgid === pid ? status.ppid : status?.tgid;
+    return this.#processes.some((process) => process.pid === of) ? status?.nsPid.at(-1) : undefined;
   }
 
   /** What processes outside may hold as well: pipes, FIFOs, and sockets with their peers. */

@@ -15,6 +15,8 @@ export interface OpenContext {
   readonly openFiles: readonly OpenFile[];
   /** The agent's descriptor of a shared memory object. */
   readonly objectFd: (id: number) => number;
+  /** The agent's number of a task of the tree, zombies too. */
+  readonly taskOf: (vpid: number) => number | undefined;
   readonly fileOf: (index: number) => FileIdentity;
   /** Why a descriptor of the agent is not the file that the source means. */
   readonly mismatch: (identity: FileIdentity, fd: number) => string | undefined;

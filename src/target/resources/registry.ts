@@ -7,6 +7,7 @@ import { epoll } from './epoll.ts';
 import { eventfd } from './eventfd.ts';
 import { inotify } from './inotify.ts';
 import { memfd } from './memfd.ts';
+import { pidfd } from './pidfd.ts';
 import { pipe } from './pipe.ts';
 import { regular } from './regular.ts';
 import { signalfd } from './signalfd.ts';
@@ -22,6 +23,7 @@ export const targetDrivers: { readonly [K in ResourceKind]: TargetDriver<K> } = 
   eventfd,
   inotify,
   memfd,
+  pidfd,
   pipe,
   regular,
   signalfd,
