@@ -7,6 +7,9 @@
 // - The parent has not touched its page since the collection whose pages the target has (else 3 reports it), so the target's
 //   content of the parent's page is the content of F, whatever F was used for earlier. Reuse of frames between two looks,
 //   or pages merged by KSM, cannot fool this, because only one look at frames is taken and the rest is the trackers' word.
+// - Unless the target has yet to drop it: a page that was given back may be the process's own again without a write. Where a
+//   kernel has no shared page of zeros (pvm_no_zero_page), a read makes a page that is still write-protected and unreported.
+//   What is stale is therefore not inherited.
 // - F does not change while both map it: whoever writes first gets a copy and keeps the other on F.
 // - If the child loses F or writes it after (1), its own tracker reports that page in its next collection: it is sent then.
 // - What changes in the parent after (3) is on its way in a later round. Therefore the precondition: the child's shell is cloned
@@ -43,7 +46,7 @@ export function inheritedPages(parent: CowParent, child: Tracker, dirty: DirtyPa
   const ahead = parent.tracker.collect(parent.vmas, { frozen: true });
   if (ahead.replaced) return nothing;
   // Outside the mappings given the look ahead tells nothing.
-  const here = parent.onTarget.among(intersection(same, carriedRanges(parent.vmas).all));
+  const here = parent.onTarget.current(intersection(same, carriedRanges(parent.vmas).all));
   const { set, ranges, owned } = ahead.gone;
   const inherited = setOf(owned === undefined ? here : runsInside(owned, here));
   inherited.remove(ahead.runs, ahead.count);

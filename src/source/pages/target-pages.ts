@@ -26,9 +26,11 @@ export class TargetPages {
     return this.#held.pages();
   }
 
-  /** The pages among these that the target may hold. */
-  among(ranges: PageRuns): PageRuns {
-    return runsInside(this.#held, ranges);
+  /** The pages among these that the target holds with what the process had when they were last collected. */
+  current(ranges: PageRuns): PageRuns {
+    const current = setOf(runsInside(this.#held, ranges));
+    current.removeSet(this.#stale);
+    return runsOfSet(current);
   }
 
   /** To be told of each collection of the tracker, before its pages are sent. */

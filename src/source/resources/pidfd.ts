@@ -24,10 +24,7 @@ export const pidfd: SourceDriver<'pidfd'> = {
   },
 };
 
-function refusalOf(
-  { info }: SeenFile,
-  vpidOf: (pid: number) => number | undefined,
-): Refusal | undefined {
+function refusalOf({ info }: SeenFile, vpidOf: (pid: number) => number | undefined): Refusal | undefined {
   const pid = info.pidfd?.pid ?? 0;
   if (pid === reaped || (pid > 0 && vpidOf(pid) !== undefined)) return undefined;
   const task = pid > 0 ? `task ${pid}` : 'a task of another PID namespace';
