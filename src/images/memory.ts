@@ -19,16 +19,20 @@ export const fileIdentitySchema = z.strictObject({
 });
 export type FileIdentity = z.infer<typeof fileIdentitySchema>;
 
-/** Memory shared inside the tree that no file system names: MAP_SHARED|MAP_ANONYMOUS, or a memfd. */
+/** What no file system names: MAP_SHARED|MAP_ANONYMOUS, a memfd, or a file that was deleted while it is open. */
 export const sharedObjectSchema = z.strictObject({
   id: index,
-  kind: z.enum(['anonymous', 'memfd']),
+  kind: z.enum(['anonymous', 'memfd', 'nameless']),
   /** Bytes. */
   size: z.number().int().min(0),
   /** memfd: its name without "memfd:". */
   name: z.string().max(249).default(''),
   /** memfd: F_SEAL_* and MFD_* that matter. */
   seals: u32.default(0),
+  /** nameless: where the file was, and what belongs to it. */
+  place: z
+    .strictObject({ directory: path, mode: z.number().int().min(0).max(0o7777), uid: u32, gid: u32 })
+    .optional(),
 });
 export type SharedObject = z.infer<typeof sharedObjectSchema>;
 

@@ -2,7 +2,7 @@
 import type { Vma } from '../kernel/proc/maps.ts';
 import type { PageSender } from '../transport/page-sender.ts';
 import type { Layouts } from './layout.ts';
-import { openMemfds, type ProcessRef } from './open-files.ts';
+import { openObjects, type ProcessRef } from './open-files.ts';
 import { addCounters, newCounters, type PageCounters } from './pages/page-sink.ts';
 import { findSharedObjects, SharedObjectReader } from './pages/shared-objects.ts';
 
@@ -14,11 +14,19 @@ export class ObjectCopies implements Disposable {
     this.#layouts = layouts;
   }
 
-  /** memfds that descriptors refer to: maps show neither their seals nor those that nobody maps. */
+  /** What descriptors refer to and nothing else shows. */
   refreshDescriptors(processes: readonly ProcessRef[]): void {
-    for (const { key, object, procPath } of openMemfds(processes)) {
+    for (const { key, object, procPath } of openObjects(processes)) {
       this.#layouts.addObject(key, object);
       this.add(key, procPath);
+    }
+  }
+
+  /** In the freeze: which objects there are is known, how long they are may have changed since. */
+  refreshSizes(): void {
+    for (const [key, { size }] of this.#readers) {
+      const object = this.#layouts.objects.get(key);
+      if (object !== undefined) this.#layouts.addObject(key, { ...object, size });
     }
   }
 
@@ -39,7 +47,10 @@ export class ObjectCopies implements Disposable {
   /** Sends what changed. In the freeze this is exact. */
   async send(round: number, sink: PageSender): Promise<PageCounters> {
     const counters = newCounters();
-    for (const reader of this.#readers.values()) addCounters(counters, await reader.send(round, sink));
+    for (const [key, reader] of this.#readers) {
+      reader.truncated(this.#layouts.objects.get(key)?.size ?? 0);
+      addCounters(counters, await reader.send(round, sink));
+    }
     return counters;
   }
 

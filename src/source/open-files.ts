@@ -29,7 +29,7 @@ import { TreeFiles } from './resources/tree-files.ts';
 import { unlessGone } from './resources/unless-gone.ts';
 
 export { closeConnections } from './resources/close-connections.ts';
-export { openMemfds } from './resources/memfds.ts';
+export { openObjects } from './resources/open-objects.ts';
 export type { ProcessRef } from './resources/seen-file.ts';
 
 /** What was found out while the tree runs, and is only looked at again where something changed. */
@@ -110,6 +110,7 @@ export function openFileRequirements(
     const { first } = group;
     unlessGone(() => {
       if (first.isNamed && first.stat.isDirectory() && !first.isDeleted) directories.add(first.path);
+      if (first.isNameless) directories.add(dirname(first.path));
       if (inotify.matches(first, thief))
         for (const path of watchedPaths(first)) directories.add(isDirectory(path) ? path : dirname(path));
       if (!first.link.startsWith('socket:[')) return;

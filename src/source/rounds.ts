@@ -40,7 +40,8 @@ export async function copyRound(
     unlessEnded(here, process, () => {
       flight.of(process).copy.arm(vmasOf.get(process.pid) ?? []);
     });
-  if (!frozen) objects.refreshDescriptors(flight.living);
+  if (frozen) objects.refreshSizes();
+  else objects.refreshDescriptors(flight.living);
   for (const { known, members } of generations(flight.living, fresh)) {
     const toSend = members.flatMap(
       (process) => unlessEnded(here, process, () => collect(flight, process, vmasOf, frozen, fresh)) ?? [],

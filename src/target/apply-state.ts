@@ -69,7 +69,7 @@ export function applyState(tree: ShellTree, state: TreeState, context: ApplyCont
     announce: context.announce,
   });
   try {
-    tree.objects.seal();
+    tree.objects.finish();
     const processContext: ProcessContext = { ...ownFacts(), elapsed, warn: context.warn };
     for (const process of processes) {
       const shell = tree.shell(process.pid);

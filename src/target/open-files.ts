@@ -12,7 +12,7 @@ import { setStatusFlags } from './resources/local-files.ts';
 import { connectOwner } from './resources/owner.ts';
 import { placeDescriptors, type Placement } from './resources/place.ts';
 import { targetDriverOf } from './resources/registry.ts';
-import { tryLock } from './resources/regular.ts';
+import type { TakeLock } from './resources/file-locks.ts';
 import { UndoLog, type UndoStep } from './resources/undo-log.ts';
 
 export type { UndoStep } from './resources/undo-log.ts';
@@ -54,7 +54,7 @@ export interface RestoredOpenFiles {
 
 interface Lock {
   readonly fd: number;
-  readonly operation: number;
+  readonly take: TakeLock;
 }
 
 /** @throws GodwitError; what was changed outside is undone then, and the agent's descriptors are closed. */
@@ -90,7 +90,7 @@ export function restoreOpenFiles(options: RestoreOptions): RestoredOpenFiles {
     },
     takeLocks: () => takeLocks(locks),
     close: () => {
-      closeLocal(...locks.splice(0).map(({ fd }) => fd));
+      closeLocal(...new Set(locks.splice(0).map(({ fd }) => fd)));
     },
   };
 }
@@ -103,7 +103,7 @@ interface Made {
 }
 
 /** Kinds that are opened by name have their flags from the beginning. */
-const openedByName = new Set<ResourceKind>(['regular', 'directory', 'device', 'memfd']);
+const openedByName = new Set<ResourceKind>(['regular', 'directory', 'device', 'memfd', 'nameless']);
 
 function openAll(options: RestoreOptions, { undo, agentFds, closeLater, locks }: Made): void {
   const shared = new Map<object, unknown>();
@@ -115,7 +115,7 @@ function openAll(options: RestoreOptions, { undo, agentFds, closeLater, locks }:
     mismatch: options.mismatch ?? ((identity, fd) => mismatchOf(identity, fd, options.sameKernel)),
     elapsed: options.elapsed,
     undo,
-    lockLater: (fd, operation) => void locks.push({ fd, operation }),
+    lockLater: (fd, take) => void locks.push({ fd, take }),
     closeLater: (fd) => void closeLater.push(fd),
     shared: <T>(key: object, make: () => T): T => {
       if (!shared.has(key)) shared.set(key, make());
@@ -180,14 +180,12 @@ function fdOf(agentFds: ReadonlyMap<number, number>, file: number): number {
   return fd;
 }
 
+/** Locks belong to open files, which the processes have: a descriptor of the agent that has got all of its own is closed. */
 function takeLocks(locks: Lock[]): number {
-  const missing = locks.splice(0).filter(({ fd, operation }) => tryLock(fd, operation) < 0 || !closed(fd));
+  const before = locks.splice(0);
+  const missing = before.filter(({ take }) => take() < 0);
+  const wanted = new Set(missing.map(({ fd }) => fd));
+  closeLocal(...new Set(before.map(({ fd }) => fd).filter((fd) => !wanted.has(fd))));
   locks.push(...missing);
   return missing.length;
-}
-
-/** The lock belongs to the open file, which the processes have: the agent's descriptor is not needed any more. */
-function closed(fd: number): true {
-  closeLocal(fd);
-  return true;
 }

@@ -1,4 +1,4 @@
-// Memory that processes of the tree share and no file system names. The agent creates each object once and keeps a
+// Memory that processes of the tree share and no file system names, and files without a name. The agent creates each object once and keeps a
 // descriptor: shells map it, page frames are written through it, descriptors of memfds are made from it.
 import { closeSync, constants, openSync } from 'node:fs';
 import { GodwitError } from '../errors.ts';
@@ -6,6 +6,7 @@ import type { SharedObject } from '../images/memory.ts';
 import { runLocal } from '../kernel/local-program.ts';
 import { Program } from '../kernel/program.ts';
 import { pageSize } from '../units.ts';
+import { createNameless } from './nameless-files.ts';
 
 const protectionReadWrite = 3;
 const mapSharedAnonymous = 0x21;
@@ -44,9 +45,10 @@ export class SharedObjects {
     return entry.fd;
   }
 
-  /** Seals forbid writing, so they come last. */
-  seal(): void {
+  /** Pages reach past an end inside of a page; then seals, which forbid writing. Preconditions: all pages are written. */
+  finish(): void {
     for (const { fd, object } of this.#entries.values()) {
+      if (object.kind !== 'anonymous' && object.size % pageSize !== 0) truncate(fd, object);
       if (object.kind !== 'memfd' || object.seals === sealSeal || object.seals === 0) continue;
       const program = new Program();
       program.call('fcntl', fd, addSeals, object.seals);
@@ -61,6 +63,7 @@ export class SharedObjects {
 }
 
 function create(object: SharedObject): number {
+  if (object.kind === 'nameless') return createNameless(object);
   return object.kind === 'memfd' ? createMemfd(object) : createAnonymous(object);
 }
 

@@ -6,16 +6,6 @@ const skip = await pythonMissing();
 
 const cases: readonly { readonly what: string; readonly make: string; readonly reason: RegExp }[] = [
   {
-    what: 'a deleted file',
-    make: `fd = os.open(path('a'), os.O_RDWR | os.O_CREAT); os.unlink(path('a'))`,
-    reason: /no name any more/,
-  },
-  {
-    what: 'an O_TMPFILE',
-    make: `fd = os.open(directory, os.O_TMPFILE | os.O_RDWR)`,
-    reason: /no name any more/,
-  },
-  {
     what: 'a POSIX lock',
     make: `fd = os.open(path('a'), os.O_RDWR | os.O_CREAT); fcntl.lockf(fd, fcntl.LOCK_EX)`,
     reason: /POSIX record lock/,

@@ -7,6 +7,7 @@ import { epollSchema } from './epoll.ts';
 import { eventfdSchema } from './eventfd.ts';
 import { inotifySchema } from './inotify.ts';
 import { memfdSchema } from './memfd.ts';
+import { namelessSchema } from './nameless.ts';
 import { pidfdSchema } from './pidfd.ts';
 import { pipeSchema } from './pipe.ts';
 import { regularSchema } from './regular.ts';
@@ -23,6 +24,7 @@ export const resourceSchemas = {
   eventfd: eventfdSchema,
   inotify: inotifySchema,
   memfd: memfdSchema,
+  nameless: namelessSchema,
   pidfd: pidfdSchema,
   pipe: pipeSchema,
   regular: regularSchema,
@@ -42,6 +44,7 @@ export const resourceImageSchema = z.discriminatedUnion('kind', [
   eventfdSchema,
   inotifySchema,
   memfdSchema,
+  namelessSchema,
   pidfdSchema,
   pipeSchema,
   regularSchema,

@@ -104,6 +104,15 @@ export class SharedObjectReader {
     return fstatSync(this.#fd).size;
   }
 
+  /** The target has cut its copy to this size, or made it as long: what was sent behind it is gone. */
+  truncated(size: number): void {
+    for (const [number, hashes] of this.#blocks) {
+      const kept = Math.floor((size - number * blockLength) / pageSize); // pages that are whole
+      if (kept <= 0) this.#blocks.delete(number);
+      else if (kept < blockPages) hashes.fill(0n, kept);
+    }
+  }
+
   /** Sends what differs from what was sent before. In the freeze this is exact. */
   async send<Block extends PageSinkBlock>(round: number, sink: PageSink<Block>): Promise<PageCounters> {
     const counters = newCounters();

@@ -1,7 +1,7 @@
 // Open directories, with how far they were read.
 import type { SourceDriver } from './driver.ts';
 import { refuse } from './refuse.ts';
-import { isKernelFile } from './regular.ts';
+import { isKernelFile } from './seen-file.ts';
 import type { OpenFileGroup } from './seen-file.ts';
 import type { DriverContext, Refusal } from './driver.ts';
 

@@ -7,6 +7,7 @@ import { epoll } from './epoll.ts';
 import { eventfd } from './eventfd.ts';
 import { inotify } from './inotify.ts';
 import { memfd } from './memfd.ts';
+import { nameless } from './nameless.ts';
 import { pidfd } from './pidfd.ts';
 import { pipe } from './pipe.ts';
 import { regular } from './regular.ts';
@@ -25,6 +26,7 @@ export const sourceDrivers: { readonly [K in ResourceKind]: SourceDriver<K> } = 
   eventfd,
   inotify,
   memfd,
+  nameless,
   pidfd,
   pipe,
   regular,

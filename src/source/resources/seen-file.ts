@@ -94,10 +94,21 @@ export class SeenFile {
     return this.link.endsWith(deletedMark) && (this.stat.nlink === 0n || !exists(this.link));
   }
 
+  /** A regular file that no name leads to: deleted while it is open, or made with O_TMPFILE. */
+  get isNameless(): boolean {
+    if (!this.isNamed || !this.link.endsWith(deletedMark) || isKernelFile(this)) return false;
+    return this.stat.isFile() && this.stat.nlink === 0n;
+  }
+
   /** The name it was opened by, without the kernel's mark. */
   get path(): string {
     return this.isDeleted ? this.link.slice(0, -deletedMark.length) : this.link;
   }
+}
+
+/** Files of /proc and /sys: the kernel makes their content up. */
+export function isKernelFile({ link }: Pick<SeenFile, 'link'>): boolean {
+  return link.startsWith('/proc/') || link.startsWith('/sys/');
 }
 
 function exists(path: string): boolean {

@@ -24,7 +24,7 @@ export interface OpenContext {
   readonly elapsed: () => bigint;
   readonly undo: UndoLog;
   /** Locks that somebody else (the source, until its end) still holds: taken later. */
-  readonly lockLater: (fd: number, operation: number) => void;
+  readonly lockLater: (fd: number, take: () => number) => void;
   /** Closes a descriptor of the agent when everything is in its place. */
   readonly closeLater: (fd: number) => void;
   /** Kept by drivers whose files come in groups: pipes by inode, unix sockets by file. Keyed by driver. */

@@ -1,17 +1,15 @@
 // Regular files: opened by name, checked to be the file meant, at the position, with its flock(2) lock.
 import { fstatSync } from 'node:fs';
 import { GodwitError } from '../../errors.ts';
-import { runLocal } from '../../kernel/local-program.ts';
-import { errnoName, Program } from '../../kernel/program.ts';
 import { closeLocal } from '../../kernel/socket-facts.ts';
 import type { TargetDriver } from './driver.ts';
+import { lockOrLater } from './file-locks.ts';
 import { openOrThrow, seek } from './local-files.ts';
 
 const openPath = 0o10000000;
-const lockNonblock = 4;
 
 export const regular: TargetDriver<'regular'> = {
-  open({ file: index, position, flock }, { flags }, context) {
+  open({ file: index, position, locks }, { flags }, context) {
     const identity = context.fileOf(index);
     const { path } = identity;
     const fd = openOrThrow(path, flags);
@@ -24,22 +22,10 @@ export const regular: TargetDriver<'regular'> = {
       });
     }
     if (!isPath) seek(fd, position, path);
-    if (flock !== 0) {
-      const result = tryLock(fd, flock);
-      if (errnoName(result) === 'EAGAIN') context.lockLater(fd, flock);
-      else if (result < 0)
-        throw new GodwitError('SYSCALL', `${path}: its lock cannot be taken: ${errnoName(result)}`);
-    }
+    lockOrLater(fd, locks, path, context);
     return fd;
   },
 };
-
-/** flock(2) without waiting: 0 or negative errno. */
-export function tryLock(fd: number, operation: number): number {
-  const program = new Program();
-  const result = program.attempt('flock', fd, operation | lockNonblock);
-  return runLocal(program).number(result);
-}
 
 function notAFile(fd: number): string | undefined {
   return fstatSync(fd).isFile() ? undefined : 'it is not a regular file';

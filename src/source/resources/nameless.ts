@@ -1,0 +1,22 @@
+// Files that were deleted while they are open, or made with O_TMPFILE: their content travels as a shared object.
+import type { SourceDriver } from './driver.ts';
+import { lockRefusal, locksOf } from './file-locks.ts';
+import { keyOfFile } from './open-objects.ts';
+import { refuse } from './refuse.ts';
+
+export const nameless: SourceDriver<'nameless'> = {
+  matches: (file) => file.isNameless,
+  survey: (group) => lockRefusal(group),
+  dump(group, { objectOf }) {
+    const file = group.first;
+    const refusal = lockRefusal(group);
+    if (refusal !== undefined) throw refuse(file, refusal);
+    const object = objectOf(keyOfFile(file));
+    if (object === undefined)
+      throw refuse(file, {
+        reason: 'the file was deleted in the very moment of the freeze, and its content has not been read',
+        remedy: 'try again',
+      });
+    return { kind: 'nameless', object, position: file.info.pos, locks: locksOf(group) };
+  },
+};

@@ -1,0 +1,49 @@
+// Makes files without a name where the source had them, so that they take their space from the same file system.
+import { join } from 'node:path';
+import { GodwitError } from '../errors.ts';
+import type { SharedObject } from '../images/memory.ts';
+import { runLocal } from '../kernel/local-program.ts';
+import { errnoName, Program } from '../kernel/program.ts';
+
+const atFdcwd = -100;
+const readWriteCloexec = 0o2000002;
+/** O_TMPFILE, which includes O_DIRECTORY. */
+const temporaryFile = 0o20200000;
+const createExclusive = 0o300;
+
+/** Returns the agent's descriptor. @throws GodwitError REFUSED, NO_SPACE */
+export function createNameless({ id, size, place }: SharedObject): number {
+  if (place === undefined) throw new GodwitError('PROTOCOL', `the source named no place for file ${id}`);
+  const fd = openNameless(place.directory, id);
+  if (fd < 0)
+    throw new GodwitError(
+      'REFUSED',
+      `a file that was deleted while it is open cannot be made in ${place.directory} on the target: ${errnoName(fd)}`,
+      { hint: 'the target needs the directory, writable and with room for the content' },
+    );
+  const program = new Program();
+  program.attempt('fchown', fd, place.uid, place.gid); // without rights it stays the agent's, as it does for open files
+  program.call('fchmod', fd, place.mode);
+  program.call('ftruncate', fd, size);
+  runLocal(program, `a file without a name in ${place.directory}`);
+  return fd;
+}
+
+/** Not every file system has O_TMPFILE (NFS has not): a name for a moment does it too. */
+function openNameless(directory: string, id: number): number {
+  const anonymous = open(directory, temporaryFile | readWriteCloexec);
+  if (!['EOPNOTSUPP', 'EISDIR', 'EINVAL'].includes(errnoName(anonymous))) return anonymous;
+  const path = join(directory, `.godwit-${process.pid}-${id}`);
+  const fd = open(path, createExclusive | readWriteCloexec);
+  if (fd < 0) return fd;
+  const program = new Program();
+  program.call('unlink', program.cstring(path));
+  runLocal(program, path);
+  return fd;
+}
+
+function open(path: string, flags: number): number {
+  const program = new Program();
+  const fd = program.attempt('openat', atFdcwd, program.cstring(path), flags, 0o600);
+  return runLocal(program).number(fd);
+}
