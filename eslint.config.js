@@ -30,6 +30,11 @@ export default defineConfig(
         { allowConstantLoopConditions: 'only-allowed-literals' },
       ],
       'max-lines': ['error', { max: 250 }],
+      // `z` is an object that holds all of zod, 60 locales too: a bundle can leave nothing out of it.
+      'no-restricted-imports': [
+        'error',
+        { paths: [{ name: 'zod', importNames: ['z'], message: "import * as z from 'zod'" }] },
+      ],
       'no-restricted-exports': [
         'error',
         { restrictDefaultExports: { direct: true, named: true, defaultFrom: true } },

@@ -1,6 +1,6 @@
 // The only door to the native addon. Nothing else loads it; the layers above see these types alone.
-import { createRequire } from 'node:module';
-import { dirname } from 'node:path';
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import nodeGypBuild from 'node-gyp-build';
 import type { NativeDescriptors } from './native-descriptors.ts';
@@ -12,8 +12,9 @@ import type { NativeProcess } from './native-process.ts';
 
 type Native = NativeProcess & NativePages & NativeKeeper & NativeDiag & NativeDescriptors & NativeProbe;
 
-/** The package's own folder, from src/ as from dist/. */
-export const packageRoot: string = dirname(dirname(fileURLToPath(import.meta.url)));
+/** The package's own folder, however deep a build has put this module. */
+export const packageRoot: string = (function nearest(folder: string): string {
+  return existsSync(join(folder, 'package.json')) ? folder : nearest(dirname(folder));
+})(dirname(fileURLToPath(import.meta.url)));
 
-createRequire(import.meta.url); // node-gyp-build resolves from a folder; nothing is required by path
 export const native = nodeGypBuild(packageRoot) as Native;

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
 // The bin `receive`: godwit receive.
-import { run } from './godwit.ts';
+import { run } from './run.ts';
 
 process.exitCode = await run(['receive', ...process.argv.slice(2)]);

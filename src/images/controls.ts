@@ -1,5 +1,5 @@
 // What a program has set about itself by prctl(2) and membarrier(2).
-import { z } from 'zod';
+import * as z from 'zod';
 import { list, u32 } from './scalars.ts';
 
 export const threadControlsSchema = z.strictObject({

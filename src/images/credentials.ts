@@ -1,5 +1,5 @@
 // Who a thread is, and what it may do. Linux keeps all of it per thread.
-import { z } from 'zod';
+import * as z from 'zod';
 import { list, u32, u64 } from './scalars.ts';
 
 export const credentialsSchema = z.strictObject({

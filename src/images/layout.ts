@@ -1,6 +1,6 @@
 // What is staged while the tree runs: which tasks there are, and how their address spaces look.
 // Sent whole whenever it changed; the target finds the difference itself.
-import { z } from 'zod';
+import * as z from 'zod';
 import { addressSpaceSchema, fileIdentitySchema, sharedObjectSchema } from './memory.ts';
 import { groupId, i64, list, pid } from './scalars.ts';
 

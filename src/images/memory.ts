@@ -1,5 +1,5 @@
 // Address spaces: what is mapped where, and from what. Page contents travel in page frames, not here.
-import { z } from 'zod';
+import * as z from 'zod';
 import { address, bytes, index, list, pageAligned, path, u32, u64 } from './scalars.ts';
 
 /** What makes a file the same file on another host (design: same storage, or same size and hash). */

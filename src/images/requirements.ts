@@ -1,5 +1,5 @@
 // What a tree needs of the target, told before anything moves, and what stands in the way.
-import { z } from 'zod';
+import * as z from 'zod';
 import { fileIdentitySchema } from './memory.ts';
 import { bytes, list, path, pid, u64 } from './scalars.ts';
 

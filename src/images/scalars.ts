@@ -1,5 +1,5 @@
 // The small types that every image is made of. Limits stand here, so that a hostile peer meets them first.
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** A PID or TID as the tree sees itself. Linux: PID_MAX_LIMIT is 2^22. */
 export const pid = z.number().int().min(1).max(4_194_304);

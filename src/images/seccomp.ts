@@ -1,5 +1,5 @@
 // Seccomp filters of a process: each program once, and which of them judge the calls of each thread.
-import { z } from 'zod';
+import * as z from 'zod';
 import { bytes, index, list, pid } from './scalars.ts';
 
 /** BPF_MAXINSNS (linux/bpf_common.h) instructions of 8 bytes. */

@@ -1,5 +1,5 @@
 // Signals of a process and of its threads.
-import { z } from 'zod';
+import * as z from 'zod';
 import { bytes, list, u64 } from './scalars.ts';
 
 export const signalActionSchema = z.strictObject({

@@ -1,5 +1,5 @@
 // What is sent after the freeze: everything of the tree but the content of its memory.
-import { z } from 'zod';
+import * as z from 'zod';
 import { spaceControlsSchema } from './controls.ts';
 import { resourceLimitSchema } from './credentials.ts';
 import { treeLayoutSchema } from './layout.ts';

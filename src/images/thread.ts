@@ -1,5 +1,5 @@
 // One thread: everything that the kernel keeps per task.
-import { z } from 'zod';
+import * as z from 'zod';
 import { threadControlsSchema } from './controls.ts';
 import { credentialsSchema } from './credentials.ts';
 import { bytes, i64, list, pid, u32, u64 } from './scalars.ts';

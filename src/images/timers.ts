@@ -1,5 +1,5 @@
 // Interval timers and POSIX timers of a process. Times in nanoseconds.
-import { z } from 'zod';
+import * as z from 'zod';
 import { list, nanoseconds, u64 } from './scalars.ts';
 
 export const intervalTimerSchema = z.strictObject({

@@ -2,7 +2,7 @@
 // made it wait here knows both, and leaves them for the next one beside its journal; they go with the keeper's folder.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { listMigrations } from './run-dir.ts';
 
 export interface KnownWait {

@@ -19,13 +19,17 @@ import type { Wire } from './wire.ts';
 import { treeClocks } from './staged-layout.ts';
 import type { ChosenTracker } from './trackers/choose.ts';
 
-const lifeMs = 5000;
+const lifeMs = 120_000;
+const readyWithinMs = 30_000;
 const readyName = 'actor';
-/** They end by themselves soon should we be killed. */
+/** They live as long as they are wanted, however slow the machine, and end by themselves soon should we be killed. */
 const script = `
   const { spawn } = require('node:child_process');
+  const began = performance.now();
+  setInterval(() => {
+    if (process.ppid !== ${process.pid} || performance.now() - began > ${lifeMs}) process.kill(-process.pid, 'SIGKILL');
+  }, 500);
   spawn('sh', ['-c', 'sleep ${lifeMs / 1000} | sleep ${lifeMs / 1000}'], { stdio: ['pipe', 'ignore', 'ignore'] });
-  setTimeout(() => process.exit(), ${lifeMs});
   require('node:net').createServer().listen(0, '127.0.0.1', () => { process.title = '${readyName}'; });
 `;
 const repeats = 3;
@@ -68,7 +72,7 @@ function endActors(group: number | undefined): void {
 
 async function untilReady(pid: number): Promise<void> {
   for (let waitedMs = 0; readComm(pid) !== readyName; waitedMs += 5) {
-    if (waitedMs > lifeMs) throw new GodwitError('TIMEOUT', 'the actors do not come on stage');
+    if (waitedMs > readyWithinMs) throw new GodwitError('TIMEOUT', 'the actors do not come on stage');
     await sleep(5);
   }
 }

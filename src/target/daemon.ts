@@ -4,9 +4,12 @@
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server } from 'node:http';
 import { Socket } from 'node:net';
+import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
+import { pathToFileURL } from 'node:url';
 import { GodwitError } from '../errors.ts';
 import { listMigrations } from '../kernel/run-dir.ts';
+import { packageRoot } from '../native.ts';
 import { formatEndpoint } from '../transport/endpoint.ts';
 import type { Endpoint } from '../transport/endpoint.ts';
 import { handshakeTimeoutMs } from '../transport/limits.ts';
@@ -108,8 +111,8 @@ export function readyLine(daemon: Daemon): string {
 }
 
 function defaultWorkerModule(): URL {
-  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-  return new URL(`./worker-process.${extension}`, import.meta.url);
+  if (import.meta.url.endsWith('.ts')) return new URL('./worker-process.ts', import.meta.url);
+  return pathToFileURL(join(packageRoot, 'dist/target/worker-process.js')); // this module lies in a bundle
 }
 
 /** Connections that have not sent an HTTP head: few, and not for long. */

@@ -33,9 +33,14 @@ export const ackBytes = 12;
 export const headRoom = Math.ceil((4 + maxPageHeader + maxRuns * 16) / pageSize) * pageSize;
 
 /**
+ * GODWIT_PATIENCE, a factor on both limits below. They are made for hardware: an emulated or hopelessly busy host starts a worker
+ * ten times slower, and does not come to answer a ping while it builds a tree.
+ */
+const patience = Math.min(100, Math.max(1, Number(process.env['GODWIT_PATIENCE'] ?? 1) || 1));
+/**
  * Milliseconds in which a connection must have become a WebSocket, and then have said hello. Nothing stands still meanwhile, and
  * a loaded host may need long to start a worker.
  */
-export const handshakeTimeoutMs = 30_000;
+export const handshakeTimeoutMs: number = 30_000 * patience;
 /** Milliseconds without a sign of life after which the peer counts as dead. */
-export const deadAfterMs = 10_000;
+export const deadAfterMs: number = 10_000 * patience;

@@ -1,5 +1,5 @@
 // Fields that messages of both directions share.
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** Becomes a directory name on both hosts: letters, digits, - and _, and no leading dash. */
 export const migrationIdPattern = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;

@@ -1,6 +1,6 @@
 // The two vocabularies of the control connection, and how bytes become a message of one of them.
 // Nothing of a peer is believed before it has passed through here.
-import { z } from 'zod';
+import * as z from 'zod';
 import { GodwitError } from '../errors.ts';
 import { maxControlMessage, protocolMagic, protocolVersion } from './limits.ts';
 import { sourceMessages, sourceMessageSchema } from './source-messages.ts';

@@ -11,7 +11,7 @@
 // so that one contiguous buffer leaves without a copy. Frames of zero pages have runs but no payload.
 // Decoding copies the runs (they must be aligned) but never the payload, and believes nothing: lengths, order and
 // sums are checked before the pages are touched.
-import { z } from 'zod';
+import * as z from 'zod';
 import { GodwitError } from '../errors.ts';
 import { u64 } from '../images/scalars.ts';
 import { pageSize, userEnd } from '../units.ts';

@@ -2,7 +2,7 @@
 // source can show the daemon's own sentence. Written by the target, read by the source, kept together.
 import { STATUS_CODES } from 'node:http';
 import type { IncomingMessage } from 'node:http';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { GodwitError } from '../errors.ts';
 import { problemSchema } from './message-fields.ts';
 import { errorOf, problemOf } from './problem.ts';

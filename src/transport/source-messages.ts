@@ -1,5 +1,5 @@
 // Control messages from source to target. Schemas only: what may follow what stands in session-states.ts.
-import { z } from 'zod';
+import * as z from 'zod';
 import { clocksSchema, treeLayoutSchema } from '../images/layout.ts';
 import { requirementsSchema } from '../images/requirements.ts';
 import { list } from '../images/scalars.ts';

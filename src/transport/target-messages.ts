@@ -1,5 +1,5 @@
 // Control messages from target to source. Schemas only: what may follow what stands in session-states.ts.
-import { z } from 'zod';
+import * as z from 'zod';
 import { blockerSchema } from '../images/requirements.ts';
 import { i64, list } from '../images/scalars.ts';
 import { count, hostFields, migrationId, problemFields, sequence, times, version } from './message-fields.ts';

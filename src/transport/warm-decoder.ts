@@ -1,6 +1,6 @@
 // zod compiles the parser of an object the first time that it parses one: 50 ms of CPU for all that a final state may hold, paid
 // while the tree stands still. So every schema is given something to parse beforehand.
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Side } from './messages.ts';
 import { sourceMessageSchema } from './source-messages.ts';
 import { targetMessageSchema } from './target-messages.ts';

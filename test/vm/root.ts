@@ -21,6 +21,14 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const guest = join(import.meta.dirname, 'guest');
 const workloads = ['counter', 'threads'];
 const programs = ['/usr/bin/redis-server', '/usr/bin/redis-cli'];
+/** TypeScript that runs in a machine, under its own path with the ending js. */
+const guestPrograms = [
+  'test/compliance/campaign.ts',
+  'test/programs/redis-writer.ts',
+  'test/vm/agreement.ts',
+  'test/vm/redis-load.ts',
+  'bench/tracker.bench.ts',
+];
 /** Where the project lies in a machine. */
 export const guestRoot = '/opt/godwit';
 /** Programs that it would compile there: GODWIT_PREBUILT. */
@@ -39,7 +47,7 @@ export function rootInputs(): string[] {
     ...['src', 'dist', 'test/compliance', 'test/vm/guest', 'test/workloads', 'bench']
       .flatMap((name) => filesBelow(join(root, name)))
       .filter((path) => !path.includes('/bin/')),
-    ...['package-lock.json', 'test/vm/agreement.ts', 'test/vm/root.ts', 'test/vm/tsconfig.json'].map((name) =>
+    ...[...guestPrograms, 'package-lock.json', 'test/vm/root.ts', 'scripts/bundle.mjs'].map((name) =>
       join(root, name),
     ),
     join(root, 'build/Release/godwit.node'),
@@ -108,12 +116,7 @@ function copy(from: string, to: string): void {
 
 async function addProject(stage: string): Promise<void> {
   const place = join(stage, guestRoot);
-  await mustRun('node', [
-    join(root, 'node_modules/typescript/bin/tsc'),
-    '-p',
-    join(import.meta.dirname, 'tsconfig.json'),
-  ]);
-  cpSync(join(root, 'build/vm/js'), place, { recursive: true });
+  await mustRun('node', [join(root, 'scripts/bundle.mjs'), place, root, ...guestPrograms]);
   for (const name of ['dist', 'package.json', 'build/Release/godwit.node', 'build/Release/godwit-keeper'])
     cpSync(join(root, name), join(place, name), { recursive: true });
   for (const folder of await productionModules())

@@ -1,5 +1,5 @@
 // A file that is nothing but its name: null, zero, full, random, urandom, and files of /proc and /sys that any host has.
-import { z } from 'zod';
+import * as z from 'zod';
 import { i64, path, u32 } from '../scalars.ts';
 
 export const deviceSchema = z.strictObject({

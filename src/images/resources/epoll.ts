@@ -1,5 +1,5 @@
 // An epoll instance: which descriptors of which process it watches.
-import { z } from 'zod';
+import * as z from 'zod';
 import { fd, list, u32, u64 } from '../scalars.ts';
 
 export const epollSchema = z.strictObject({

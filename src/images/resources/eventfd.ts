@@ -1,5 +1,5 @@
 // An eventfd: a counter.
-import { z } from 'zod';
+import * as z from 'zod';
 import { u64 } from '../scalars.ts';
 
 export const eventfdSchema = z.strictObject({

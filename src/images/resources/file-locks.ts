@@ -1,5 +1,5 @@
 // Locks that belong to an open file.
-import { z } from 'zod';
+import * as z from 'zod';
 import { i64, list } from '../scalars.ts';
 
 export const fileLocksSchema = z.strictObject({

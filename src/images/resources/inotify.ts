@@ -1,5 +1,5 @@
 // An inotify instance: what it watches, by path, under which numbers.
-import { z } from 'zod';
+import * as z from 'zod';
 import { list, path, u32 } from '../scalars.ts';
 
 /** Numbers are given in order, so that a high one costs the target as many steps. */

@@ -1,5 +1,5 @@
 // A descriptor of a regular file that has no name; its content travels as a shared object.
-import { z } from 'zod';
+import * as z from 'zod';
 import { i64, index } from '../scalars.ts';
 import { fileLocksSchema } from './file-locks.ts';
 

@@ -1,5 +1,5 @@
 // A descriptor of a process or thread (pidfd_open(2)).
-import { z } from 'zod';
+import * as z from 'zod';
 import { pid } from '../scalars.ts';
 
 export const pidfdSchema = z.strictObject({

@@ -1,5 +1,5 @@
 // One end of a pipe or of a named FIFO. Both ends name the same pipe by its inode; one open file of it carries the data.
-import { z } from 'zod';
+import * as z from 'zod';
 import { bytes, list, u32, u64 } from '../scalars.ts';
 
 export const pipeSchema = z.strictObject({

@@ -1,6 +1,6 @@
 // Every kind of open file that Godwit carries. A kind without its driver in source/ and in target/ does not compile:
 // both registries are typed { [K in ResourceKind]: ... }.
-import { z } from 'zod';
+import * as z from 'zod';
 import { deviceSchema } from './device.ts';
 import { directorySchema } from './directory.ts';
 import { epollSchema } from './epoll.ts';

@@ -1,5 +1,5 @@
 // A regular file: found again by its path, checked by its identity.
-import { z } from 'zod';
+import * as z from 'zod';
 import { i64, index } from '../scalars.ts';
 import { fileLocksSchema } from './file-locks.ts';
 

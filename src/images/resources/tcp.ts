@@ -1,5 +1,5 @@
 // A TCP socket: listening, not yet bound or connected, or a connection that is dropped by --tcp-close.
-import { z } from 'zod';
+import * as z from 'zod';
 import { bytes, list, u32 } from '../scalars.ts';
 
 /** One socket option: level, name, value as bytes. */

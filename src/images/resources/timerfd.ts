@@ -1,5 +1,5 @@
 // A timerfd. Times in nanoseconds.
-import { z } from 'zod';
+import * as z from 'zod';
 import { nanoseconds, u32, u64 } from '../scalars.ts';
 
 export const timerfdSchema = z.strictObject({

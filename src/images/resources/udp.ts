@@ -1,5 +1,5 @@
 // A UDP socket: unbound, bound or connected.
-import { z } from 'zod';
+import * as z from 'zod';
 import { bytes, list } from '../scalars.ts';
 import { socketOptionSchema } from './tcp.ts';
 

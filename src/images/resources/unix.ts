@@ -1,5 +1,5 @@
 // A unix socket: one of a pair, a listener, or unconnected.
-import { z } from 'zod';
+import * as z from 'zod';
 import { bytes, list, path, u32, u64 } from '../scalars.ts';
 import { socketOptionSchema } from './tcp.ts';
 
