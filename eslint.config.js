@@ -31,9 +31,12 @@ export default defineConfig(
       ],
       'max-lines': ['error', { max: 250 }],
       // `z` is an object that holds all of zod, 60 locales too: a bundle can leave nothing out of it.
-      'no-restricted-imports': [
+      'no-restricted-syntax': [
         'error',
-        { paths: [{ name: 'zod', importNames: ['z'], message: "import * as z from 'zod'" }] },
+        {
+          selector: "ImportDeclaration[source.value='zod'] > ImportSpecifier[imported.name='z']",
+          message: "import * as z from 'zod'",
+        },
       ],
       'no-restricted-exports': [
         'error',
