@@ -1,6 +1,8 @@
 // What cannot be carried, all of it at once, found without disturbing the tree. Each refusal names the object, the
 // reason, and what can be done.
+import { existsSync } from 'node:fs';
 import type { Blocker } from '../images/requirements.ts';
+import { readProcLink } from '../kernel/proc/read-proc.ts';
 import { readNamespaces } from '../kernel/proc/ns.ts';
 import { readSmaps, type SmapsEntry } from '../kernel/proc/smaps.ts';
 import { readStatus, type TaskStatus } from '../kernel/proc/status.ts';
@@ -13,6 +15,7 @@ import type { SourceProcess } from './tree.ts';
 const kcmpVm = 1;
 const kcmpFiles = 2;
 const kcmpFs = 3;
+const deletedMark = ' (deleted)';
 const kernelThread = 0x0020_0000; // PF_KTHREAD
 
 function blocker(object: string, reason: string, remedy: string): Blocker {
@@ -55,6 +58,7 @@ function surveyProcess(process: SourceProcess): Blocker[] {
   return [
     ...surveyStatus(name, status),
     ...surveyNamespaces(name, pid),
+    ...surveyPlaces(name, pid),
     ...surveyThreads(process),
     ...surveyMemory(name, pid),
   ];
@@ -75,6 +79,20 @@ function surveyThreads(process: SourceProcess): Blocker[] {
   const object = `thread ${strict.tid} of process ${process.pid} (${process.comm})`;
   const reason = 'it runs in strict seccomp mode, so that looking into it could end it';
   return [blocker(object, reason, 'start it without, or under a filter that allows the same')];
+}
+
+/** Where it works, and what it takes for the root: the target finds both by name. */
+function surveyPlaces(name: string, pid: number): Blocker[] {
+  const places = [
+    ['cwd', 'working directory'],
+    ['root', 'root directory'],
+  ] as const;
+  return places.flatMap(([link, what]) => {
+    const path = readProcLink(pid, link);
+    if (path === undefined || !path.endsWith(deletedMark) || existsSync(path)) return [];
+    const reason = `its ${what} ${path.slice(0, -deletedMark.length)} was removed`;
+    return [blocker(name, reason, 'make it change to a directory that is there')];
+  });
 }
 
 /** The tree may live in another PID or time namespace; the others must be the agent's. */

@@ -19,7 +19,7 @@ const reasons = [
   /a file of \/proc/,
   /a fanotify group/,
   /a POSIX record lock/,
-  /an open-file-description lock/,
+  /its working directory .* was removed/,
   /it maps a device/,
   /one working directory \(CLONE_FS\)/,
 ];

@@ -11,6 +11,7 @@
 #include <sys/fanotify.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static int must(const char* what, long result) {
@@ -35,7 +36,9 @@ int main(int argc, char** argv) {
   must("fanotify", fanotify_init(FAN_CLASS_NOTIF, O_RDONLY));
   struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
   must("POSIX lock", fcntl(must("a file", open("posix", O_RDWR | O_CREAT, 0600)), F_SETLK, &lock));
-  must("OFD lock", fcntl(must("a file", open("ofd", O_RDWR | O_CREAT, 0600)), F_OFD_SETLK, &lock));
+  must("a directory", mkdir("removed", 0700));
+  must("working directory", chdir("removed"));
+  must("removing it", rmdir("../removed"));
   int zero = must("/dev/zero", open("/dev/zero", O_RDWR));
   if (mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE, zero, 0) == MAP_FAILED) return 3;
   must("CLONE_FS", clone(sleep_on, stack + sizeof stack, CLONE_FS | SIGCHLD, NULL));
