@@ -24,6 +24,6 @@ console.log('writing');
 while (!existsSync('/tmp/stop-writing')) await sleep(200);
 const stopped = await ask({ do: 'stop' });
 const verdict = await ask({ do: 'verify' });
-console.log(JSON.stringify({ ...stopped, ...verdict }));
+console.log(JSON.stringify({ ...('stats' in stopped ? stopped.stats : {}), ...verdict }));
 writer.removeAllListeners('exit');
 writer.disconnect();
