@@ -24,7 +24,8 @@ const plan =
         .filter(({ name }) => names.length === 0 || names.includes(name))
         .map((stage) => ({ ...stage, files: filesOf(stage.name) }));
 const all = [];
-clearVmTable();
+const withMachines = plan.some((stage) => stage.files.some((file) => file.startsWith('test/vm/')));
+if (withMachines) clearVmTable();
 const lines = [];
 for (const stage of plan) {
   if (stage.files.length === 0) continue;
@@ -34,7 +35,7 @@ for (const stage of plan) {
   lines.push(`  ${stage.name.padEnd(12)} ${passed} passed, ${failed} failed, ${skipped} skipped`);
   all.push(...results);
 }
-printVmTable();
+if (withMachines) printVmTable();
 printFailures(all);
 const { passed, failed, skipped } = sumOf(all);
 console.log(`\ntests:\n${lines.join('\n')}`);

@@ -19,7 +19,7 @@ async function ask(request: WriterRequest): Promise<WriterAnswer> {
 }
 
 const addresses = process.argv.slice(2).map((host) => ({ host, port: 6379 }));
-await ask({ do: 'start', options: { addresses, connections: 2, valueBytes: 1000, keys: 500, pauseMs: 5 } });
+await ask({ do: 'start', options: { addresses, connections: 2, valueBytes: 1000, keys: 500, pauseMs: 20 } });
 console.log('writing');
 while (!existsSync('/tmp/stop-writing')) await sleep(200);
 const stopped = await ask({ do: 'stop' });
