@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { leftovers } from './leftovers.mjs';
 import { root } from './native-files.mjs';
 import { filesOf, printFailures, runFiles, stages, sumOf } from './run-tests.mjs';
+import { clearVmTable, printVmTable } from './vm-table.mjs';
 
 const min = 60_000;
 const plan = [
@@ -12,10 +13,12 @@ const plan = [
   { folders: ['programs'], limitMs: 8 * min },
   { folders: ['migration', 'conformance'], limitMs: 12 * min },
   { folders: ['faults'], limitMs: 6 * min },
+  { folders: ['vm'], limitMs: 12 * min },
 ];
 
 const before = new Set(leftovers());
 const all = [];
+clearVmTable();
 const lines = [];
 
 function note(name, { passed, failed, skipped, seconds }) {
@@ -63,6 +66,7 @@ note('nothing left behind', {
   seconds: 0,
 });
 
+printVmTable();
 printFailures(all);
 const tests = sumOf(all);
 const passed = tests.passed + steps.passed + (left.length === 0 ? 1 : 0);

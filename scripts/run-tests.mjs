@@ -4,10 +4,7 @@ import { spawn } from 'node:child_process';
 import { countTap } from './tap-count.mjs';
 import { filesBelow, root } from './native-files.mjs';
 
-/**
- * Folders of test/, in this order. Those that make hosts, load the machine or kill agents run alone. `byName`: only when it is
- * named; the virtual machines take longer than a test run has.
- */
+/** Folders of test/, in this order. Those that make hosts, load the machine or kill agents run alone. */
 export const stages = [
   { name: 'unit', jobs: 2 },
   { name: 'native', jobs: 1 },
@@ -17,7 +14,7 @@ export const stages = [
   { name: 'conformance', jobs: 1 },
   { name: 'programs', jobs: 1 },
   { name: 'faults', jobs: 1 },
-  { name: 'vm', jobs: 1, byName: true },
+  { name: 'vm', jobs: 1 },
 ];
 
 export const filesOf = (stage) => filesBelow(`test/${stage}`, ['.test.ts']);

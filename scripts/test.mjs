@@ -1,6 +1,7 @@
 // `node scripts/test.mjs [stage|file...]`: the stages of test/, or the ones named, or single files; then the sums.
 import { existsSync } from 'node:fs';
 import { filesOf, printFailures, runFiles, stages, sumOf } from './run-tests.mjs';
+import { clearVmTable, printVmTable } from './vm-table.mjs';
 
 const wanted = process.argv.slice(2);
 const files = wanted.filter((name) => name.endsWith('.test.ts'));
@@ -20,9 +21,11 @@ const plan =
   files.length > 0
     ? [{ name: 'files', jobs: 1, files }]
     : stages
-        .filter(({ name, byName }) => (names.length === 0 ? !byName : names.includes(name)))
+        .filter(({ name }) => names.length === 0 || names.includes(name))
         .map((stage) => ({ ...stage, files: filesOf(stage.name) }));
 const all = [];
+const withMachines = plan.some((stage) => stage.files.some((file) => file.startsWith('test/vm/')));
+if (withMachines) clearVmTable();
 const lines = [];
 for (const stage of plan) {
   if (stage.files.length === 0) continue;
@@ -32,6 +35,7 @@ for (const stage of plan) {
   lines.push(`  ${stage.name.padEnd(12)} ${passed} passed, ${failed} failed, ${skipped} skipped`);
   all.push(...results);
 }
+if (withMachines) printVmTable();
 printFailures(all);
 const { passed, failed, skipped } = sumOf(all);
 console.log(`\ntests:\n${lines.join('\n')}`);

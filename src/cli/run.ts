@@ -1,7 +1,7 @@
 // The command line: one verb a file. Errors become a sentence, a hint, and an exit code that scripts may trust.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import yargs, { type Argv } from 'yargs';
+import yargs, { type Argv, type CommandModule } from 'yargs';
 import { asGodwitError, exitCodeOf, exitCodes, GodwitError } from '../errors.ts';
 import { packageRoot } from '../native.ts';
 import { checkCommand } from './check.ts';
@@ -15,14 +15,29 @@ function version(): string {
   return manifest.version;
 }
 
-function parser(args: readonly string[]): Argv {
+type Work = () => void | Promise<void>;
+
+/** The command, but told to `later` instead of run: for a handler that returns a promise yargs formats the whole help first. */
+function deferred<T>(
+  command: CommandModule<object, T>,
+  later: (work: Work) => void,
+): CommandModule<object, T> {
+  return {
+    ...command,
+    handler: (args) => {
+      later(() => command.handler(args));
+    },
+  };
+}
+
+function parser(args: readonly string[], later: (work: Work) => void): Argv {
   return yargs([...args])
     .scriptName('godwit')
     .usage('$0 <command>\n\nMoves a running process tree to another host without stopping its work.')
-    .command(migrateCommand)
-    .command(receiveCommand)
-    .command(checkCommand)
-    .command(resolveCommand)
+    .command(deferred(migrateCommand, later))
+    .command(deferred(receiveCommand, later))
+    .command(deferred(checkCommand, later))
+    .command(deferred(resolveCommand, later))
     .demandCommand(1, 'Which command? One of: migrate, receive, check, resolve.')
     .strict()
     .version(version())
@@ -42,7 +57,9 @@ function parser(args: readonly string[]): Argv {
 export async function run(args: readonly string[]): Promise<number> {
   try {
     process.exitCode = exitCodes.moved;
-    await parser(args).parseAsync();
+    let work: Work | undefined;
+    await parser(args, (given) => (work = given)).parseAsync();
+    await work?.();
     return process.exitCode;
   } catch (thrown) {
     const error = asGodwitError(thrown);

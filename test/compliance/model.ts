@@ -92,21 +92,25 @@ export class ModelSink implements PageSink {
   readonly #spaces: ReadonlyMap<number, PageModel>;
   readonly #objects: ReadonlyMap<number, PageModel>;
 
+  /** Fresh ones would have to be filled with zeros, page fault by page fault. */
+  readonly #free: PageSinkBlock[] = [];
+
   constructor(spaces: ReadonlyMap<number, PageModel>, objects: ReadonlyMap<number, PageModel>) {
     this.#spaces = spaces;
     this.#objects = objects;
   }
 
   acquire(): Promise<PageSinkBlock> {
-    return Promise.resolve({ payload: new Uint8Array(256 * pageSize) });
+    return Promise.resolve(this.#free.pop() ?? { payload: new Uint8Array(256 * pageSize) });
   }
 
-  release(): void {
-    // Blocks are made afresh here.
+  release(block: PageSinkBlock): void {
+    this.#free.push(block);
   }
 
   send(block: PageSinkBlock, info: PageFrameInfo): number {
     this.#model(info).write({ runs: info.runs, count: info.runCount }, block.payload);
+    this.release(block);
     return 0;
   }
 

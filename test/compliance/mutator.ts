@@ -192,9 +192,11 @@ export class Mutator {
   }
 
   #until(isDone: () => boolean, message: string): void {
-    for (let waited = 0; !isDone(); waited++) {
-      if (waited > 100_000) throw new Error(message);
-      pause(0.1);
+    // Longer and longer looks: on a single processor whoever looks keeps the workload from its work.
+    for (let waitedMs = 0, pauseMs = 0.1; !isDone(); pauseMs = Math.min(2, 2 * pauseMs)) {
+      if (waitedMs > 60_000) throw new Error(message);
+      pause(pauseMs);
+      waitedMs += pauseMs;
     }
   }
 }

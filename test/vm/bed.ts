@@ -1,9 +1,9 @@
 // Two virtual machines with a network cable between them and one folder that both mount. Everything ends with the bed.
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Guest } from './guest.ts';
 import type { Images, KernelName } from './images.ts';
+import { makeScratch, removeScratch } from './scratch.ts';
 
 export interface VmBed extends AsyncDisposable {
   readonly guests: readonly [Guest, Guest];
@@ -18,7 +18,7 @@ export async function bootBed(
   kernels: readonly [KernelName, KernelName],
   mib = 640,
 ): Promise<VmBed> {
-  const folder = mkdtempSync(join(tmpdir(), 'godwit-vm-')); // short: it holds unix sockets
+  const folder = makeScratch('godwit-vm-');
   const shared = join(folder, 'shared');
   mkdirSync(shared);
   const began = performance.now();
@@ -28,7 +28,7 @@ export async function bootBed(
   const dispose = async (): Promise<void> => {
     for (const outcome of await Promise.allSettled(booting))
       if (outcome.status === 'fulfilled') await outcome.value.end();
-    rmSync(folder, { recursive: true, force: true });
+    removeScratch(folder);
   };
   try {
     const [first, second] = await Promise.all(booting);

@@ -2,12 +2,14 @@
 import type { Test } from 'tap';
 import { until } from '../helpers/commands.ts';
 import type { VmBed } from './bed.ts';
+import type { Guest } from './guest.ts';
 import type { KernelName } from './images.ts';
 import {
   background,
   leftovers,
   migrate,
   moveOnce,
+  patienceMs,
   pidOf,
   reportOf,
   startReceivers,
@@ -55,15 +57,19 @@ export async function claimCompliance(
   t: Test,
   bed: VmBed,
   trackers: readonly string[],
-  seeds: number,
+  seedsOf: (tracker: string) => number,
 ): Promise<void> {
   const [first, second] = bed.guests;
   const seed = 1 + Math.floor(Math.random() * 1_000_000);
-  const run = async (tracker: string, i: number): Promise<void> =>
-    timed(
-      { kernels: first.kernel, tracker, what: `compliance, ${seeds} sequences from seed ${seed}` },
+  const run = async (tracker: string, guest: Guest): Promise<void> => {
+    const seeds = seedsOf(tracker);
+    await timed(
+      {
+        kernels: first.kernel,
+        tracker,
+        what: `compliance, ${seeds === 1 ? 'sequence' : `${seeds} sequences from`} ${seed}`,
+      },
       async () => {
-        const guest = i % 2 === 0 ? first : second;
         const command = `${node} test/compliance/campaign.js --from-seed ${seed} --count ${seeds} --tracker ${tracker}`;
         const { code, stdout, stderr } = await guest.run(command, 400_000);
         t.equal(
@@ -75,12 +81,13 @@ export async function claimCompliance(
         return code === 0 ? (/"comparedPages":(\d+)/.exec(stdout)?.[1] ?? '?') + ' pages equal' : 'failed';
       },
     );
-  // Two machines: the trackers are tried side by side.
-  const queue = [...trackers.entries()];
-  const worker = async (): Promise<void> => {
-    for (let next = queue.shift(); next !== undefined; next = queue.shift()) await run(next[1], next[0]);
   };
-  await Promise.all([worker(), worker()]);
+  // Two machines: the trackers are tried side by side.
+  const queue = [...trackers];
+  const worker = async (guest: Guest): Promise<void> => {
+    for (let next = queue.shift(); next !== undefined; next = queue.shift()) await run(next, guest);
+  };
+  await Promise.all([worker(first), worker(second)]);
 }
 
 /** Both trackers of writes on one process. */
@@ -97,19 +104,23 @@ export async function claimAgreement(t: Test, bed: VmBed): Promise<void> {
   );
 }
 
-export async function claimWorkloads(t: Test, bed: VmBed, tracker: string): Promise<void> {
+export async function claimWorkloads(
+  t: Test,
+  bed: VmBed,
+  { auto: tracker, returns }: KernelClaims,
+): Promise<void> {
   const [a, b] = bed.guests;
   const kernels = `${a.kernel} -> ${b.kernel}`;
-  for (const { name, args, returns } of [
-    { name: 'counter', args: '/shared/beats 2000 4', returns: true },
-    { name: 'threads', args: '', returns: false },
+  for (const { name, args, andBack } of [
+    { name: 'counter', args: '/shared/beats 20000 1', andBack: returns },
+    { name: 'threads', args: '', andBack: false },
   ]) {
-    await timed({ kernels, tracker, what: returns ? `${name}, there and back` : name }, async () => {
+    await timed({ kernels, tracker, what: andBack ? `${name}, there and back` : name }, async () => {
       const log = await startWorkload(a, name, args);
       const there = await moveOnce(a, b, name);
       t.ok(there.ok, `${name} moves: ${there.said}`);
       t.equal(there.tracker, tracker, `auto takes ${tracker}`);
-      const back = returns && there.ok ? await moveOnce(b, a, name) : undefined;
+      const back = andBack && there.ok ? await moveOnce(b, a, name) : undefined;
       if (back !== undefined) t.ok(back.ok, `${name} moves back: ${back.said}`);
       const verdict = await verdictOf((back?.ok ?? !there.ok) ? a : b, name, log);
       t.equal(verdict, 'ok', `${name} is content`);
@@ -131,7 +142,7 @@ export async function claimRedis(t: Test, bed: VmBed, tracker: string): Promise<
       await until(
         'redis answers',
         async () => (await a.run('redis-cli ping')).stdout === 'PONG\n',
-        60_000,
+        patienceMs,
         300,
       );
       await a.mustRun('redis-cli debug populate 14000 p 1000');
@@ -142,7 +153,7 @@ export async function claimRedis(t: Test, bed: VmBed, tracker: string): Promise<
       await until(
         'the writer writes',
         async () => (await b.run('grep -q writing /run/load.log')).code === 0,
-        60_000,
+        patienceMs,
         300,
       );
       const moved = await moveOnce(a, b, 'redis-server', '--tcp-close');
@@ -160,7 +171,7 @@ export async function claimRedis(t: Test, bed: VmBed, tracker: string): Promise<
           const { stdout } = await b.run('grep "^{" /run/load.log');
           return stdout !== '' && stdout;
         },
-        120_000,
+        patienceMs,
         500,
       );
       const { acknowledged, checked, problems } = JSON.parse(said) as {
@@ -171,7 +182,7 @@ export async function claimRedis(t: Test, bed: VmBed, tracker: string): Promise<
       t.ok(acknowledged > 0 && checked > 0, `${acknowledged} writes were acknowledged`);
       t.strictSame(problems, [], 'every acknowledged write is there');
       await at.mustRun('redis-cli shutdown nosave; true');
-      await until('redis ends', async () => (await pidOf(at, 'redis-server')) === undefined, 60_000, 300);
+      await until('redis ends', async () => (await pidOf(at, 'redis-server')) === undefined, patienceMs, 300);
       return `${checked} writes there, downtime ${moved.downtimeMs} ms`;
     },
   );
@@ -207,6 +218,8 @@ export interface KernelClaims {
   readonly kernel: KernelName;
   /** What `--tracker auto` takes. */
   readonly auto: string;
+  /** The counter comes back, too. */
+  readonly returns: boolean;
   readonly trackers: readonly string[];
   readonly features: Readonly<Record<string, string>>;
 }

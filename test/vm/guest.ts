@@ -178,7 +178,7 @@ async function startQemu(options: GuestOptions): Promise<ChildProcess> {
     ...['-kernel', vmlinuz, '-initrd', initramfs],
     ...[
       '-append',
-      `console=ttyS0 loglevel=4 panic=-1 random.trust_cpu=on tsc=unstable godwit.host=${number}`,
+      `console=ttyS0 loglevel=4 panic=-1 random.trust_cpu=on tsc=unstable noautogroup godwit.host=${number}`,
     ],
     ...[
       '-drive',
@@ -210,12 +210,19 @@ async function startQemu(options: GuestOptions): Promise<ChildProcess> {
   return child;
 }
 
+/** The socket is there a moment before anybody listens on it. */
 async function connectTo(path: string): Promise<Socket> {
-  return new Promise((resolve, reject) => {
+  return until(`qemu listens on ${path}`, async () => tryConnect(path), 60_000);
+}
+
+async function tryConnect(path: string): Promise<Socket | undefined> {
+  return new Promise((resolve) => {
     const socket = connect(path, () => {
       resolve(socket);
     });
-    socket.on('error', reject); // later ones are followed by 'close', which says it
+    socket.on('error', () => {
+      resolve(undefined); // errors of later are followed by 'close', which says it
+    });
   });
 }
 

@@ -4,6 +4,7 @@ import { testKernel } from './same-kernel.ts';
 await testKernel({
   kernel: '6.1',
   auto: 'soft-dirty',
+  returns: true,
   trackers: ['soft-dirty', 'compare'],
   features: {
     'soft-dirty': 'ok',

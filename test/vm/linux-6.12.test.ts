@@ -4,6 +4,7 @@ import { testKernel } from './same-kernel.ts';
 await testKernel({
   kernel: '6.12',
   auto: 'pagemap-scan',
+  returns: false,
   trackers: ['soft-dirty', 'pagemap-scan', 'compare'],
   features: {
     'soft-dirty': 'ok',

@@ -19,11 +19,11 @@ async function ask(request: WriterRequest): Promise<WriterAnswer> {
 }
 
 const addresses = process.argv.slice(2).map((host) => ({ host, port: 6379 }));
-await ask({ do: 'start', options: { addresses, connections: 2, valueBytes: 1000, keys: 500, pauseMs: 5 } });
+await ask({ do: 'start', options: { addresses, connections: 2, valueBytes: 1000, keys: 500, pauseMs: 20 } });
 console.log('writing');
 while (!existsSync('/tmp/stop-writing')) await sleep(200);
 const stopped = await ask({ do: 'stop' });
 const verdict = await ask({ do: 'verify' });
-console.log(JSON.stringify({ ...stopped, ...verdict }));
+console.log(JSON.stringify({ ...('stats' in stopped ? stopped.stats : {}), ...verdict }));
 writer.removeAllListeners('exit');
 writer.disconnect();

@@ -1,26 +1,17 @@
 // The root file system of the machines: busybox, this very Node.js, redis, the workloads, and the project as it was built.
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  realpathSync,
-  rmSync,
-  symlinkSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, existsSync, mkdirSync, readdirSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { compile } from '../../bench/pages/page-writer.ts';
 import { buildMutator } from '../compliance/mutator.ts';
 import { mustRun } from '../helpers/commands.ts';
 import { buildWorkload } from '../helpers/workloads.ts';
+import { makeScratch, removeScratch } from './scratch.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const guest = join(import.meta.dirname, 'guest');
 const workloads = ['counter', 'threads'];
-const programs = ['/usr/bin/redis-server', '/usr/bin/redis-cli'];
+const programs = ['/usr/bin/nice', '/usr/bin/redis-server', '/usr/bin/redis-cli'];
 /** TypeScript that runs in a machine, under its own path with the ending js. */
 const guestPrograms = [
   'test/compliance/campaign.ts',
@@ -57,7 +48,7 @@ export function rootInputs(): string[] {
 
 /** Writes the image, an ext4. */
 export async function buildRoot(image: string, busybox: string): Promise<void> {
-  const stage = mkdtempSync(join(tmpdir(), 'godwit-vm-root-'));
+  const stage = makeScratch('godwit-vm-root-');
   try {
     for (const folder of [
       'proc',
@@ -90,7 +81,7 @@ export async function buildRoot(image: string, busybox: string): Promise<void> {
     await addProject(stage);
     await mustRun('mke2fs', ['-q', '-t', 'ext4', '-d', stage, '-O', '^has_journal', image, '400M']);
   } finally {
-    rmSync(stage, { recursive: true, force: true });
+    removeScratch(stage);
   }
 }
 

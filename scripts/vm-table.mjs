@@ -1,13 +1,17 @@
-// `npm run test:vm`: the tests between virtual machines, and a table of what was tried in them.
-import { spawnSync } from 'node:child_process';
+// The table that the tests between virtual machines end with: what was tried on which kernels, and what came of it.
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import Table from 'cli-table3';
 import { root } from './native-files.mjs';
 
-const rows = `${root}/build/vm/table.jsonl`; // test/vm/table.ts
-rmSync(rows, { force: true });
-const { status } = spawnSync(process.execPath, ['scripts/test.mjs', 'vm'], { cwd: root, stdio: 'inherit' });
-if (existsSync(rows)) {
+const rows = `${root}/build/vm/table.jsonl`; // written by test/vm/table.ts
+
+export function clearVmTable() {
+  rmSync(rows, { force: true });
+}
+
+/** Prints nothing when no machine was started. */
+export function printVmTable() {
+  if (!existsSync(rows)) return;
   const table = new Table({
     head: ['kernels', 'tracker', 'what', 'verdict', 'seconds'],
     style: { head: [], border: [] },
@@ -18,4 +22,3 @@ if (existsSync(rows)) {
   }
   console.log(table.toString());
 }
-process.exitCode = status ?? 1;
