@@ -34,7 +34,7 @@ export const headRoom = Math.ceil((4 + maxPageHeader + maxRuns * 16) / pageSize)
 
 /**
  * GODWIT_PATIENCE, a factor on both limits below. They are made for hardware: an emulated or hopelessly busy host starts a worker
- * ten times slower, and does not come to answer a ping while it builds a tree.
+ * ten times slower, and may not come to answer a ping while it builds a tree.
  */
 const patience = Math.min(100, Math.max(1, Number(process.env['GODWIT_PATIENCE'] ?? 1) || 1));
 /**
