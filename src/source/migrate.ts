@@ -16,6 +16,7 @@ import { connectControl, connectPages } from '../transport/connect.ts';
 import type { ControlConnection } from '../transport/control-connection.ts';
 import { resolveEndpoint, type Endpoint } from '../transport/endpoint.ts';
 import { greet } from '../transport/handshake.ts';
+import { lastWordMs } from '../transport/limits.ts';
 import type { Welcome } from '../transport/messages.ts';
 import { problemOf } from '../transport/problem.ts';
 import { askTarget, requirementsOf, survey, type PidNamespaceChoice, type Survey } from './check.ts';
@@ -145,9 +146,6 @@ function tellTarget(control: ControlConnection<'source'>, error: unknown): void 
     // The connection is over: the target has noticed by itself.
   }
 }
-
-/** Milliseconds for the target's own word to arrive behind the end of its page connection. */
-const lastWordMs = 500;
 
 /** Whatever broke because the operator asked for an end was cancelled; and the target knows best why it hung up. */
 async function firstCause(

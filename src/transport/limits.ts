@@ -33,7 +33,7 @@ export const ackBytes = 12;
 export const headRoom = Math.ceil((4 + maxPageHeader + maxRuns * 16) / pageSize) * pageSize;
 
 /**
- * GODWIT_PATIENCE, a factor on both limits below. They are made for hardware: an emulated or hopelessly busy host starts a worker
+ * GODWIT_PATIENCE, a factor on the limits below. They are made for hardware: an emulated or hopelessly busy host starts a worker
  * ten times slower, and may not come to answer a ping while it builds a tree.
  */
 const patience = Math.min(100, Math.max(1, Number(process.env['GODWIT_PATIENCE'] ?? 1) || 1));
@@ -44,3 +44,8 @@ const patience = Math.min(100, Math.max(1, Number(process.env['GODWIT_PATIENCE']
 export const handshakeTimeoutMs: number = 30_000 * patience;
 /** Milliseconds without a sign of life after which the peer counts as dead. */
 export const deadAfterMs: number = 10_000 * patience;
+/**
+ * Milliseconds for the target's own word to arrive behind the end of its page connection: it takes down what it has built before
+ * it speaks. Its word decides whether the source starts over (PID_TAKEN).
+ */
+export const lastWordMs: number = 5_000 * patience;
