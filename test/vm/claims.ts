@@ -124,7 +124,9 @@ export async function claimWorkloads(
       if (back !== undefined) t.ok(back.ok, `${name} moves back: ${back.said}`);
       const verdict = await verdictOf((back?.ok ?? !there.ok) ? a : b, name, log);
       t.equal(verdict, 'ok', `${name} is content`);
-      const downtimes = [there, back].flatMap((move) => (move === undefined ? [] : [move.downtimeMs]));
+      const moves = [there, back].filter((move) => move !== undefined);
+      if (!moves.every(({ ok }) => ok)) return 'FAILED to move';
+      const downtimes = moves.map(({ downtimeMs }) => downtimeMs);
       return `${verdict}, downtime ${downtimes.join(' and ')} ms`;
     });
   }
