@@ -3,8 +3,9 @@
 // that was (se.exec_start, on the scheduler's clock). So this is read before anything is stopped, and remembered. A wait that
 // somebody has interrupted before (an agent, SIGSTOP) began earlier than that: what is not known of it makes it end later,
 // never early.
+import { isDeepStrictEqual } from 'node:util';
 import { readExecStart } from '../../kernel/proc/sched.ts';
-import { readSyscall } from '../../kernel/proc/syscall.ts';
+import { readSyscall, type BlockedIn } from '../../kernel/proc/syscall.ts';
 import { readKnownWaits, type KnownWait } from '../../kernel/known-waits.ts';
 import { syscalls } from '../../kernel/syscalls.ts';
 import { native } from '../../native.ts';
@@ -16,6 +17,23 @@ import type { TimedWait } from './syscall-restart.ts';
 
 const timerAbsolute = 1n;
 const milliseconds = 1_000_000n;
+
+const waits = new Set<number>([
+  syscalls.nanosleep,
+  syscalls.clock_nanosleep,
+  syscalls.poll,
+  syscalls.epoll_wait,
+  syscalls.epoll_pwait,
+  syscalls.futex,
+]);
+
+type BlockedCall = Extract<BlockedIn, { kind: 'syscall' }>;
+
+/** When a thread was looked at, and when it had last been put on a CPU then. */
+interface Seen {
+  readonly now: bigint;
+  readonly execStart: number | undefined;
+}
 
 /** A timed wait is known by its place: the same call with the same arguments, stack and code address. */
 interface Known extends TimedWait {
@@ -65,55 +83,87 @@ export class TimedWaits {
     if (BigInt.asIntN(64, call) < 0n) return undefined;
     const known = this.#known.get(tid);
     if (call === BigInt(syscalls.restart_syscall)) return known;
-    const isSame = call === BigInt(known?.syscall ?? -1) && known?.isDoubtful !== true;
-    if (isSame && (known?.deadline ?? 0n) >= this.#frozenAt) return known;
     const args = [r.rdi, r.rsi, r.rdx, r.r10].map((index) => registers[index] ?? 0n);
     const duration = durationOf(pid, [call, ...args]);
     if (duration === undefined) return undefined;
-    return { syscall: Number(call), deadline: this.#frozenAt + duration };
+    const latest = atMostForEver(this.#frozenAt + duration);
+    const isSame = call === BigInt(known?.syscall ?? -1) && known?.isDoubtful !== true;
+    const isPossible = known !== undefined && known.deadline >= this.#frozenAt && known.deadline <= latest;
+    return isSame && isPossible ? known : { syscall: Number(call), deadline: latest };
   }
 
   #look(pid: number, tid: number): void {
     const before = this.#known.get(tid);
+    if (!canHaveLimit(readSyscall(pid, tid))) {
+      this.#leave(tid, before);
+      return;
+    }
+    const execStart = readExecStart(pid, tid);
     const blocked = readSyscall(pid, tid);
-    if (blocked?.kind !== 'syscall') {
-      // It may just be on its way back into the wait that the last stop has interrupted.
-      if (before !== undefined) this.#known.set(tid, { ...before, isDoubtful: true });
-      return;
-    }
-    const place = [...blocked.args, blocked.sp, blocked.pc].join(' ');
-    // The call itself, at the same place, may be the next round of a loop: only a restarted one is known to be the same.
-    const isRestarted = blocked.nr === syscalls.restart_syscall;
     const now = process.hrtime.bigint();
-    if (isRestarted && before?.place === place && before.deadline > now) {
-      this.#known.set(tid, { ...before, isDoubtful: false });
-      return;
-    }
+    const wait =
+      blocked?.kind === 'syscall' ? this.#waitOf(pid, tid, blocked, before, { execStart, now }) : undefined;
+    // A thread that has run meanwhile may have used the memory of its time limit for something else.
+    if (!isAsBefore(pid, tid, execStart, blocked)) this.#leave(tid, before);
+    else if (wait === undefined) this.#known.delete(tid);
+    else this.#known.set(tid, wait);
+  }
+
+  /** It may just be on its way back into the wait that the last stop has interrupted. */
+  #leave(tid: number, before: Known | undefined): void {
+    if (before !== undefined) this.#known.set(tid, { ...before, isDoubtful: true });
+  }
+
+  #waitOf(
+    pid: number,
+    tid: number,
+    { nr, args, sp, pc }: BlockedCall,
+    before: Known | undefined,
+    seen: Seen,
+  ): Known | undefined {
+    const place = [...args, sp, pc].join(' ');
+    // The call itself, at the same place, may be the next round of a loop: only a restarted one is known to be the same.
+    const isRestarted = nr === syscalls.restart_syscall;
+    if (isRestarted && before?.place === place && before.deadline > seen.now)
+      return { ...before, isDoubtful: false };
     const wait = isRestarted
-      ? this.#restarted(pid, tid, blocked.args)
-      : this.#begun(pid, tid, blocked.nr, durationOf(pid, [BigInt(blocked.nr), ...blocked.args]));
-    if (wait === undefined) this.#known.delete(tid);
-    else this.#known.set(tid, { ...wait, place });
+      ? this.#restarted(pid, tid, args, seen)
+      : this.#begun(nr, durationOf(pid, [BigInt(nr), ...args]), seen);
+    return wait && { ...wait, place };
   }
 
   /** The wait of `duration` that began when the thread last went off its CPU. */
-  #begun(pid: number, tid: number, syscall: number, duration: bigint | undefined): TimedWait | undefined {
+  #begun(syscall: number, duration: bigint | undefined, { execStart, now }: Seen): TimedWait | undefined {
     if (duration === undefined) return undefined;
-    const now = process.hrtime.bigint();
-    const execStart = readExecStart(pid, tid);
     const slept = execStart === undefined ? now : BigInt(Math.round(execStart * 1e6)) - this.#schedulerAhead;
-    return { syscall, deadline: clamp(slept, now - duration, now) + duration };
+    return { syscall, deadline: atMostForEver(clamp(slept, now - duration, now) + duration) };
   }
 
-  #restarted(pid: number, tid: number, args: readonly bigint[]): TimedWait | undefined {
+  #restarted(pid: number, tid: number, args: readonly bigint[], seen: Seen): TimedWait | undefined {
     this.#handedOver ??= readKnownWaits();
     const handed = this.#handedOver.get(tid);
-    if (handed !== undefined && handed.execStart === readExecStart(pid, tid)) return handed;
+    if (handed !== undefined && handed.execStart === seen.execStart) return handed;
     const call = restartedCall(pid, tid, args);
     const remainder = remainderOf(call, args);
     const left = remainder === undefined ? undefined : readTimespec(pid, remainder);
-    return this.#begun(pid, tid, call, left ?? durationOf(pid, [BigInt(call), ...args]));
+    return this.#begun(call, left ?? durationOf(pid, [BigInt(call), ...args]), seen);
   }
+}
+
+/** Whether a thread may be in a wait that has a limit: most are in one that has none, and need no closer look. */
+function canHaveLimit(blocked: BlockedIn | undefined): blocked is BlockedCall {
+  return blocked?.kind === 'syscall' && (blocked.nr === syscalls.restart_syscall || waits.has(blocked.nr));
+}
+
+/** Whether the thread has slept ever since these were read. */
+function isAsBefore(
+  pid: number,
+  tid: number,
+  execStart: number | undefined,
+  blocked: BlockedIn | undefined,
+): boolean {
+  if (execStart !== undefined) return readExecStart(pid, tid) === execStart;
+  return isDeepStrictEqual(readSyscall(pid, tid), blocked); // all that is left where the kernel does not tell
 }
 
 /** Nanoseconds that a relative timed wait was asked to last; undefined when it has no such limit. */
@@ -142,11 +192,19 @@ function timeoutOf(word: bigint): bigint | undefined {
   return timeout > 0n ? timeout * milliseconds : undefined;
 }
 
+/** Undefined for what the kernel does not take either. */
 function readTimespec(pid: number, address: bigint): bigint | undefined {
   const words = new BigInt64Array(2);
   const bytes = new Uint8Array(words.buffer);
   if (native.readMemory(pid, Float64Array.of(Number(address), 16), 1, bytes) !== 16) return undefined;
-  return (words[0] ?? 0n) * nsPerSec + (words[1] ?? 0n);
+  const [seconds = 0n, nanoseconds = 0n] = words;
+  if (seconds < 0n || nanoseconds < 0n || nanoseconds >= nsPerSec) return undefined;
+  return atMostForEver(seconds * nsPerSec + nanoseconds);
+}
+
+/** KTIME_MAX: as far as the kernel's own clock goes, and longer than it lets anybody wait. */
+function atMostForEver(time: bigint): bigint {
+  return clamp(time, 0n, 2n ** 63n - 1n);
 }
 
 /** How far the scheduler's clock is ahead of CLOCK_MONOTONIC: a thread that has just been put on a CPU shows it. */
