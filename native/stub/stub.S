@@ -99,15 +99,28 @@ godwit_stub_shell:
         .p2align 4, 0xcc
 godwit_stub_live:
         INTERPRET live
-        // The agent polls `done`, then interrupts. Waiting must not touch the thread's restart block (no timed sleep):
-        // the system call that it was stopped in may have to go on by restart_syscall(2).
+        // The agent polls `done`, then interrupts. Waiting must not touch the thread's restart block, for the system call
+        // that it was stopped in may have to go on by restart_syscall(2): of the timed sleeps ppoll(2) leaves it alone
+        // (fs/select.c). sched_yield(2) is none to wait with: since Linux 6.18 each call forfeits a slice, so that a
+        // thread among busy ones of its own process came late to its stop by seconds.
         mov     dword ptr [rip + godwit_stub_begin + 0x800], 1
-        mov     r13d, 4000000                   // yields, a second or more: far longer than an agent needs, and an end
-                                                // if nobody is left; the keeper ends it at once when the agent dies
+        mov     r13d, 40000                     // some seconds: far longer than an agent needs, and an end if nobody
+                                                // is left; the keeper ends it at once when the agent dies
 godwit_stub_pause:
-        cmp     dword ptr [rip + godwit_stub_begin + 0x804], 0
+        mov     ecx, 1000                       // tens of microseconds: most agents are faster
+2:      cmp     dword ptr [rip + godwit_stub_begin + 0x804], 0
         jne     godwit_cure
-        mov     eax, 24                         // sched_yield
+        pause
+        dec     ecx
+        jnz     2b
+        mov     qword ptr [rip + godwit_stub_begin + 0x808], 0
+        mov     qword ptr [rip + godwit_stub_begin + 0x810], 200000
+        xor     edi, edi                        // ppoll(0, 0, {0, 200 us}, 0, 8); it writes into the time
+        xor     esi, esi
+        lea     rdx, [rip + godwit_stub_begin + 0x808]
+        xor     r10d, r10d
+        mov     r8d, 8
+        mov     eax, 271
         syscall
         dec     r13d
         jnz     godwit_stub_pause

@@ -1,16 +1,16 @@
 #include "sys/tracee.h"
 
 #include <elf.h>
-#include <sched.h>
 #include <signal.h>
 #include <sys/ptrace.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include <array>
 #include <cerrno>
 #include <cstring>
+
+#include "sys/pause.h"
 
 namespace godwit {
 namespace {
@@ -20,12 +20,6 @@ int Ptrace(int request, pid_t tid, Address address, Data data) {
   // glibc declares ptrace variadic with an enum; the kernel takes four words.
   const long result = ptrace(static_cast<__ptrace_request>(request), tid, address, data);
   return result < 0 ? -errno : static_cast<int>(result);
-}
-
-std::int64_t MonotonicMicroseconds() {
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<std::int64_t>(now.tv_sec) * 1'000'000 + now.tv_nsec / 1000;
 }
 
 Stop Decode(int status) {
@@ -48,22 +42,13 @@ int Detach(pid_t tid, int signal) {
 }
 
 Stop WaitForStop(pid_t tid, int timeout_ms) {
-  const std::int64_t begin = MonotonicMicroseconds();
-  const std::int64_t deadline = begin + static_cast<std::int64_t>(timeout_ms) * 1000;
-  for (;;) {
+  const std::int64_t limit = static_cast<std::int64_t>(timeout_ms) * 1000;
+  for (Pauses pauses;; pauses.Next()) {
     int status = 0;
     const pid_t waited = waitpid(tid, &status, __WALL | WNOHANG);
     if (waited == tid) return Decode(status);
     if (waited < 0 && errno != EINTR) return {Stop::Kind::kGone, 0, 0};
-    const std::int64_t now = MonotonicMicroseconds();
-    if (now >= deadline) return {Stop::Kind::kTimeout, 0, 0};
-    // A stop takes tens of microseconds: yield first, sleep only when the task is slow (uninterruptible sleep).
-    if (now - begin < 500) {
-      sched_yield();
-    } else {
-      const timespec pause{0, 50'000};
-      nanosleep(&pause, nullptr);
-    }
+    if (pauses.Elapsed() >= limit) return {Stop::Kind::kTimeout, 0, 0};
   }
 }
 
