@@ -16,9 +16,11 @@ import type { SessionState } from './session-states.ts';
 import { bytesOf, socketProblem } from './websocket.ts';
 
 export interface ControlOptions {
-  /** Milliseconds of silence after which the peer counts as dead; default 10,000. */
+  /** Milliseconds of silence after which the peer counts as dead while the tree is frozen; default 10,000. */
   readonly deadAfterMs?: number;
 }
+
+const frozenStates: ReadonlySet<SessionState> = new Set(['applying', 'prepared', 'committing']);
 
 type Incoming<S extends Side> = MessageOf[PeerOf<S>];
 type IncomingOf<S extends Side, T> = Extract<Incoming<S>, { type: T }>;
@@ -45,10 +47,13 @@ export class ControlConnection<S extends Side> {
     this.#states = new SessionStates(side);
     this.ended = this.#end.signal;
     socket.setNoDelay(true);
-    const silence = options.deadAfterMs ?? deadAfterMs;
-    this.#stopKeepAlive = keepAlive(ws, socket, silence, () => {
-      this.#finish(this.#gone(`has been silent for ${silence} ms`));
-      ws.terminate();
+    this.#stopKeepAlive = keepAlive(ws, socket, {
+      deadAfterMs: options.deadAfterMs ?? deadAfterMs,
+      isFrozen: () => frozenStates.has(this.state),
+      onDead: (silentMs) => {
+        this.#finish(this.#gone(`has been silent for ${silentMs} ms`));
+        ws.terminate();
+      },
     });
     ws.on('message', (data, isBinary) => {
       this.#arrived(data, isBinary);

@@ -7,26 +7,35 @@ import type { WebSocket } from 'ws';
 const ticksUntilDead = 4;
 /** A ping behind megabytes that a slow link still carries cannot be answered soon. */
 const patienceWhileSending = 6;
+/** While nothing stands still: agents on busy hosts may wait for a CPU for longer than a tree may wait for them. */
+const patienceWhileRunning = 3;
+
+export interface KeepAliveOptions {
+  /** While the tree stands still. */
+  readonly deadAfterMs: number;
+  readonly isFrozen: () => boolean;
+  readonly onDead: (silentMs: number) => void;
+}
 
 /** @returns how to stop it. */
 export function keepAlive(
   ws: WebSocket,
   socket: Socket,
-  deadAfterMs: number,
-  onDead: () => void,
+  { deadAfterMs, isFrozen, onDead }: KeepAliveOptions,
 ): () => void {
+  const tickMs = Math.max(1, deadAfterMs / ticksUntilDead);
   let silentTicks = 0;
   let seen = socket.bytesRead;
   const tick = (): void => {
     if (socket.bytesRead !== seen) silentTicks = 0;
     seen = socket.bytesRead;
-    const limit = ws.bufferedAmount > 0 ? ticksUntilDead * patienceWhileSending : ticksUntilDead;
-    if (++silentTicks > limit) {
+    const patience = ws.bufferedAmount > 0 ? patienceWhileSending : isFrozen() ? 1 : patienceWhileRunning;
+    if (++silentTicks > ticksUntilDead * patience) {
       stop();
-      onDead();
+      onDead(ticksUntilDead * patience * tickMs);
     } else if (ws.readyState === ws.OPEN) ws.ping();
   };
-  const timer = setInterval(tick, Math.max(1, deadAfterMs / ticksUntilDead));
+  const timer = setInterval(tick, tickMs);
   timer.unref();
   const stop = (): void => {
     clearInterval(timer);

@@ -7,7 +7,7 @@ import { peerOrigin } from '../../../src/transport/problem.ts';
 import { packMessage } from '../../../src/transport/wire-codec.ts';
 import { websocketPair } from './pair.ts';
 import type { End } from './pair.ts';
-import { hello, identity, stage, welcome } from './samples.ts';
+import { final, hello, identity, stage, welcome } from './samples.ts';
 
 interface Pair {
   readonly source: ControlConnection<'source'>;
@@ -117,6 +117,17 @@ void t.test('a peer that dies is noticed by its socket, while waiting and while 
 void t.test('a peer that is silent on an open link is dead after a while', async (t) => {
   const { source, targetEnd } = await greeted(t, 80);
   targetEnd.socket.pause(); // nothing is read, no ping is answered
+  t.match(await endOf(source), { code: 'PEER', message: /silent for 240 ms/ });
+});
+
+void t.test('a silent peer is dead sooner when the tree is frozen', async (t) => {
+  const { source, target, targetEnd } = await greeted(t, 80);
+  source.send(stage);
+  await target.expect('stage');
+  target.send({ type: 'staged', ms: 2 });
+  await source.expect('staged');
+  source.send(final);
+  targetEnd.socket.pause();
   t.match(await endOf(source), { code: 'PEER', message: /silent for 80 ms/ });
 });
 
