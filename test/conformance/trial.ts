@@ -87,8 +87,17 @@ async function move(from: Host, to: Host, pid: number): Promise<Trouble | undefi
   if (result.code === 3) return { outcome: 'refused', why: said };
   return {
     outcome: 'failed',
-    why: `migrate from ${from.name} to ${to.name}: ${String(result.code ?? result.signal)}: ${said}`,
+    why: `migrate from ${from.name} to ${to.name}: ${String(result.code ?? result.signal)}: ${said} ${heard(to, said)}`,
   };
+}
+
+/** What the target's agent said about the migration that `said` names. */
+function heard(target: Host, said: string): string {
+  const id = /[0-9a-f]{8}-[0-9a-f-]{27}/.exec(said)?.[0];
+  const { spawned } = target.receiver ?? {};
+  if (id === undefined || spawned === undefined) return '';
+  const lines = `${spawned.log()}${spawned.errors()}`.split('\n').filter((line) => line.includes(id));
+  return `(target: ${lines.slice(-5).join('; ')})`;
 }
 
 /** The PID on the host itself of a tree that lives in a PID namespace of its own there. */
