@@ -13,9 +13,12 @@ const programOffset = 0x1000;
 /** The end of it is for what structures point to: its addresses are known before the program is laid out. */
 const placedLength = 0x2_0000;
 const placedOffset = scratchLength - placedLength;
-/** In the first page, behind the stub and its hand-shakes: `syscall; int3`. */
+/**
+ * In the first page, behind the stub and its hand-shakes: `syscall; jmp .`, not int3: when its SIGTRAP meets PTRACE_INTERRUPT, the
+ * interrupt is reported first (get_signal in kernel/signal.c) and the signal stays pending: it killed a tree that had arrived.
+ */
 const snippetOffset = 0xf00;
-const snippetCode = Uint8Array.of(0x0f, 0x05, 0xcc);
+const snippetCode = Uint8Array.of(0x0f, 0x05, 0xeb, 0xfe);
 const memfdCloexec = 1;
 const memfdExec = 0x10; // Linux 6.3
 
@@ -88,7 +91,7 @@ export class ScratchMemory {
     this.#placed = 0;
   }
 
-  /** Address of one system call and a trap behind it, for calls that may sleep. */
+  /** Address of one system call and an endless loop behind it, for calls that may sleep: whoever runs it interrupts the thread. */
   syscallSnippet(): number {
     return this.address + snippetOffset;
   }

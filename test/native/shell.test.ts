@@ -1,99 +1,15 @@
 // Shells on the real kernel: a tree of processes is built by hand-made layouts, and what /proc shows of it is compared.
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
 import t from 'tap';
 import type { ProcessLayout, TreeLayout } from '../../src/images/layout.ts';
-import type { FileIdentity, Mapping } from '../../src/images/memory.ts';
 import { readMaps } from '../../src/kernel/proc/maps.ts';
 import { readStat } from '../../src/kernel/proc/stat.ts';
 import { Program } from '../../src/kernel/program.ts';
 import { native } from '../../src/native.ts';
-import { ShellTree } from '../../src/target/shell-tree.ts';
-
-const folder = mkdtempSync(join(tmpdir(), 'godwit-shell-'));
-const seedBinary = join(folder, 'seed');
-execFileSync('cc', ['-static', '-O1', '-o', seedBinary, new URL('seed.c', import.meta.url).pathname]);
-t.teardown(() => {
-  rmSync(folder, { recursive: true });
-});
-
-/** A process that is ready to become the first shell. */
-async function startSeed(): Promise<ChildProcess> {
-  const seed = spawn(seedBinary, [String(process.pid)], { stdio: ['ignore', 'pipe', 'inherit'] });
-  await once(seed.stdout, 'data');
-  return seed;
-}
-
-const plain = {
-  shared: false,
-  offset: 0,
-  growsDown: false,
-  noReserve: false,
-  locked: false,
-  lockOnFault: false,
-  advice: [],
-  writable: false,
-};
-function anonymous(start: number, length: number, protection: number, more: Partial<Mapping> = {}): Mapping {
-  return { ...plain, start, end: start + length, protection, kind: 'anonymous', ...more };
-}
-
-/** The special mappings of this very kernel, with their sizes, from `at` on. */
-function specials(at: number): Mapping[] {
-  const order = ['vvar', 'vvar_vclock', 'vdso'] as const;
-  let start = at;
-  return order.flatMap((kind) => {
-    const own = readMaps('self')?.find((vma) => vma.special === kind);
-    if (own === undefined) return [];
-    const mapping: Mapping = { ...plain, start, end: start + own.end - own.start, protection: 5, kind };
-    start = mapping.end;
-    return [mapping];
-  });
-}
-
-function identity(path: string): FileIdentity {
-  const stat = statSync(path, { bigint: true });
-  const { dev, ino } = stat;
-  return {
-    path,
-    size: Number(stat.size),
-    mtimeMs: Number(stat.mtimeNs) / 1e6,
-    dev,
-    ino,
-    written: false,
-    ownStorage: false,
-  };
-}
-
-function layoutOf(
-  processes: ProcessLayout[],
-  mappings: Mapping[],
-  more: Partial<TreeLayout> = {},
-): TreeLayout {
-  const spaces = processes.map(({ pid }) => ({ id: pid, mappings }));
-  return { root: processes[0]?.pid ?? 0, processes, spaces, files: [], objects: [], ...more };
-}
-
-function freePids(count: number): number[] {
-  const result: number[] = [];
-  for (let pid = 30_011; result.length < count; pid += 7) if (!existsSync(`/proc/${pid}`)) result.push(pid);
-  return result;
-}
+import { anonymous, freePids, identity, layoutOf, specials, startShellTree } from '../helpers/shell-bed.ts';
 
 void t.test('shells look as their layouts say', { skip: process.getuid?.() !== 0 }, async (t) => {
-  const seed = await startSeed();
-  const root = seed.pid ?? 0;
-  const tree = new ShellTree((vpid) => {
-    return { vpid, pid: root, agentPidfd: 500, sid: 0 };
-  }, true);
-  t.teardown(() => {
-    tree.destroy();
-    seed.stdout?.destroy();
-    seed.unref(); // we have reaped it as its tracer; nobody will tell node
-  });
+  const { tree, root } = await startShellTree(t);
   const [child = 0, grandchild = 0, orphan = 0, thread = 0, deadGroup = 0] = freePids(5);
   const common = { exitSignal: 17, inherits: false };
   const rootLayout: ProcessLayout = { ...common, pid: root, ppid: 0, pgid: root, sid: root, threads: [root] };

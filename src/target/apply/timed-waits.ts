@@ -12,7 +12,8 @@ import type { ScratchMemory } from '../scratch.ts';
 
 const restartBlock = -516n;
 const millisecond = 1_000_000n;
-const stopMs = 5000;
+/** A stop takes microseconds; on a busy host a thread may wait for its CPU for seconds. */
+const stopMs = 30_000;
 /** Calls that take a struct timespec, and the register that points to it. */
 const timespecs: ReadonlyMap<number, number> = new Map([
   [syscalls.nanosleep, r.rdi],
