@@ -30,6 +30,13 @@ export interface NativePageSet {
    * are added to `softDirty` too. One walk. 0 or negative errno (-ESRCH: the address space is gone).
    */
   addOwnedWords(pagemapFd: number, ranges: Float64Array, count: number, softDirty: NativePageSet): number;
+  /**
+   * Adds the guard pages (MADV_GUARD_INSTALL, Linux 6.13) inside the sorted ranges, by the classic pagemap. 0 or negative errno
+   * (-ESRCH: the address space is gone).
+   */
+  addGuardWords(pagemapFd: number, ranges: Float64Array, count: number): number;
+  /** Adds all guard pages of the address space by PAGEMAP_SCAN. 0 or negative errno (-EINVAL: before Linux 6.15). */
+  addGuards(pagemapFd: number): number;
   clear(): void;
   /** How many pages are in the set. */
   pages(): number;

@@ -22,6 +22,8 @@ class PageSetObject : public Napi::ObjectWrap<PageSetObject> {
          InstanceMethod<&PageSetObject::AddWritten>("addWritten"),
          InstanceMethod<&PageSetObject::AddWrittenOwned>("addWrittenOwned"),
          InstanceMethod<&PageSetObject::AddOwnedWords>("addOwnedWords"),
+         InstanceMethod<&PageSetObject::AddGuardWords>("addGuardWords"),
+         InstanceMethod<&PageSetObject::AddGuards>("addGuards"),
          InstanceMethod<&PageSetObject::Clear>("clear"), InstanceMethod<&PageSetObject::Pages>("pages"),
          InstanceMethod<&PageSetObject::RunsIn>("runs"),
          InstanceMethod<&PageSetObject::Unbacked>("unbacked")});
@@ -73,6 +75,14 @@ class PageSetObject : public Napi::ObjectWrap<PageSetObject> {
     const int rc = set_.AddOwnedWords(args.Fd(0), ranges.data, ranges.count, Other(info, 3));
     return Napi::Number::New(info.Env(), rc);
   }
+
+  Napi::Value AddGuardWords(Info info) {
+    const Args args(info);
+    const Runs ranges = args.RunsAt(1, 2);
+    return Napi::Number::New(info.Env(), set_.AddGuardWords(args.Fd(0), ranges.data, ranges.count));
+  }
+
+  Napi::Value AddGuards(Info info) { return Napi::Number::New(info.Env(), set_.AddGuards(Args(info).Fd(0))); }
 
   Napi::Value Clear(Info info) {
     set_.Clear();

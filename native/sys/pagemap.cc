@@ -23,8 +23,10 @@ constexpr uint64_t kScanWpMatching = 1;
 constexpr size_t kWords = 4096;       // classic words read at once: 32 KiB
 constexpr uint64_t kSpan = 16 << 20;  // bytes that one scan inside OwnedRuns covers, about
 constexpr size_t kRegions = 1024;     // regions of one scan inside OwnedRuns
-constexpr uint64_t kSwapMarker =
-    0x1f;  // swap type of a PTE marker: no page behind it, only a note of the kernel
+// Swap type of a PTE marker: no page behind it, only a note of the kernel (include/linux/swapops.h).
+constexpr uint64_t kSwapMarker = 0x1f;
+constexpr int kSwapTypeBits = 5;
+constexpr uint64_t kGuardMarker = 1 << 2;  // PTE_MARKER_GUARD
 
 // Two ranges are looked at by one scan when less than this lies between them: a call costs about as much as that many pages.
 uint64_t SpanGap(OwnedMethod method) {
@@ -175,6 +177,12 @@ bool IsOwnedWord(uint64_t word) {
   if ((word & kPagemapFile) != 0) return false;
   if ((word & kPagemapPresent) != 0) return !IsZeroFrame(word & kPagemapFrame);
   return (word & kPagemapSwap) != 0 && (word & kSwapMarker) != kSwapMarker;
+}
+
+bool IsGuardWord(uint64_t word) {
+  const uint64_t entry = word & kPagemapFrame;
+  return (word & (kPagemapPresent | kPagemapSwap)) == kPagemapSwap &&
+         entry == (kGuardMarker << kSwapTypeBits | kSwapMarker);
 }
 
 ssize_t OwnedRuns(int fd, const double* ranges, size_t count, OwnedMethod method, RunWriter& out,

@@ -9,13 +9,14 @@
 
 namespace godwit {
 
-// Categories of PAGEMAP_SCAN (linux/fs.h of 6.7; 6.13 for guard regions; declared here because older headers lack them).
+// Categories of PAGEMAP_SCAN (linux/fs.h of 6.7; declared here because older headers lack them).
 inline constexpr uint64_t kPageIsWpAllowed = 1 << 0;
 inline constexpr uint64_t kPageIsWritten = 1 << 1;
 inline constexpr uint64_t kPageIsFile = 1 << 2;
 inline constexpr uint64_t kPageIsPresent = 1 << 3;
 inline constexpr uint64_t kPageIsSwapped = 1 << 4;
 inline constexpr uint64_t kPageIsPfnZero = 1 << 5;
+inline constexpr uint64_t kPageIsGuard = 1 << 8;  // Linux 6.15
 
 // Bits of a classic pagemap word.
 inline constexpr uint64_t kPagemapFrame = (uint64_t{1} << 55) - 1;
@@ -84,6 +85,9 @@ ssize_t OwnedRuns(int fd, const double* ranges, size_t count, OwnedMethod method
 
 /// True if a classic word is a page the process owns, in the sense of OwnedRuns.
 bool IsOwnedWord(uint64_t word);
+
+/// True if a classic word is a guard (MADV_GUARD_INSTALL, Linux 6.13): touching the page ends the process by SIGSEGV.
+bool IsGuardWord(uint64_t word);
 
 /// Runs in [start, end) whose classic word has all bits of `all`, one of `any` (0: do not care) and none of `none`.
 /// `*next` is where to go on, 0 when complete. Returns runs or -errno.

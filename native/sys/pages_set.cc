@@ -153,6 +153,29 @@ int PageSet::AddOwnedWords(int pagemap_fd, const double* ranges, size_t count, P
   return 0;
 }
 
+int PageSet::AddGuardWords(int pagemap_fd, const double* ranges, size_t count) {
+  constexpr size_t kWords = 4096;
+  static thread_local uint64_t words[kWords];
+  for (size_t range = 0; range < count; range++) {
+    uint64_t at = static_cast<uint64_t>(ranges[2 * range]);
+    const uint64_t end = at + static_cast<uint64_t>(ranges[2 * range + 1]);
+    while (at < end) {
+      const ssize_t got =
+          PagemapRead(pagemap_fd, at, std::min<uint64_t>(kWords, (end - at) / kPageSize), words);
+      if (got <= 0) return got < 0 ? static_cast<int>(got) : -ESRCH;
+      for (ssize_t i = 0; i < got; i++, at += kPageSize) {
+        if (IsGuardWord(words[i])) Add(at, at + kPageSize);
+      }
+    }
+  }
+  return 0;
+}
+
+int PageSet::AddGuards(int pagemap_fd) {
+  const ScanQuery query = {.required = kPageIsGuard, .returned = kPageIsGuard};
+  return ScanAll(pagemap_fd, query, [&](const PageRegion& region) { Add(region.start, region.end); });
+}
+
 uint64_t PageSet::Runs(uint64_t start, uint64_t end, RunWriter& out) const {
   for (auto it = blocks_.lower_bound(start / kBlockSize); it != blocks_.end(); ++it) {
     const uint64_t base = it->first * kBlockSize;

@@ -35,6 +35,13 @@ class PageSet {
   /// fill given-back pages with zeros at any time, also in a frozen process. Returns 0 or -errno (ESRCH: the space is gone).
   int AddOwnedWords(int pagemap_fd, const double* ranges, size_t count, PageSet& soft_dirty);
 
+  /// Adds the guards (see IsGuardWord) inside the ranges, by their classic words. Returns 0 or -errno (ESRCH: the space is gone).
+  int AddGuardWords(int pagemap_fd, const double* ranges, size_t count);
+
+  /// Adds all guards of the address space by PAGEMAP_SCAN: 3.6 ms per GiB of small pages, nothing for what was never touched. Returns
+  /// 0 or -errno (EINVAL: before Linux 6.15).
+  int AddGuards(int pagemap_fd);
+
   /// Runs of the set inside [start, end). Returns where to go on when there was no room, 0 when complete.
   uint64_t Runs(uint64_t start, uint64_t end, RunWriter& out) const;
 

@@ -52,14 +52,17 @@ export const processStateSchema = z.strictObject({
 });
 export type ProcessState = z.infer<typeof processStateSchema>;
 
-/** Runs of pages that the target still holds but the source no longer has: MADV_DONTNEED. */
-export const stalePagesSchema = z.strictObject({ space: pid, runs: list(z.number().int().min(0)) });
+/** Runs of pages of one address space: [start, length in bytes, start, ...]. */
+export const spaceRunsSchema = z.strictObject({ space: pid, runs: list(z.number().int().min(0)) });
 
 export const treeStateSchema = z.strictObject({
   layout: treeLayoutSchema,
   processes: list(processStateSchema, 32_768),
   openFiles: list(openFileSchema),
-  stale: list(stalePagesSchema),
+  /** What the target still holds but the source no longer has: MADV_DONTNEED. */
+  stale: list(spaceRunsSchema),
+  /** Guard pages: MADV_GUARD_INSTALL (Linux 6.13). */
+  guards: list(spaceRunsSchema).default([]),
   /** CLOCK_MONOTONIC as the tree sees it when timers were read: what has passed since is subtracted on arrival. */
   readAt: i64,
   /** --tcp-close was given: connections are dropped. */

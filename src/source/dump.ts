@@ -7,6 +7,8 @@ import type { VmasOf } from './wire.ts';
 import { treeClocks } from './staged-layout.ts';
 import { readJobStop } from './state/job-stop.ts';
 import { readProcessState } from './state/process-state.ts';
+import type { PageRuns } from '../kernel/page-runs.ts';
+import type { SourceProcess } from './tree.ts';
 import type { FileIdentities } from './file-identities.ts';
 
 export interface DumpContext {
@@ -56,8 +58,17 @@ export function practiseDump({ flight, prepared, tcpClose }: Omit<DumpContext, '
 
 /** Pages that the target still holds and the tree has given back. Preconditions: the frozen round was collected. */
 export function stalePages(flight: Flight, vmasOf: VmasOf): TreeState['stale'] {
+  return runsBySpace(flight, (process) => flight.of(process).copy.stale(vmasOf.get(process.pid) ?? []));
+}
+
+/** Preconditions: the frozen round was collected. */
+export function guardPages(flight: Flight, vmasOf: VmasOf): TreeState['guards'] {
+  return runsBySpace(flight, (process) => flight.of(process).copy.guards(vmasOf.get(process.pid) ?? []));
+}
+
+function runsBySpace(flight: Flight, runsOf: (process: SourceProcess) => PageRuns): TreeState['stale'] {
   return flight.living.flatMap((process) => {
-    const { runs, count } = flight.of(process).copy.stale(vmasOf.get(process.pid) ?? []);
+    const { runs, count } = runsOf(process);
     return count === 0 ? [] : [{ space: process.vpid, runs: [...runs.subarray(0, 2 * count)] }];
   });
 }

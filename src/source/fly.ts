@@ -10,7 +10,7 @@ import type { OwnerWord } from '../kernel/owner-word.ts';
 import { closingReport } from './closing-report.ts';
 import { assumedCosts } from './converge.ts';
 import { deliver } from './deliver.ts';
-import { dumpState, practiseDump, stalePages } from './dump.ts';
+import { dumpState, guardPages, practiseDump, stalePages } from './dump.ts';
 import { Flight } from './flight.ts';
 import { Frozen } from './freeze.ts';
 import type { FlightPlan } from './flight-plan.ts';
@@ -102,11 +102,11 @@ async function land(
   const delta = await copyRound(context, preCopy.rounds.length, true);
   const deltaAt = performance.now();
   const state = dumpState({ flight, identities, prepared, tcpClose: plan.tcpClose });
-  const stale = stalePages(flight, delta.vmasOf);
+  const pages = { stale: stalePages(flight, delta.vmasOf), guards: guardPages(flight, delta.vmasOf) };
   const layout = flight.layout(flight.processes, delta.vmasOf);
   wire.control.send({
     type: 'final',
-    state: { layout, ...state, stale },
+    state: { layout, ...state, ...pages },
     lastSequence: wire.pages.lastSequence,
   });
   const sentAt = performance.now();

@@ -10,7 +10,7 @@ import type { TreeState } from '../images/state.ts';
 import { readComm } from '../kernel/proc/comm.ts';
 import { encodeMessage } from '../transport/messages.ts';
 import { warmDecoder } from '../transport/warm-decoder.ts';
-import { dumpState, stalePages } from './dump.ts';
+import { dumpState, guardPages, stalePages } from './dump.ts';
 import { FileIdentities } from './file-identities.ts';
 import { Flight, type FlightFence } from './flight.ts';
 import { Frozen } from './freeze.ts';
@@ -97,7 +97,8 @@ function rehearseDump(root: number, tracker: ChosenTracker): TreeState {
     for (const process of flight.living)
       flight.of(process).copy.collect(vmasOf.get(process.pid) ?? [], i === repeats - 1);
     const dumped = dumpState({ flight, identities, prepared, tcpClose: false });
-    state = { layout: flight.layout(flight.processes, vmasOf), ...dumped, stale: stalePages(flight, vmasOf) };
+    const pages = { stale: stalePages(flight, vmasOf), guards: guardPages(flight, vmasOf) };
+    state = { layout: flight.layout(flight.processes, vmasOf), ...dumped, ...pages };
     encodeMessage({ type: 'final', state, lastSequence: 0 });
   }
   if (state === undefined) throw new Error('no rehearsal at all');

@@ -4,6 +4,7 @@ import { errnoName } from '../kernel/program.ts';
 import type { Vma } from '../kernel/proc/maps.ts';
 import type { PageSender } from '../transport/page-sender.ts';
 import { inheritedPages } from './pages/cow.ts';
+import { GuardPages } from './pages/guard-pages.ts';
 import { sendRuns } from './pages/page-sender.ts';
 import type { PageCounters } from './pages/page-sink.ts';
 import { noRuns, type PageRuns } from '../kernel/page-runs.ts';
@@ -17,6 +18,7 @@ export class SpaceCopy {
   readonly #tracker: Tracker;
   readonly #scans: boolean;
   readonly #onTarget = new TargetPages();
+  readonly #guards = new GuardPages();
 
   /** `scans`: PAGEMAP_SCAN may be used, by whatever tracker. */
   constructor(pid: number, space: number, tracker: Tracker, scans: boolean) {
@@ -34,6 +36,7 @@ export class SpaceCopy {
   collect(vmas: readonly Vma[], frozen: boolean): DirtyPages {
     const dirty = this.#tracker.collect(vmas, { frozen });
     this.#onTarget.collected(dirty);
+    this.#guards.collected(this.#tracker.pagemapFd, vmas, dirty, frozen);
     return dirty;
   }
 
@@ -71,6 +74,11 @@ export class SpaceCopy {
       throw new GodwitError('NO_PROCESS', `the memory of process ${this.pid} is gone: ${errnoName(stale)}`);
     }
     return stale;
+  }
+
+  /** Guard pages, which have no content. Preconditions: frozen, and the frozen collection was made. */
+  guards(vmas: readonly Vma[]): PageRuns {
+    return this.#guards.in(vmas);
   }
 
   /** Leaves no trace in the process. */

@@ -9,6 +9,7 @@ import { readStatus, type TaskStatus } from '../kernel/proc/status.ts';
 import { readStat } from '../kernel/proc/stat.ts';
 import { native } from '../native.ts';
 import { readAioRing } from './aio-ring.ts';
+import { sharedWithGuards } from './pages/guard-pages.ts';
 import { objectKind } from './pages/shared-objects.ts';
 import type { SourceProcess } from './tree.ts';
 
@@ -138,13 +139,20 @@ function surveySharing(processes: readonly SourceProcess[]): Blocker[] {
 }
 
 function surveyMemory(name: string, pid: number): Blocker[] {
-  return (readSmaps(pid) ?? []).flatMap((entry) => {
-    const reason = refusedMapping(pid, entry);
+  const mappings = readSmaps(pid) ?? [];
+  const guarded = sharedWithGuards(pid, mappings);
+  return mappings.flatMap((entry) => {
+    const reason = guarded.has(entry) ? guardedShared : refusedMapping(pid, entry);
     if (reason === undefined) return [];
     const place = `${entry.start.toString(16)}-${entry.end.toString(16)}`;
     return [blocker(`${name} mapping ${place} ${entry.path}`.trim(), reason[0], reason[1])];
   });
 }
+
+const guardedShared = [
+  'it is shared memory with guard pages (MADV_GUARD_INSTALL)',
+  'have the program protect those pages by mprotect(2)',
+] as const;
 
 /** Why a mapping cannot be carried, and what can be done; undefined when it can. */
 function refusedMapping(pid: number, entry: SmapsEntry): [reason: string, remedy: string] | undefined {

@@ -54,12 +54,20 @@ export function makeBlank(shell: Shell): void {
   shell.mappings = kept;
 }
 
-/** mlock(2), when the pages are there. */
-export function lockMemory(shell: Shell): void {
+/**
+ * mlock(2), when the pages are there. `guards`: runs of guard pages; where there is one the call locks, and then fails because the
+ * page cannot be there.
+ */
+export function lockMemory(shell: Shell, guards: readonly number[]): void {
   const locked = shell.mappings.filter((mapping) => mapping.locked);
+  const isGuarded = ({ start, end }: Range): boolean =>
+    guards.some((at, i) => i % 2 === 0 && at >= start && at < end);
   shell.runSteps(
-    locked.map(({ start, end, lockOnFault }) => (program) => {
-      program.call('mlock2', start, end - start, lockOnFault ? 1 : 0);
+    locked.map((mapping) => (program) => {
+      const { start, end, lockOnFault } = mapping;
+      const args = [start, end - start, lockOnFault ? 1 : 0];
+      if (isGuarded(mapping)) program.attempt('mlock2', ...args);
+      else program.call('mlock2', ...args);
     }),
   );
 }

@@ -19,6 +19,7 @@ import type { ShellTree } from './shell-tree.ts';
 import { becomeZombie } from './zombies.ts';
 
 const madvDontneed = 4;
+const madvGuardInstall = 102; // Linux 6.13
 
 export interface ApplyContext {
   readonly agentPidfd: number;
@@ -36,9 +37,10 @@ export interface ApplyContext {
 export function applyState(tree: ShellTree, state: TreeState, context: ApplyContext): RestoredOpenFiles {
   const { layout, processes } = state;
   for (const { space, runs } of state.stale) {
-    dropPages(tree, space, runs);
+    advisePages(tree, space, runs, madvDontneed);
     context.dropped(space, runs);
   }
+  for (const { space, runs } of state.guards) advisePages(tree, space, runs, madvGuardInstall);
   for (const process of layout.processes.toReversed()) {
     if (process.zombie !== undefined) becomeZombie(tree.shell(process.pid), process);
   }
@@ -70,11 +72,12 @@ export function applyState(tree: ShellTree, state: TreeState, context: ApplyCont
   });
   try {
     tree.objects.finish();
+    const guardsOf = new Map(state.guards.map(({ space, runs }) => [space, runs]));
     const processContext: ProcessContext = { ...ownFacts(), elapsed, warn: context.warn };
     for (const process of processes) {
       const shell = tree.shell(process.pid);
       installFilters(shell, process);
-      lockMemory(shell);
+      lockMemory(shell, guardsOf.get(process.pid) ?? []);
       applyProcess(shell, process, processContext);
     }
   } catch (error) {
@@ -85,11 +88,11 @@ export function applyState(tree: ShellTree, state: TreeState, context: ApplyCont
   return openFiles;
 }
 
-function dropPages(tree: ShellTree, vpid: number, runs: readonly number[]): void {
+function advisePages(tree: ShellTree, vpid: number, runs: readonly number[], advice: number): void {
   const steps: ((program: Program) => void)[] = [];
   for (let i = 0; i + 1 < runs.length; i += 2) {
     const [start = 0, length = 0] = [runs[i], runs[i + 1]];
-    steps.push((program) => void program.call('madvise', start, length, madvDontneed));
+    steps.push((program) => void program.call('madvise', start, length, advice));
   }
   tree.shell(vpid).runSteps(steps);
 }

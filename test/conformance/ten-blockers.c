@@ -1,4 +1,5 @@
-// Ten things at once that Godwit does not carry, each with words of its own in the check. Says "ready" and sleeps.
+// Ten things at once that Godwit does not carry, each with words of its own in the check, and an eleventh where the kernel has it
+// (Linux 6.15), of which it says "guarded". Says "ready" and sleeps.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/if_ether.h>
@@ -24,6 +25,8 @@ static int sleep_on(void* arg) {
   return 0;
 }
 
+enum { guard_install = 102 };
+
 int main(int argc, char** argv) {
   static char stack[65536];
   if (argc < 2) return 2;
@@ -42,5 +45,8 @@ int main(int argc, char** argv) {
   int zero = must("/dev/zero", open("/dev/zero", O_RDWR));
   if (mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE, zero, 0) == MAP_FAILED) return 3;
   must("CLONE_FS", clone(sleep_on, stack + sizeof stack, CLONE_FS | SIGCHLD, NULL));
+  void* shared = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (shared == MAP_FAILED) return 3;
+  if (madvise(shared, 4096, guard_install) == 0 && write(1, "guarded\n", 8) != 8) return 4;
   return write(1, "ready\n", 6) == 6 ? sleep_on(NULL) : 4;
 }

@@ -3,8 +3,11 @@
 //   @claim NAME ITEM         it prints "claim NAME ok" when that item of the list has survived
 //   @directory               it gets an empty directory as its argument
 //   @root                    it needs the rights of root to set itself up
+//   @probe NAME              it needs a facility of the kernel that not every one has (src/native-probe.ts)
 //   @always-moving           it works all the time: there is no variant at rest
 //   @arguments WORDS         more arguments
+import { native } from '../../src/native.ts';
+import { nativeProbeNames } from '../../src/native-probe.ts';
 
 export interface Claim {
   readonly name: string;
@@ -17,6 +20,7 @@ export interface WorkloadHead {
   readonly claims: readonly Claim[];
   readonly wantsDirectory: boolean;
   readonly needsRoot: boolean;
+  readonly probes: readonly string[];
   readonly alwaysMoving: boolean;
   readonly args: readonly string[];
 }
@@ -38,9 +42,15 @@ export function readHead(name: string, source: string): WorkloadHead {
     }),
     wantsDirectory: values('directory').length > 0,
     needsRoot: values('root').length > 0,
+    probes: values('probe'),
     alwaysMoving: values('always-moving').length > 0,
     args: values('arguments').flatMap((text) => text.split(' ')),
   };
+}
+
+/** What the kernel lacks of what the workload needs. */
+export function missingProbe({ probes }: WorkloadHead): string | undefined {
+  return nativeProbeNames.find((name) => probes.includes(name) && native.probe(name) !== 0);
 }
 
 /** The lines "claim NAME ok" and "claim NAME failed: why" of a workload's output. */

@@ -24,7 +24,7 @@ export const stage: SourceMessage = {
 export const final: SourceMessage = {
   type: 'final',
   lastSequence: 9,
-  state: { layout, processes: [], openFiles: [], stale: [], readAt: 12n, tcpClose: false },
+  state: { layout, processes: [], openFiles: [], stale: [], guards: [], readAt: 12n, tcpClose: false },
 };
 export const check: SourceMessage = {
   type: 'check',
