@@ -62,7 +62,10 @@ Napi::Value WaitStop(const Napi::CallbackInfo& info) {
   return result;
 }
 
-/** Seizes and interrupts all before it waits for any: they stop side by side, outside of restartable sequences. */
+/**
+ * Seizes and interrupts all before it waits for any: they stop side by side, outside of restartable sequences. A signal that meets a
+ * task between the two is not lost.
+ */
 Napi::Value StopAll(const Napi::CallbackInfo& info) {
   const auto tids = Elements<std::int32_t>(info, 0, 0);
   const auto options = static_cast<unsigned long>(Int(info, 1));
@@ -74,7 +77,7 @@ Napi::Value StopAll(const Napi::CallbackInfo& info) {
   }
   for (std::size_t i = 0; i < tids.size(); i++) {
     if (results[i] < 0) continue;
-    const Stop stop = WaitForStop(tids[i], timeout_ms);
+    const Stop stop = WaitForTrap(tids[i], timeout_ms);
     if (stop.kind == Stop::Kind::kTimeout) {
       results[i] = -ETIMEDOUT;
     } else if (stop.kind != Stop::Kind::kStopped) {

@@ -58,8 +58,9 @@ struct Saved {
   }
 };
 
+/** Preconditions: the task was interrupted. A SIGSTOP that came first is passed on: it stops the task again when it is let go. */
 int WaitUntilStopped(pid_t tid) {
-  const Stop stop = WaitForStop(tid, kStopTimeoutMs);
+  const Stop stop = WaitForTrap(tid, kStopTimeoutMs);
   if (stop.kind == Stop::Kind::kStopped) return 0;
   return stop.kind == Stop::Kind::kTimeout ? -ETIMEDOUT : -ESRCH;
 }
@@ -116,12 +117,13 @@ int CallOnce(pid_t pid, pid_t tid, Range vdso, std::uint64_t number, const std::
   registers.r9 = args[5];
   if (const int error = SetRegisters(tid, registers); error < 0) return error;
   if (const int error = SetSignalMask(tid, kAllSignals); error < 0) return error;
-  for (int stops = 0; stops < 2;) {  // entry, exit
-    if (const int error = ContinueToSyscall(tid); error < 0) return error;
+  for (int stops = 0, signal = 0; stops < 2;) {  // entry, exit
+    if (const int error = ContinueToSyscall(tid, signal); error < 0) return error;
     const Stop stop = WaitForStop(tid, kStopTimeoutMs);
     if (stop.kind != Stop::Kind::kStopped) return stop.kind == Stop::Kind::kTimeout ? -ETIMEDOUT : -ESRCH;
+    signal = SignalOf(stop);  // SIGSTOP, which no mask keeps away
     // PTRACE_SEIZE alone traps a task in job-control stop, so that our PTRACE_INTERRUPT may still be on its way.
-    if (stop.event != PTRACE_EVENT_STOP) stops++;
+    if (stop.event == 0 && signal == 0) stops++;
   }
   if (const int error = GetRegisters(tid, registers); error < 0) return error;
   result = static_cast<std::int64_t>(registers.rax);
@@ -184,8 +186,9 @@ int RunLive(pid_t tid, std::uint64_t base, std::byte* memory, std::uint64_t offs
         ended.si_pid == tid) {
       if (ended.si_code == CLD_EXITED || ended.si_code == CLD_KILLED || ended.si_code == CLD_DUMPED)
         return -ESRCH;
-      if (const int error = WaitUntilStopped(tid); error < 0) return error;
-      if (const int error = Continue(tid, 0); error < 0) return error;
+      const Stop stop = WaitForStop(tid, kStopTimeoutMs);
+      if (stop.kind != Stop::Kind::kStopped) return -ESRCH;
+      if (const int error = Continue(tid, SignalOf(stop)); error < 0) return error;
     }
     if (pauses.Elapsed() > kStopTimeoutMs * 1000) return -ETIMEDOUT;
   }

@@ -36,7 +36,9 @@ int Interrupt(pid_t tid) { return Ptrace(PTRACE_INTERRUPT, tid, 0UL, 0UL); }
 int Continue(pid_t tid, int signal) {
   return Ptrace(PTRACE_CONT, tid, 0UL, static_cast<unsigned long>(signal));
 }
-int ContinueToSyscall(pid_t tid) { return Ptrace(PTRACE_SYSCALL, tid, 0UL, 0UL); }
+int ContinueToSyscall(pid_t tid, int signal) {
+  return Ptrace(PTRACE_SYSCALL, tid, 0UL, static_cast<unsigned long>(signal));
+}
 int Detach(pid_t tid, int signal) {
   return Ptrace(PTRACE_DETACH, tid, 0UL, static_cast<unsigned long>(signal));
 }
@@ -49,6 +51,19 @@ Stop WaitForStop(pid_t tid, int timeout_ms) {
     if (waited == tid) return Decode(status);
     if (waited < 0 && errno != EINTR) return {Stop::Kind::kGone, 0, 0};
     if (pauses.Elapsed() >= limit) return {Stop::Kind::kTimeout, 0, 0};
+  }
+}
+
+int SignalOf(const Stop& stop) {
+  if (stop.kind != Stop::Kind::kStopped || stop.event != 0) return 0;
+  return stop.value == (SIGTRAP | 0x80) ? 0 : stop.value;  // PTRACE_O_TRACESYSGOOD
+}
+
+Stop WaitForTrap(pid_t tid, int timeout_ms) {
+  for (;;) {
+    const Stop stop = WaitForStop(tid, timeout_ms);
+    if (stop.kind != Stop::Kind::kStopped || stop.event == PTRACE_EVENT_STOP) return stop;
+    if (Continue(tid, SignalOf(stop)) < 0) return {Stop::Kind::kGone, 0, 0};
   }
 }
 

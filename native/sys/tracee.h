@@ -26,12 +26,19 @@ int SetOptions(pid_t tid, unsigned long options);
 /** PTRACE_INTERRUPT of a running, seized task. */
 int Interrupt(pid_t tid);
 int Continue(pid_t tid, int signal);
-/** PTRACE_SYSCALL: to the next entry or exit of a system call. */
-int ContinueToSyscall(pid_t tid);
+/** PTRACE_SYSCALL: to the next entry or exit of a system call, with a signal or 0. */
+int ContinueToSyscall(pid_t tid, int signal);
 int Detach(pid_t tid, int signal);
 
 /** Waits for a stop or the end of a task, at most timeout_ms. */
 Stop WaitForStop(pid_t tid, int timeout_ms);
+/** The signal that a stop reports and that is lost unless the task goes on with it (signal-delivery-stop, ptrace(2)); else 0. */
+int SignalOf(const Stop& stop);
+/**
+ * Waits until an interrupted task is in its trap, at most timeout_ms for each stop. A signal that came first is delivered: its handler
+ * has been entered then, or the task has ended.
+ */
+Stop WaitForTrap(pid_t tid, int timeout_ms);
 
 int GetRegisters(pid_t tid, Registers& out);
 int SetRegisters(pid_t tid, const Registers& registers);
