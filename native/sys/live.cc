@@ -190,7 +190,7 @@ int RunLive(pid_t tid, std::uint64_t base, std::byte* memory, std::uint64_t offs
       if (stop.kind != Stop::Kind::kStopped) return -ESRCH;
       if (const int error = Continue(tid, SignalOf(stop)); error < 0) return error;
     }
-    if (pauses.Elapsed() > kStopTimeoutMs * 1000) return -ETIMEDOUT;
+    if (pauses.Elapsed() > std::int64_t{kStopTimeoutMs} * 1000) return -ETIMEDOUT;
   }
   if (const int error = Interrupt(tid); error < 0) return error;
   if (const int error = WaitUntilStopped(tid); error < 0) return error;
