@@ -8,7 +8,7 @@ const ticksUntilDead = 4;
 /** A ping behind megabytes that a slow link still carries cannot be answered soon. */
 const patienceWhileSending = 6;
 /** While nothing stands still: agents on busy hosts may wait for a CPU for longer than a tree may wait for them. */
-const patienceWhileRunning = 3;
+const patienceWhileRunning = 2;
 
 export interface KeepAliveOptions {
   /** While the tree stands still. */

@@ -42,7 +42,7 @@ const patience = Math.min(100, Math.max(1, Number(process.env['GODWIT_PATIENCE']
  * a loaded host may need long to start a worker.
  */
 export const handshakeTimeoutMs: number = 30_000 * patience;
-/** Milliseconds without a sign of life after which the peer counts as dead while the tree is frozen; three times as many else. */
+/** Milliseconds without a sign of life after which the peer counts as dead while the tree is frozen; twice as many else. */
 export const deadAfterMs: number = 10_000 * patience;
 /**
  * Milliseconds for the target's own word to arrive behind the end of its page connection: it takes down what it has built before

@@ -10,7 +10,7 @@ import { startWorkload } from '../helpers/workloads.ts';
 import { claimContent, claimUntouched, faultsOf, hostOf, makeBed } from './bed.ts';
 import type { Bed, BedOptions } from './bed.ts';
 
-t.setTimeout(300_000); // whole migrations on a machine that others use too
+t.setTimeout(350_000); // whole migrations on a machine that others use too
 const skip = await unless('hosts', 'godwit', 'command:cc');
 
 /** The error as the operator reads it: whatever was written, in one string. */

@@ -117,7 +117,7 @@ void t.test('a peer that dies is noticed by its socket, while waiting and while 
 void t.test('a peer that is silent on an open link is dead after a while', async (t) => {
   const { source, targetEnd } = await greeted(t, 80);
   targetEnd.socket.pause(); // nothing is read, no ping is answered
-  t.match(await endOf(source), { code: 'PEER', message: /silent for 240 ms/ });
+  t.match(await endOf(source), { code: 'PEER', message: /silent for 160 ms/ });
 });
 
 void t.test('a silent peer is dead sooner when the tree is frozen', async (t) => {
