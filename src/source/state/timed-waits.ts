@@ -94,8 +94,10 @@ export class TimedWaits {
 
   #look(pid: number, tid: number): void {
     const before = this.#known.get(tid);
-    if (!canHaveLimit(readSyscall(pid, tid))) {
-      this.#leave(tid, before);
+    const first = readSyscall(pid, tid);
+    if (!canHaveLimit(first)) {
+      if (first?.kind === 'syscall') this.#known.delete(tid);
+      else this.#leave(tid, before);
       return;
     }
     const execStart = readExecStart(pid, tid);
@@ -151,7 +153,7 @@ export class TimedWaits {
 }
 
 /** Whether a thread may be in a wait that has a limit: most are in one that has none, and need no closer look. */
-function canHaveLimit(blocked: BlockedIn | undefined): blocked is BlockedCall {
+function canHaveLimit(blocked: BlockedIn | undefined): boolean {
   return blocked?.kind === 'syscall' && (blocked.nr === syscalls.restart_syscall || waits.has(blocked.nr));
 }
 
