@@ -67,3 +67,13 @@ void t.test(
     t.strictSame(shared, sharedResult === 0 ? [sharedStart] : [], 'those in shared memory are told apart');
   },
 );
+
+void t.test('a process that ends while it is looked at has none', { skip }, async (t) => {
+  const child = spawn('/usr/bin/sleep', ['100'], { stdio: 'ignore' });
+  const maps = readMaps(child.pid ?? 0) ?? [];
+  t.ok(maps.length > 0, 'its mappings were seen');
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+  const shared = maps.map((vma) => ({ ...vma, shared: true }));
+  t.equal(sharedWithGuards(child.pid ?? 0, shared).size, 0);
+});

@@ -7,6 +7,7 @@ import type { Vma } from '../../kernel/proc/maps.ts';
 import { noRuns, runsInside, runsOf, runsOfSet, setOf } from '../../kernel/page-runs.ts';
 import type { PageRuns } from '../../kernel/page-runs.ts';
 import { native } from '../../native.ts';
+import { unlessGone } from '../resources/unless-gone.ts';
 import { carriedRanges, closeQuietly, openSpaceFile } from '../trackers/tracked-space.ts';
 import type { DirtyPages } from '../trackers/tracker.ts';
 
@@ -51,13 +52,14 @@ export class GuardPages {
 
 /**
  * Shared mappings that have guards (Linux 6.15): no tracker sees what becomes of those. Looks through the page tables of a process that
- * may run. Empty where the kernel does not tell.
+ * may run, and end meanwhile. Empty then, and where the kernel does not tell.
  */
 export function sharedWithGuards<T extends Vma>(pid: number, vmas: readonly T[]): ReadonlySet<T> {
   const shared = vmas.filter((vma) => vma.shared);
   if (shared.length === 0 || !areKnown()) return new Set();
   const guards = setOf();
-  const fd = openSpaceFile(pid, 'pagemap');
+  const fd = unlessGone(() => openSpaceFile(pid, 'pagemap'));
+  if (fd === undefined) return new Set();
   try {
     guards.addGuards(fd);
   } finally {
