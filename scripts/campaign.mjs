@@ -1,6 +1,6 @@
-// `npm run campaign [-- name...] [--moves 200] [--kills 500] [--from-seed N]`: the long runs that are too long for `npm test`. Each
-// program goes there and back until it has moved so often; `kills` ends agents at random instants. A line for each at its end;
-// start it again with the names that are left to go on.
+// `npm run campaign [-- name...] [--moves 200] [--kills 500] [--chaos 1000] [--from-seed N]`: the long runs that are too long for
+// `npm test`. Each program goes there and back until it has moved so often; `kills` ends agents at random instants; `chaos` moves
+// trees that change all the time what is dumped. A line for each at its end; start it again with the names that are left to go on.
 import { spawn } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { root } from './native-files.mjs';
@@ -10,6 +10,7 @@ const { values, positionals } = parseArgs({
   options: {
     moves: { type: 'string', default: '200' },
     kills: { type: 'string', default: '500' },
+    chaos: { type: 'string', default: '1000' },
     'from-seed': { type: 'string' },
   },
 });
@@ -24,12 +25,16 @@ const programs = {
   shared: ['test/migration/shared-memory.test.ts'],
   'fork-storm': ['test/migration/fork-storm.test.ts'],
 };
-const names = positionals.length > 0 ? positionals : [...Object.keys(programs), 'kills'];
-const unknown = names.filter((name) => name !== 'kills' && !(name in programs));
+/** Runs with a seed: their file, the name of their number, and the lines worth telling. */
+const seeded = {
+  kills: ['test/faults/kill-agent.test.ts', 'GODWIT_KILLS', /not ok|# (seed|\d+ of)|^ +- |undisturbed/],
+  chaos: ['test/faults/chaos.test.ts', 'GODWIT_CHAOS', /not ok|# (seed|time)|^ +(ok 1 )?- /],
+};
+const known = [...Object.keys(programs), ...Object.keys(seeded)];
+const names = positionals.length > 0 ? positionals : known;
+const unknown = names.filter((name) => !known.includes(name));
 if (unknown.length > 0) {
-  console.error(
-    `no campaign is named ${unknown.join(', ')}; there are: ${Object.keys(programs).join(', ')}, kills`,
-  );
+  console.error(`no campaign is named ${unknown.join(', ')}; there are: ${known.join(', ')}`);
   process.exit(2);
 }
 
@@ -71,17 +76,19 @@ async function move(name) {
   return code === 0;
 }
 
-async function kill() {
+async function runSeeded(name) {
+  const [file, variable, telling] = seeded[name];
   const env = {
-    GODWIT_KILLS: values.kills,
+    [variable]: values[name],
     ...(values['from-seed'] && { GODWIT_SEED: values['from-seed'] }),
   };
-  const code = await run('test/faults/kill-agent.test.ts', env, (line) => {
-    if (/not ok|# (seed|\d+ of)|^ +- |undisturbed/.test(line)) console.log(`kills: ${line.trim()}`);
+  const code = await run(file, env, (line) => {
+    if (telling.test(line)) console.log(`${name}: ${line.trim().slice(0, 2000)}`);
   });
+  console.log(`${name}: exit ${code}`);
   return code === 0;
 }
 
 let good = true;
-for (const name of names) good = (name === 'kills' ? await kill() : await move(name)) && good;
+for (const name of names) good = (name in seeded ? await runSeeded(name) : await move(name)) && good;
 process.exitCode = good ? 0 : 1;

@@ -1,0 +1,44 @@
+// A tree that changes all the time what is dumped is moved at a random instant, with another seed each time: what arrives is never
+// torn, by the tree's own account. GODWIT_CHAOS says how often (100); the seed is printed, and GODWIT_SEED goes on from it.
+import t from 'tap';
+import { sleep } from '../helpers/commands.ts';
+import { makeHosts } from '../helpers/hosts.ts';
+import { explain } from '../helpers/round-trip.ts';
+import { unless } from '../helpers/skip-unless.ts';
+import { startWorkload, verdictOf } from '../helpers/workloads.ts';
+import { chooseSeed, seededRandom } from './bed.ts';
+
+const runs = Number(process.env['GODWIT_CHAOS'] ?? 100);
+const timeout = 120_000 + runs * 20_000;
+t.setTimeout(timeout + 10_000); // whole migrations on a machine that others use too
+const skip = await unless('hosts', 'godwit', 'command:cc');
+
+await t.test(`${runs} trees in chaos arrive whole`, { skip, timeout }, async (t) => {
+  const first = chooseSeed();
+  t.comment(`seed ${first}: GODWIT_SEED=${first} repeats this run`);
+  await using hosts = await makeHosts({ count: 2 });
+  const { a, b } = hosts;
+  await a.receive();
+  await b.receive();
+  let good = 0;
+  for (let i = 0; i < runs; i++) {
+    const seed = first + i;
+    const random = seededRandom(seed);
+    const [from, to] = i % 2 === 0 ? [a, b] : [b, a];
+    const chaos = await startWorkload(from, 'chaos', (directory) => [directory, String(seed)]);
+    await sleep(random() * 200);
+    const result = await from.migrate(chaos.pid, to);
+    if (result.code !== 0) {
+      t.fail(`seed ${seed}: it moves: ${explain(result, to)}`);
+      from.kill(chaos.pid);
+      await from.waitGone(chaos.pid);
+      continue;
+    }
+    await sleep(random() * 100);
+    const verdict = await verdictOf(to, chaos);
+    if (verdict === 'ok') good++;
+    else t.fail(`seed ${seed}: ${verdict}`);
+  }
+  t.equal(good, runs, 'trees that found all as they had left it');
+  for (const host of hosts.all) t.strictSame(await host.leftovers(), [], `nothing is left on ${host.name}`);
+});
