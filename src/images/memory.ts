@@ -80,7 +80,9 @@ export const mmFieldsSchema = z.strictObject({
   envEnd: address,
   auxv: bytes(1024),
   /** Index into layout.files. */
-  exe: index,
+  exe: index.optional(),
+  /** Instead: id of the shared object that holds an executable without a name. */
+  exeObject: index.optional(),
 });
 export type MmFields = z.infer<typeof mmFieldsSchema>;
 

@@ -14,6 +14,8 @@ export const requirementsSchema = z.strictObject({
   pids: list(pid),
   files: list(fileIdentitySchema),
   directories: list(path),
+  /** Where files without a name are to be made; if a directory is not there, in the one above it. */
+  places: list(path).default([]),
   /** Listening sockets: family, struct sockaddr, shown as text in messages. */
   ports: list(
     z.strictObject({

@@ -9,6 +9,7 @@ import { readMaps } from '../kernel/proc/maps.ts';
 import { readProcLink } from '../kernel/proc/read-proc.ts';
 import { readStatus } from '../kernel/proc/status.ts';
 import type { ControlConnection } from '../transport/control-connection.ts';
+import { readExecutable } from './deleted-files.ts';
 import { FileIdentities } from './file-identities.ts';
 import { Layouts } from './layout.ts';
 import { openFileRequirements, surveyOpenFiles } from './open-files.ts';
@@ -67,14 +68,17 @@ export function alive(processes: readonly SourceProcess[]): SourceProcess[] {
 export function requirementsOf({ processes, identities }: Survey, options: SurveyOptions): Requirements {
   const living = alive(processes);
   const layouts = new Layouts(identities);
+  const places = new Set<string>();
   let memory = 0;
   for (const process of living) {
     lookUnlessGone(process.pid, () => {
       const vmas = readMaps(process.pid) ?? [];
       const spaces = new Map([[process.pid, vmas.filter(({ special }) => special !== 'vsyscall')]]);
-      layouts.read(process, [process], spaces, new Set());
+      const { objects } = layouts.read(process, [process], spaces, new Set());
+      for (const { place } of objects) if (place !== undefined) places.add(place.directory);
       const exe = readProcLink(process.pid, 'exe'); // a thread of the kernel has none
-      if (exe !== undefined) identities.add(exe, `/proc/${process.pid}/exe`, false);
+      const file = exe === undefined ? undefined : readExecutable(process.pid, exe);
+      if (file?.kind === 'named') identities.add(file.path, file.link, false);
     });
     const status = readStatus(process.pid);
     memory += ((status?.rssAnonKb ?? 0) + (status?.rssShmemKb ?? 0)) * 1024;
@@ -93,6 +97,7 @@ export function requirementsOf({ processes, identities }: Survey, options: Surve
     directories: [
       ...new Set([...open.directories, ...living.flatMap(({ pid }) => readProcLink(pid, 'cwd') ?? [])]),
     ],
+    places: [...places],
     ports: open.ports,
     memory,
     uids: [...new Set(living.map(({ pid }) => readStatus(pid)?.uid[0] ?? 0))],

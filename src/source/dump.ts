@@ -28,8 +28,8 @@ export function dumpState({ flight, identities, prepared, tcpClose }: DumpContex
     flight.living.flatMap(({ threads }) => threads.map(({ tid, vtid }) => [tid, vtid])),
   );
   const virtualTid = (tid: number): number => virtualTids.get(tid) ?? tid;
-  const context = { identities, timedWaits: flight.timedWaits, clockAhead, virtualTid };
   const objectOf = (key: string): number | undefined => flight.layouts.objects.get(key)?.id;
+  const context = { identities, timedWaits: flight.timedWaits, clockAhead, objectOf, virtualTid };
   const open = dumpOpenFiles(flight.living, { prepared, objectOf, tcpClose });
   const processes: ProcessState[] = flight.living.map((process) => {
     const parent = process.parent?.zombie === undefined ? process.parent : undefined;

@@ -5,6 +5,7 @@ import type { ProcessLayout, TreeLayout } from '../images/layout.ts';
 import { GodwitError } from '../errors.ts';
 import { readMaps, type Vma } from '../kernel/proc/maps.ts';
 import { readSmaps } from '../kernel/proc/smaps.ts';
+import { DeletedFiles, isDeletedFile } from './deleted-files.ts';
 import type { FileIdentities } from './file-identities.ts';
 import { aioEvents } from './aio-ring.ts';
 import { objectKey, objectKind } from './pages/shared-objects.ts';
@@ -38,6 +39,7 @@ export class Layouts {
   readonly #identities: FileIdentities;
   readonly #flags = new Map<number, Map<string, Flags>>();
   readonly #objects = new Map<string, SharedObject>();
+  readonly #deleted = new DeletedFiles();
   /** Ranges of our own in each process: scratch memory. */
   readonly ours = new Map<number, Range>();
 
@@ -48,6 +50,11 @@ export class Layouts {
   /** The shared objects met so far, by "dev:inode". */
   get objects(): ReadonlyMap<string, SharedObject> {
     return this.#objects;
+  }
+
+  /** Where the agent can open the files without a name that the last reading has met, by key. */
+  get namelessLinks(): ReadonlyMap<string, string> {
+    return this.#deleted.links;
   }
 
   /** VMAs that belong to the tree: not ours, and not the kernel's vsyscall page. */
@@ -70,6 +77,7 @@ export class Layouts {
   ): TreeLayout {
     const shown = new Set(processes);
     const spaces: AddressSpace[] = [];
+    this.#deleted.lookAgain();
     for (const process of processes) {
       if (process.zombie !== undefined) continue;
       const vmas = vmasOf.get(process.pid) ?? [];
@@ -108,12 +116,14 @@ export class Layouts {
       return { ...common, kind: 'object', source: this.#object(process.pid, vma).id, offset: vma.offset };
     }
     if (vma.inode !== 0) {
-      return {
-        ...common,
-        kind: 'file',
-        source: this.#identities.ofMapping(process.pid, vma, vma.shared && flags.writable),
-        offset: vma.offset,
-      };
+      const deleted = isDeletedFile(vma) ? this.#deleted.of(process.pid, vma) : undefined;
+      if (deleted?.kind === 'nameless') {
+        const { id } = this.addObject(deleted.key, deleted.object);
+        return { ...common, kind: 'object', source: id, offset: vma.offset };
+      }
+      const named = deleted === undefined ? vma : { ...vma, path: deleted.path };
+      const source = this.#identities.ofMapping(process.pid, named, vma.shared && flags.writable);
+      return { ...common, kind: 'file', source, offset: vma.offset };
     }
     const name = vma.special === 'anon-name' ? /^\[anon:(.*)\]$/.exec(vma.path)?.[1] : undefined;
     return { ...common, kind: 'anonymous', ...(name === undefined ? {} : { name }) };
@@ -135,7 +145,7 @@ export class Layouts {
     return object;
   }
 
-  /** Registers an object that only a descriptor shows (an unmapped memfd), or what a descriptor adds to one. */
+  /** Registers an object that mappings do not show as such (an unmapped memfd, a file without a name), or what a descriptor adds to one. */
   addObject(key: string, object: Omit<SharedObject, 'id'>): SharedObject {
     const entry = { ...object, id: this.#objects.get(key)?.id ?? this.#objects.size };
     this.#objects.set(key, entry);

@@ -1,4 +1,5 @@
 // Copies of the memory that the tree shares: one reader for each object, whoever maps it.
+import { GodwitError } from '../errors.ts';
 import type { Vma } from '../kernel/proc/maps.ts';
 import type { PageSender } from '../transport/page-sender.ts';
 import type { Layouts } from './layout.ts';
@@ -30,10 +31,17 @@ export class ObjectCopies implements Disposable {
     }
   }
 
-  /** Finds objects that are new. Preconditions: the layouts have read the same mappings. */
-  refresh(vmasOf: ReadonlyMap<number, readonly Vma[]>): void {
+  /** Finds objects that are new. Preconditions: the layouts have read the same mappings. @throws GodwitError NO_RIGHTS, REFUSED */
+  refresh(vmasOf: ReadonlyMap<number, readonly Vma[]>, frozen: boolean): void {
     const spaces = [...vmasOf].map(([pid, vmas]) => ({ pid, vmas }));
     for (const { key, mapFile } of findSharedObjects(spaces)) this.add(key, mapFile);
+    for (const [key, link] of this.#layouts.namelessLinks) this.add(key, link);
+    const missing = [...this.#layouts.namelessLinks].find(([key]) => !this.#readers.has(key));
+    if (frozen && missing !== undefined)
+      throw new GodwitError(
+        'REFUSED',
+        `the deleted file behind ${missing[1]} is another one when it is opened`,
+      );
   }
 
   /** An object that a path leads to: /proc/PID/map_files/... or /proc/PID/fd/N. */

@@ -63,7 +63,7 @@ export async function copyRound(
     addCounters(again, counters);
     return again;
   }
-  objects.refresh(vmasOf);
+  objects.refresh(vmasOf, frozen);
   addCounters(counters, await objects.send(round, wire.pages));
   return { ...counters, vmasOf };
 }

@@ -1,7 +1,8 @@
 // What cannot be carried, all of it at once, found without disturbing the tree. Each refusal names the object, the
 // reason, and what can be done.
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import type { Blocker } from '../images/requirements.ts';
+import { readMaps } from '../kernel/proc/maps.ts';
 import { readProcLink } from '../kernel/proc/read-proc.ts';
 import { readNamespaces } from '../kernel/proc/ns.ts';
 import { readSmaps, type SmapsEntry } from '../kernel/proc/smaps.ts';
@@ -9,8 +10,16 @@ import { readStatus, type TaskStatus } from '../kernel/proc/status.ts';
 import { readStat } from '../kernel/proc/stat.ts';
 import { native } from '../native.ts';
 import { readAioRing } from './aio-ring.ts';
+import { unlessGone } from './resources/unless-gone.ts';
 import { sharedWithGuards } from './pages/guard-pages.ts';
-import { objectKind } from './pages/shared-objects.ts';
+import { keyOfStat, objectKind } from './pages/shared-objects.ts';
+import {
+  deletedFile,
+  isDeletedFile,
+  linkOfMapping,
+  readExecutable,
+  unmappedExecutable,
+} from './deleted-files.ts';
 import type { SourceProcess } from './tree.ts';
 
 const kcmpVm = 1;
@@ -60,6 +69,7 @@ function surveyProcess(process: SourceProcess): Blocker[] {
     ...surveyStatus(name, status),
     ...surveyNamespaces(name, pid),
     ...surveyPlaces(name, pid),
+    ...surveyExecutable(name, pid),
     ...surveyThreads(process),
     ...surveyMemory(name, pid),
   ];
@@ -94,6 +104,20 @@ function surveyPlaces(name: string, pid: number): Blocker[] {
     const reason = `its ${what} ${path.slice(0, -deletedMark.length)} was removed`;
     return [blocker(name, reason, 'make it change to a directory that is there')];
   });
+}
+
+/** Without a name it is carried as what is mapped of it. */
+function surveyExecutable(name: string, pid: number): Blocker[] {
+  const exe = readProcLink(pid, 'exe');
+  const file = exe === undefined ? undefined : unlessGone(() => readExecutable(pid, exe));
+  if (file?.kind !== 'nameless') return [];
+  const isMapped = (readMaps(pid) ?? []).some(
+    (vma) =>
+      vma.deleted &&
+      vma.inode !== 0 &&
+      unlessGone(() => keyOfStat(statSync(linkOfMapping(pid, vma), { bigint: true }))) === file.key,
+  );
+  return isMapped ? [] : [blocker(name, unmappedExecutable, 'start the program again')];
 }
 
 /** The tree may live in another PID or time namespace; the others must be the agent's. */
@@ -176,14 +200,20 @@ function refusedMapping(pid: number, entry: SmapsEntry): [reason: string, remedy
     return [`it maps ${entry.path}`, 'start the program without it (io_uring, perf, bpf)'];
   if (entry.path.startsWith('/SYSV')) return ['System V shared memory', 'none in this version'];
   if (objectKind(entry) !== undefined) return undefined;
-  if (entry.deleted)
-    return [
-      `the file ${entry.path} was deleted or replaced while it is mapped`,
-      'restart the program, so that it uses the file that is there',
-    ];
+  if (isDeletedFile(entry)) return refusedDeleted(pid, entry);
   if (entry.path.startsWith('/dev/') && !entry.path.startsWith('/dev/shm/'))
     return ['it maps a device', 'close the device first'];
   return undefined;
+}
+
+/** A file whose name was taken away: only one that still has others, elsewhere, cannot be carried. */
+function refusedDeleted(pid: number, entry: SmapsEntry): [reason: string, remedy: string] | undefined {
+  const file = unlessGone(() => deletedFile(linkOfMapping(pid, entry), entry.path, entry.shared));
+  if (file?.kind !== 'elsewhere') return undefined;
+  return [
+    `the file ${entry.path} has lost that name while its memory is shared, and its other names are not in the same directory`,
+    'give it a name there again (ln), or restart the program, so that it uses the file that is there',
+  ];
 }
 
 /** PIDs of processes that the agent descends from. */

@@ -154,7 +154,7 @@ function backingOf(piece: Mapping, { files, objects }: MappingSources): number {
       `a ${piece.kind} mapping at 0x${piece.start.toString(16)} names no source`,
     );
   }
-  if (piece.kind === 'object') return objects.fd(piece.source);
+  if (piece.kind === 'object') return objects.mappingFd(piece.source, piece.shared && piece.writable);
   return files.open(piece.source, piece.shared && piece.writable);
 }
 

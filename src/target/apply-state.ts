@@ -1,6 +1,7 @@
 // Applies the final state to the shells, in the order in which one thing needs another. All of it lies inside the freeze.
 import { readFileSync } from 'node:fs';
 import { GodwitError } from '../errors.ts';
+import type { MmFields } from '../images/memory.ts';
 import type { TreeState } from '../images/state.ts';
 import { Program } from '../kernel/program.ts';
 import { runLocal } from '../kernel/local-program.ts';
@@ -46,10 +47,11 @@ export function applyState(tree: ShellTree, state: TreeState, context: ApplyCont
   }
   stopJobs(tree, processes);
   const elapsed = (): bigint => context.now() - state.readAt;
-  const executable = (index: number): number => {
-    const identity = layout.files[index];
+  const executable = ({ exe = -1, exeObject }: MmFields): number => {
+    if (exeObject !== undefined) return tree.objects.executable(exeObject);
+    const identity = layout.files[exe];
     if (identity === undefined)
-      throw new GodwitError('PROTOCOL', `the source named file ${index}, which it never described`);
+      throw new GodwitError('PROTOCOL', `the source named file ${exe}, which it never described`);
     return tree.files.open(tree.files.intern(identity), false);
   };
   for (const process of processes) applyMemoryFields(tree.shell(process.pid), process, executable);

@@ -1,5 +1,6 @@
 // Makes files without a name where the source had them, so that they take their space from the same file system.
-import { join } from 'node:path';
+import { closeSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { GodwitError } from '../errors.ts';
 import type { SharedObject } from '../images/memory.ts';
 import { runLocal } from '../kernel/local-program.ts';
@@ -14,19 +15,35 @@ const createExclusive = 0o300;
 /** Returns the agent's descriptor. @throws GodwitError REFUSED, NO_SPACE */
 export function createNameless({ id, size, place }: SharedObject): number {
   if (place === undefined) throw new GodwitError('PROTOCOL', `the source named no place for file ${id}`);
-  const fd = openNameless(place.directory, id);
+  const directory = presentDirectory(place.directory);
+  const fd = openNameless(directory, id);
   if (fd < 0)
     throw new GodwitError(
       'REFUSED',
-      `a file that was deleted while it is open cannot be made in ${place.directory} on the target: ${errnoName(fd)}`,
+      `a file that was deleted while it is in use cannot be made in ${directory} on the target: ${errnoName(fd)}`,
       { hint: 'the target needs the directory, writable and with room for the content' },
     );
   const program = new Program();
   program.attempt('fchown', fd, place.uid, place.gid); // without rights it stays the agent's, as it does for open files
   program.call('fchmod', fd, place.mode);
   program.call('ftruncate', fd, size);
-  runLocal(program, `a file without a name in ${place.directory}`);
+  runLocal(program, `a file without a name in ${directory}`);
   return fd;
+}
+
+/** The directory may have gone with the file: then the nearest one above it. */
+export function presentDirectory(path: string): string {
+  let at = path;
+  while (at !== '/' && statSync(at, { throwIfNoEntry: false })?.isDirectory() !== true) at = dirname(at);
+  return at;
+}
+
+/** Why no file can be made there: the name of an error; undefined when one can. */
+export function whyNoNameless(directory: string): string | undefined {
+  const fd = openNameless(directory, 0);
+  if (fd < 0) return errnoName(fd);
+  closeSync(fd);
+  return undefined;
 }
 
 /** Not every file system has O_TMPFILE (NFS has not): a name for a moment does it too. */

@@ -18,7 +18,9 @@ const addSeals = 1033;
 const sealSeal = 1;
 
 interface Entry {
-  readonly fd: number;
+  fd: number;
+  /** nameless: one that cannot write. */
+  readFd?: number;
   object: SharedObject;
 }
 
@@ -39,16 +41,43 @@ export class SharedObjects {
 
   /** The agent's descriptor of an object. */
   fd(id: number): number {
+    return this.#entry(id).fd;
+  }
+
+  #entry(id: number): Entry {
     const entry = this.#entries.get(id);
     if (entry === undefined)
       throw new GodwitError('PROTOCOL', `the source named shared object ${id}, which it never described`);
-    return entry.fd;
+    return entry;
+  }
+
+  /**
+   * What shells map it by. A mapping keeps a descriptor that can write for as long as it lives, and a file that anybody may write to
+   * can be no executable (ETXTBSY).
+   */
+  mappingFd(id: number, writes: boolean): number {
+    const entry = this.#entry(id);
+    return entry.object.kind === 'nameless' && !writes ? readFdOf(entry) : entry.fd;
+  }
+
+  /** The descriptor of an executable. Preconditions: all pages are written; from here on the agent cannot write to it either. */
+  executable(id: number): number {
+    const entry = this.#entry(id);
+    if (entry.object.kind !== 'nameless') return entry.fd;
+    const readFd = readFdOf(entry);
+    if (entry.fd !== readFd) {
+      cutTail(entry);
+      closeSync(entry.fd);
+      entry.fd = readFd;
+    }
+    return readFd;
   }
 
   /** Pages reach past an end inside of a page; then seals, which forbid writing. Preconditions: all pages are written. */
   finish(): void {
-    for (const { fd, object } of this.#entries.values()) {
-      if (object.kind !== 'anonymous' && object.size % pageSize !== 0) truncate(fd, object);
+    for (const entry of this.#entries.values()) {
+      const { fd, object } = entry;
+      if (fd !== entry.readFd) cutTail(entry);
       if (object.kind !== 'memfd' || object.seals === sealSeal || object.seals === 0) continue;
       const program = new Program();
       program.call('fcntl', fd, addSeals, object.seals);
@@ -57,9 +86,20 @@ export class SharedObjects {
   }
 
   close(): void {
-    for (const { fd } of this.#entries.values()) closeSync(fd);
+    for (const { fd, readFd } of this.#entries.values()) {
+      closeSync(fd);
+      if (readFd !== undefined && readFd !== fd) closeSync(readFd);
+    }
     this.#entries.clear();
   }
+}
+
+function readFdOf(entry: Entry): number {
+  return (entry.readFd ??= openSync(`/proc/self/fd/${entry.fd}`, constants.O_RDONLY));
+}
+
+function cutTail({ fd, object }: Entry): void {
+  if (object.kind !== 'anonymous' && object.size % pageSize !== 0) truncate(fd, object);
 }
 
 function create(object: SharedObject): number {

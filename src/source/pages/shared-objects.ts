@@ -1,7 +1,7 @@
 // Memory that no tracker sees: it belongs to an inode (shared anonymous memory, a memfd, SysV), and whoever maps or writes it
 // leaves no trace in the others. It is read by file, only where there is data, and compared by hash with what was sent;
 // in the freeze once more. Reading such memory through a mapping would allocate it.
-import { closeSync, constants, fstatSync, openSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, type BigIntStats } from 'node:fs';
 import { GodwitError } from '../../errors.ts';
 import { errnoName } from '../../kernel/program.ts';
 import type { Vma } from '../../kernel/proc/maps.ts';
@@ -44,12 +44,11 @@ export function objectKey(vma: Pick<Vma, 'devMajor' | 'devMinor' | 'inode'>): st
   return `${vma.devMajor}:${vma.devMinor}:${vma.inode}`;
 }
 
-/** The same for an open file. Linux dev_t as in sysmacros.h. */
-function keyOfFile(fd: number): string {
-  const { dev, ino } = fstatSync(fd);
-  const major = (dev >>> 8) & 0xfff;
-  const minor = (dev & 0xff) | ((dev >>> 12) & 0xfff00);
-  return objectKey({ devMajor: major, devMinor: minor, inode: ino });
+/** The same as stat(2) has it, which on overlays may be other numbers than those of maps. Linux dev_t as in sysmacros.h. */
+export function keyOfStat({ dev, ino }: Pick<BigIntStats, 'dev' | 'ino'>): string {
+  const devMajor = Number(((dev >> 8n) & 0xfffn) | ((dev >> 32n) & 0xfffff000n));
+  const devMinor = Number((dev & 0xffn) | ((dev >> 12n) & 0xffffff00n));
+  return objectKey({ devMajor, devMinor, inode: Number(ino) });
 }
 
 /** undefined: no shared object (a file on disk, or private memory). */
@@ -94,7 +93,7 @@ export class SharedObjectReader {
         hint: 'CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE is needed',
       });
     }
-    if (keyOfFile(fd) === key) return new SharedObjectReader(id, fd);
+    if (keyOfStat(fstatSync(fd, { bigint: true })) === key) return new SharedObjectReader(id, fd);
     closeSync(fd);
     return undefined;
   }

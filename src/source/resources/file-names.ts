@@ -1,7 +1,12 @@
 // Names that lead to the files that are open: the kernel shows the name a file was opened by, wherever it leads now.
 import { readdirSync, statSync, type BigIntStats } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import type { SeenFile } from './seen-file.ts';
+
+interface NamedFile {
+  /** The name it was opened by, without the kernel's mark. */
+  readonly path: string;
+  readonly stat: BigIntStats;
+}
 
 export class FileNames {
   readonly #others = new Map<string, string>();
@@ -10,8 +15,7 @@ export class FileNames {
    * A name that leads to the very file: the one it was opened by if it still does, else another one in the same
    * directory (the name was removed, but a link is left). Undefined when there is none.
    */
-  nameOf(file: SeenFile): string | undefined {
-    const { path, stat } = file;
+  nameOf({ path, stat }: NamedFile): string | undefined {
     if (leadsTo(path, stat)) return path;
     if (stat.nlink === 0n) return undefined;
     const key = `${stat.dev}:${stat.ino}`;

@@ -1,10 +1,10 @@
 // What descriptors of the tree refer to and no name leads to: memfds (maps show neither their seals nor those that nobody maps),
 // and files that were deleted while they are open or made with O_TMPFILE. Their content travels as shared objects.
-import { dirname } from 'node:path';
 import { runLocal } from '../../kernel/local-program.ts';
 import { isError, Program } from '../../kernel/program.ts';
 import type { SharedObject } from '../../images/memory.ts';
-import { objectKey } from '../pages/shared-objects.ts';
+import { namelessObject } from '../deleted-files.ts';
+import { keyOfStat } from '../pages/shared-objects.ts';
 import { readDescriptors, type ProcessRef, type SeenFile } from './seen-file.ts';
 import { Thief } from './thief.ts';
 import { unlessGone } from './unless-gone.ts';
@@ -35,28 +35,16 @@ export function openObjects(processes: readonly ProcessRef[]): OpenObject[] {
 }
 
 function objectOf(file: SeenFile, thief: Thief): Omit<SharedObject, 'id'> | undefined {
-  const size = (): number => Number(file.stat.size);
   if (file.isMemfd) {
     const name = file.link.slice('/memfd:'.length, -' (deleted)'.length);
-    return { kind: 'memfd', size: size(), name, seals: sealsOf(thief.fdOf(file)) };
+    return { kind: 'memfd', size: Number(file.stat.size), name, seals: sealsOf(thief.fdOf(file)) };
   }
-  if (!file.isNameless) return undefined;
-  const { mode, uid, gid } = file.stat;
-  const place = {
-    directory: dirname(file.path),
-    mode: Number(mode) & 0o7777,
-    uid: Number(uid),
-    gid: Number(gid),
-  };
-  return { kind: 'nameless', size: size(), name: '', seals: 0, place };
+  return file.isNameless ? namelessObject(file.path, file.stat) : undefined;
 }
 
 /** objectKey of an open file's inode. */
 export function keyOfFile(file: SeenFile): string {
-  const { dev, ino } = file.stat;
-  const devMajor = Number(((dev >> 8n) & 0xfffn) | ((dev >> 32n) & 0xfffff000n));
-  const devMinor = Number((dev & 0xffn) | ((dev >> 12n) & 0xffffff00n));
-  return objectKey({ devMajor, devMinor, inode: Number(ino) });
+  return keyOfStat(file.stat);
 }
 
 function sealsOf(fd: number): number {

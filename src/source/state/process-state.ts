@@ -7,6 +7,7 @@ import { readAuxv } from '../../kernel/proc/auxv.ts';
 import { readStat } from '../../kernel/proc/stat.ts';
 import { readStatus } from '../../kernel/proc/status.ts';
 import { readTimers } from '../../kernel/proc/timers.ts';
+import { readExecutable, unmappedExecutable } from '../deleted-files.ts';
 import type { FileIdentities } from '../file-identities.ts';
 import type { LiveProcess } from '../live-process.ts';
 import type { SourceProcess } from '../tree.ts';
@@ -21,6 +22,8 @@ export interface StateContext {
   readonly timedWaits: TimedWaits;
   /** How far the tree's CLOCK_MONOTONIC is ahead of the agent's, nanoseconds. */
   readonly clockAhead: bigint;
+  /** The id of a shared object by its key. */
+  readonly objectOf: (key: string) => number | undefined;
   /** TIDs as the agent sees them → as the tree does. */
   readonly virtualTid: (tid: number) => number;
 }
@@ -58,7 +61,7 @@ export function readProcessState(
     envStart: stat.envStart,
     envEnd: stat.envEnd,
     auxv: Uint8Array.from(auxv),
-    exe: context.identities.add(readLink(pid, 'exe'), `/proc/${pid}/exe`, false),
+    ...executable(pid, context),
   };
   const threads = process.threads.map((thread) => {
     return readThread(live, thread, (registers) => {
@@ -87,6 +90,17 @@ export function readProcessState(
     controls: own.controls,
     ...(seccomp === undefined ? {} : { seccomp }),
   };
+}
+
+function executable(
+  pid: number,
+  { identities, objectOf }: StateContext,
+): Pick<MmFields, 'exe' | 'exeObject'> {
+  const found = readExecutable(pid, readLink(pid, 'exe'));
+  if (found.kind === 'named') return { exe: identities.add(found.path, found.link, false) };
+  const exeObject = objectOf(found.key);
+  if (exeObject !== undefined) return { exeObject };
+  throw new GodwitError('REFUSED', `${unmappedExecutable} (process ${pid})`, { hint: 'try again' });
 }
 
 function readLink(pid: number, name: string): string {

@@ -55,6 +55,7 @@ export function keptRanges(before: readonly Vma[], now: readonly Vma[]): Range[]
 
 function isSameContent(a: Vma, b: Vma): boolean {
   if (a.inode !== b.inode || a.devMajor !== b.devMajor || a.devMinor !== b.devMinor) return false;
+  if (a.deleted !== b.deleted) return false; // the target maps another file then (deleted-files.ts)
   if ((a.special === 'stack') !== (b.special === 'stack')) return false; // it grows down
   return a.inode === 0 || a.offset - a.start === b.offset - b.start;
 }

@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { GodwitError } from '../../errors.ts';
 import type { ResourceLimit } from '../../images/credentials.ts';
+import type { MmFields } from '../../images/memory.ts';
 import type { ProcessState } from '../../images/state.ts';
 import { errnoName, Program, type Result } from '../../kernel/program.ts';
 import type { Shell } from '../shell.ts';
@@ -33,9 +34,9 @@ export interface InheritedNumbers {
 export function applyMemoryFields(
   shell: Shell,
   state: ProcessState,
-  executable: (index: number) => number,
+  executable: (mm: MmFields) => number,
 ): void {
-  const exeFd = shell.pullFd(executable(state.mm.exe));
+  const exeFd = shell.pullFd(executable(state.mm));
   const program = new Program();
   setMemoryFields(program, shell, state.mm, exeFd);
   shell.run(program);

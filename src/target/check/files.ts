@@ -3,9 +3,10 @@ import { closeSync, constants, statSync } from 'node:fs';
 import { asGodwitError } from '../../errors.ts';
 import type { Blocker, Requirements } from '../../images/requirements.ts';
 import { openIdentified } from '../agent-files.ts';
+import { presentDirectory, whyNoNameless } from '../nameless-files.ts';
 import { blocker } from './blocker.ts';
 
-export function checkFiles({ files, directories }: Requirements, sameKernel: boolean): Blocker[] {
+export function checkFiles({ files, directories, places }: Requirements, sameKernel: boolean): Blocker[] {
   const found: Blocker[] = [];
   for (const identity of files) {
     try {
@@ -22,6 +23,17 @@ export function checkFiles({ files, directories }: Requirements, sameKernel: boo
         path,
         'the tree stands in this directory, and it is not here',
         'make it, or mount the same storage',
+      ),
+    );
+  }
+  for (const path of new Set(places.map(presentDirectory))) {
+    const why = whyNoNameless(path);
+    if (why === undefined) continue;
+    found.push(
+      blocker(
+        path,
+        `the tree has mapped a file that was deleted, and its content cannot be put into this directory: ${why}`,
+        'make the directory writable, or restart the program, so that it uses the file that is there',
       ),
     );
   }
