@@ -36,7 +36,17 @@ export const sharedObjectSchema = z.strictObject({
 });
 export type SharedObject = z.infer<typeof sharedObjectSchema>;
 
-export const mappingKinds = ['anonymous', 'file', 'object', 'vdso', 'vvar', 'vvar_vclock', 'aio'] as const;
+/** zero: private memory under the name of /dev/zero. */
+export const mappingKinds = [
+  'anonymous',
+  'file',
+  'object',
+  'zero',
+  'vdso',
+  'vvar',
+  'vvar_vclock',
+  'aio',
+] as const;
 
 /** One VMA. Protection as PROT_* bits. */
 export const mappingSchema = z.strictObject({

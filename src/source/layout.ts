@@ -10,6 +10,7 @@ import type { FileIdentities } from './file-identities.ts';
 import { aioEvents } from './aio-ring.ts';
 import { objectKey, objectKind } from './pages/shared-objects.ts';
 import type { SourceProcess } from './tree.ts';
+import { isZeroDevice } from './zero-device.ts';
 
 const protRead = 1;
 const protWrite = 2;
@@ -115,6 +116,7 @@ export class Layouts {
     if (objectKind(vma) !== undefined) {
       return { ...common, kind: 'object', source: this.#object(process.pid, vma).id, offset: vma.offset };
     }
+    if (isZeroDevice(process.pid, vma)) return { ...common, kind: 'zero', offset: vma.offset };
     if (vma.inode !== 0) {
       const deleted = isDeletedFile(vma) ? this.#deleted.of(process.pid, vma) : undefined;
       if (deleted?.kind === 'nameless') {

@@ -21,6 +21,7 @@ import {
   unmappedExecutable,
 } from './deleted-files.ts';
 import type { SourceProcess } from './tree.ts';
+import { isZeroDevice } from './zero-device.ts';
 
 const kcmpVm = 1;
 const kcmpFiles = 2;
@@ -195,12 +196,15 @@ function refusedMapping(pid: number, entry: SmapsEntry): [reason: string, remedy
   if (has('sl')) return ['it is sealed (mseal)', 'start the program without sealing'];
   if (has('io') || has('pf')) return ['it maps a device', 'close the device first'];
   if (entry.protectionKey !== undefined && entry.protectionKey !== 0)
-    return ['it has a protection key', 'none in this version'];
+    return entry.exec && !entry.read && !entry.write
+      ? ['it has a protection key, by which the kernel makes it execute-only', 'map it readable']
+      : ['it has a protection key', 'none in this version'];
   if (entry.path.startsWith('anon_inode:'))
     return [`it maps ${entry.path}`, 'start the program without it (io_uring, perf, bpf)'];
   if (entry.path.startsWith('/SYSV')) return ['System V shared memory', 'none in this version'];
   if (objectKind(entry) !== undefined) return undefined;
   if (isDeletedFile(entry)) return refusedDeleted(pid, entry);
+  if (isZeroDevice(pid, entry)) return undefined;
   if (entry.path.startsWith('/dev/') && !entry.path.startsWith('/dev/shm/'))
     return ['it maps a device', 'close the device first'];
   return undefined;

@@ -19,6 +19,7 @@ export class AgentFiles {
   readonly #sameKernel: boolean;
   readonly #entries: Entry[] = [];
   readonly #ids = new Map<string, number>();
+  #zeroFd: number | undefined;
 
   /** `sameKernel`: source and target have one boot ID, so that device and inode numbers mean the same. */
   constructor(sameKernel: boolean) {
@@ -50,7 +51,15 @@ export class AgentFiles {
     return fd;
   }
 
+  /** The agent's descriptor of /dev/zero. @throws GodwitError REFUSED */
+  zeroDevice(): number {
+    this.#zeroFd ??= openZeroDevice();
+    return this.#zeroFd;
+  }
+
   close(): void {
+    if (this.#zeroFd !== undefined) closeSync(this.#zeroFd);
+    this.#zeroFd = undefined;
     for (const { fds } of this.#entries) {
       for (const fd of fds.values()) closeSync(fd);
       fds.clear();
@@ -63,6 +72,24 @@ export class AgentFiles {
       throw new GodwitError('PROTOCOL', `the source named file ${id}, which is not in its list`);
     return entry;
   }
+}
+
+/** makedev(1, 5), Documentation/admin-guide/devices.txt */
+const zeroDevice = 0x105;
+
+/** Not just any file of that name. @throws GodwitError REFUSED */
+function openZeroDevice(): number {
+  let fd: number | undefined;
+  try {
+    fd = openSync('/dev/zero', constants.O_RDONLY);
+    if (fstatSync(fd).rdev === zeroDevice) return fd;
+  } catch {
+    // not there: the same sentence
+  }
+  if (fd !== undefined) closeSync(fd);
+  throw new GodwitError('REFUSED', 'the tree maps /dev/zero, which is not that device here', {
+    hint: 'make it: mknod /dev/zero c 1 5',
+  });
 }
 
 /** Opens a path and makes sure that it is the file meant. */

@@ -148,6 +148,7 @@ function mapAll(shell: Shell, pieces: readonly Mapping[], sources: MappingSource
 }
 
 function backingOf(piece: Mapping, { files, objects }: MappingSources): number {
+  if (piece.kind === 'zero') return files.zeroDevice();
   if (piece.source === undefined) {
     throw new GodwitError(
       'PROTOCOL',

@@ -20,7 +20,7 @@ const reasons = [
   /a fanotify group/,
   /a POSIX record lock/,
   /its working directory .* was removed/,
-  /it maps a device/,
+  /huge pages of hugetlbfs/,
   /one working directory \(CLONE_FS\)/,
 ];
 

@@ -4,7 +4,7 @@ import { sleep, until } from '../helpers/commands.ts';
 import type { Host } from '../helpers/host.ts';
 import type { Hosts } from '../helpers/hosts.ts';
 import { lookAt } from '../helpers/processes.ts';
-import { missingProbe, readClaims, type WorkloadHead } from '../helpers/workload-head.ts';
+import { readClaims, whyNotHere, type WorkloadHead } from '../helpers/workload-head.ts';
 import { startWorkload, type RunningWorkload } from '../helpers/workloads.ts';
 import type { Flavour } from './options.ts';
 import { takePid } from './take-pid.ts';
@@ -41,8 +41,8 @@ export async function runTrial(trial: Trial, context: TrialContext): Promise<Cla
     trial.head.claims.map(({ name }) => ({ trial, claim: name, outcome, why }));
   if (context.flavour === 'user' && trial.head.needsRoot)
     return all('skipped', 'it needs the rights of root to set itself up');
-  const missing = missingProbe(trial.head);
-  if (missing !== undefined) return all('skipped', `this kernel has no ${missing}`);
+  const missing = whyNotHere(trial.head);
+  if (missing !== undefined) return all('skipped', missing);
   try {
     const { a } = context.hosts;
     const workload = await startWorkload(a, trial.head.name, undefined, {

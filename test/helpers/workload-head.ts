@@ -4,8 +4,11 @@
 //   @directory               it gets an empty directory as its argument
 //   @root                    it needs the rights of root to set itself up
 //   @probe NAME              it needs a facility of the kernel that not every one has (src/native-probe.ts)
+//   @swap                    it needs swap space
+//   @no-pkeys                a CPU with protection keys changes what it is about
 //   @always-moving           it works all the time: there is no variant at rest
 //   @arguments WORDS         more arguments
+import { readFileSync } from 'node:fs';
 import { native } from '../../src/native.ts';
 import { nativeProbeNames } from '../../src/native-probe.ts';
 
@@ -21,6 +24,8 @@ export interface WorkloadHead {
   readonly wantsDirectory: boolean;
   readonly needsRoot: boolean;
   readonly probes: readonly string[];
+  readonly needsSwap: boolean;
+  readonly avoidsPkeys: boolean;
   readonly alwaysMoving: boolean;
   readonly args: readonly string[];
 }
@@ -43,14 +48,22 @@ export function readHead(name: string, source: string): WorkloadHead {
     wantsDirectory: values('directory').length > 0,
     needsRoot: values('root').length > 0,
     probes: values('probe'),
+    needsSwap: values('swap').length > 0,
+    avoidsPkeys: values('no-pkeys').length > 0,
     alwaysMoving: values('always-moving').length > 0,
     args: values('arguments').flatMap((text) => text.split(' ')),
   };
 }
 
-/** What the kernel lacks of what the workload needs. */
-export function missingProbe({ probes }: WorkloadHead): string | undefined {
-  return nativeProbeNames.find((name) => probes.includes(name) && native.probe(name) !== 0);
+/** Why the workload cannot do here what it is about. */
+export function whyNotHere({ probes, needsSwap, avoidsPkeys }: WorkloadHead): string | undefined {
+  const probe = nativeProbeNames.find((name) => probes.includes(name) && native.probe(name) !== 0);
+  if (probe !== undefined) return `this kernel has no ${probe}`;
+  if (needsSwap && readFileSync('/proc/swaps', 'latin1').trim().split('\n').length < 2)
+    return 'this machine has no swap space';
+  if (avoidsPkeys && /^flags\s.* ospke\b/m.test(readFileSync('/proc/cpuinfo', 'latin1')))
+    return 'this CPU has protection keys, by which the kernel makes memory execute-only';
+  return undefined;
 }
 
 /** The lines "claim NAME ok" and "claim NAME failed: why" of a workload's output. */

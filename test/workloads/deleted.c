@@ -76,7 +76,8 @@ static bool is_deleted(const void* address) {
   while (maps != NULL && fgets(line, sizeof line, maps) != NULL) {
     unsigned long start, end;
     sscanf(line, "%lx-%lx", &start, &end);
-    if ((unsigned long)address >= start && (unsigned long)address < end) found = strstr(line, " (deleted)") != NULL;
+    if ((unsigned long)address >= start && (unsigned long)address < end)
+      found = strstr(line, " (deleted)") != NULL;
   }
   if (maps != NULL) fclose(maps);
   return found;
@@ -168,7 +169,8 @@ int main(int argc, char** argv) {
   MUST(pread(fd, magic, 4, 0));
   if (memcmp(magic, "\177ELF", 4) != 0) disprove("exe-link", "expected a program got something else");
   close(fd);
-  if (open("/proc/self/exe", O_WRONLY) != -1 || errno != ETXTBSY) disprove("exe-link", "expected ETXTBSY got another answer");
+  if (open("/proc/self/exe", O_WRONLY) != -1 || errno != ETXTBSY)
+    disprove("exe-link", "expected ETXTBSY got another answer");
   claim("private");
   check_pattern("clean private pages", clean, size, 10);
   check_pattern("private pages", here, size, 10);
@@ -191,8 +193,10 @@ int main(int argc, char** argv) {
   uint64_t word = 815;
   MUST(pwrite(kept, &word, 8, 8000));
   MUST(fstat(kept, &stat_));
-  if (through[1000] != 815 || stat_.st_nlink != 0) disprove("descriptor", "expected 815 got %lld", (long long)through[1000]);
-  if (mprotect(through, size, rw) == 0) disprove("descriptor", "expected EACCES got a mapping that can be written");
+  if (through[1000] != 815 || stat_.st_nlink != 0)
+    disprove("descriptor", "expected 815 got %lld", (long long)through[1000]);
+  if (mprotect(through, size, rw) == 0)
+    disprove("descriptor", "expected EACCES got a mapping that can be written");
   claim("dev-shm");
   check_pattern("memory of /dev/shm", shm, size, 60);
   claim("other-name");
@@ -206,13 +210,15 @@ int main(int argc, char** argv) {
   claim("two-processes");
   uint64_t before = __atomic_load_n(&both->done, __ATOMIC_ACQUIRE);
   for (int i = 0; i < 5000 && __atomic_load_n(&both->done, __ATOMIC_ACQUIRE) == before; i++) usleep(1000);
-  if (__atomic_load_n(&both->done, __ATOMIC_ACQUIRE) == before) disprove("two-processes", "expected a child that counts got none");
+  if (__atomic_load_n(&both->done, __ATOMIC_ACQUIRE) == before)
+    disprove("two-processes", "expected a child that counts got none");
   __atomic_store_n(&both->stop, 1, __ATOMIC_RELEASE);
   int status;
   EXPECT("child", child, MUST(waitpid(child, &status, 0)));
   EXPECT("its status", 0, status);
   claim("maps");
-  const void* gone[] = {(void*)code, here, clean, short_one, replaced, shared, again, through, shm, removed, both};
+  const void* gone[] = {(void*)code, here,    clean, short_one, replaced, shared,
+                        again,       through, shm,   removed,   both};
   for (size_t i = 0; i < sizeof gone / sizeof *gone; i++)
     if (!is_deleted(gone[i])) disprove("maps", "expected (deleted) at mapping %zu", i);
   return say_ok();

@@ -15,6 +15,7 @@
 // @claim lock-on-fault memory.mlock
 // @claim named memory.names
 // @claim dev-zero-shared memory.dev-zero
+// @claim dev-zero-private memory.dev-zero-private
 // @claim dev-shm memory.dev-shm
 // @claim memfd-sealed-write memory.memfd
 // @claim memfd-seals memory.memfd
@@ -127,6 +128,9 @@ int main(int argc, char** argv) {
   bool names = prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, named, size, "a name of its own") == 0;
   int zero = (int)MUST(open("/dev/zero", O_RDWR));
   char* zero_shared = map(rw, MAP_SHARED, zero);
+  char *zero_private = map(rw, MAP_PRIVATE, zero), *zero_child = map(rw, MAP_PRIVATE, zero);
+  fill_pattern(zero_private + 2 * page, page, 24);
+  fill_pattern(zero_child, page, 25);
   close(zero);
   fill_pattern(zero_shared, size, 22);
   char shm_name[64];
@@ -179,6 +183,18 @@ int main(int argc, char** argv) {
   PROVE("named", names, has_name);
   claim("dev-zero-shared");
   check_pattern("its pages", zero_shared, size, 22);
+  claim("dev-zero-private");
+  EXPECT("an untouched page", 0, zero_private[page]);
+  check_pattern("its pages", zero_private + 2 * page, page, 24);
+  check_pattern("pages of another mapping", zero_child, page, 25);
+  has_name = false;
+  maps = maps == NULL ? NULL : freopen("/proc/self/maps", "re", maps);
+  while (maps != NULL && fgets(line, sizeof line, maps) != NULL)
+    has_name = has_name || (strtoul(line, NULL, 16) <= (unsigned long)zero_private &&
+                            strstr(line, "-p 000") != NULL && strstr(line, " /dev/zero\n") != NULL);
+  EXPECT("the name of the device", true, has_name);
+  MUST(madvise(zero_private, size, MADV_DONTNEED));
+  EXPECT("a page that was given back", 0, zero_private[2 * page]);
   claim("dev-shm");
   check_pattern("its pages", shared, size, 23);
   char byte = 66;
