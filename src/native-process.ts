@@ -26,6 +26,11 @@ export interface NativeProcess {
   interrupt(tid: number): number;
   cont(tid: number, signal: number): number;
   detach(tid: number, signal: number): number;
+  /**
+   * Lets stopped threads go on as if nobody had looked: calls that a stop ends with EINTR are issued again. One that has died meanwhile
+   * needs nothing.
+   */
+  letGo(tids: Int32Array): void;
   /** Waits for a ptrace stop of `tid` (waitpid with __WALL), at most `timeoutMs`. */
   waitStop(tid: number, timeoutMs: number): StopStatus;
   /** The signal whose job-control stop holds a ptrace-stopped task, 0 when none does. */

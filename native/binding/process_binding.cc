@@ -9,6 +9,7 @@
 #include "binding/arguments.h"
 #include "binding/register.h"
 #include "sys/probe_child.h"
+#include "sys/restart.h"
 #include "sys/rseq_section.h"
 #include "sys/seccomp.h"
 #include "sys/tracee.h"
@@ -88,6 +89,11 @@ Napi::Value StopAll(const Napi::CallbackInfo& info) {
     }
   }
   return results;
+}
+
+Napi::Value LetGoAll(const Napi::CallbackInfo& info) {
+  LetGo(Elements<std::int32_t>(info, 0, 0));
+  return info.Env().Undefined();
 }
 
 Napi::Value GetRegs(const Napi::CallbackInfo& info) {
@@ -193,6 +199,7 @@ void registerProcess(Napi::Env env, Napi::Object exports) {
   add("waitStop", WaitStop);
   add("groupStop", GroupStop);
   add("stopAll", StopAll);
+  add("letGo", LetGoAll);
   add("getRegs", GetRegs);
   add("setRegs", SetRegs);
   add("getXstate", GetXstateOf);

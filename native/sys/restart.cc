@@ -57,6 +57,17 @@ Registers Undisturbed(pid_t tid, const Registers& stopped, std::uint64_t mask) {
   return registers;
 }
 
+void LetGo(std::span<const std::int32_t> tids) {
+  for (const pid_t tid : tids) {
+    Registers registers{};
+    std::uint64_t mask = 0;
+    if (GetRegisters(tid, registers) < 0 || GetSignalMask(tid, mask) < 0) continue;
+    const Registers undisturbed = Undisturbed(tid, registers, mask);
+    if (undisturbed.rip != registers.rip) SetRegisters(tid, undisturbed);
+  }
+  for (const pid_t tid : tids) Detach(tid, 0);
+}
+
 Registers SelfRestarting(const Registers& undisturbed) {
   Registers registers = undisturbed;
   if (static_cast<std::int64_t>(undisturbed.orig_rax) < 0) return registers;

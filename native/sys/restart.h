@@ -3,6 +3,9 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
+#include <span>
+
 #include "sys/tracee.h"
 
 namespace godwit {
@@ -13,6 +16,9 @@ namespace godwit {
  * there that a handler will take, or a stop by SIGSTOP and its kin is what has ended them.
  */
 Registers Undisturbed(pid_t tid, const Registers& stopped, std::uint64_t mask);
+
+/** Lets stopped threads go on as if nobody had looked, at once as far as ptrace can. One that has died needs nothing. */
+void LetGo(std::span<const std::int32_t> tids);
 
 /**
  * The same for code that jumps back by itself, without the kernel's help: every interrupted call is turned into its

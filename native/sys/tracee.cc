@@ -1,15 +1,20 @@
 #include "sys/tracee.h"
 
 #include <elf.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/ptrace.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
+#include "sys/fd.h"
 #include "sys/pause.h"
 
 namespace godwit {
@@ -114,17 +119,39 @@ int GroupStopSignal(pid_t tid) {
   return info.si_code >> 8 == PTRACE_EVENT_STOP && info.si_signo != SIGTRAP ? info.si_signo : 0;
 }
 
+namespace {
+
+constexpr std::uint64_t Bit(int signal) { return 1ULL << (signal - 1); }
+
+/** Signals that nothing would come of: ignored, or by default (signal(7)). Of a tracee the kernel queues those too (sig_ignored). */
+std::uint64_t IgnoredSignals(pid_t tid) {
+  char path[64];
+  std::snprintf(path, sizeof(path), "/proc/%d/status", tid);
+  const Fd file(open(path, O_RDONLY | O_CLOEXEC));
+  std::array<char, 8192> text{};
+  const ssize_t length = file.valid() ? read(file.get(), text.data(), text.size() - 1) : -1;
+  const auto field = [&](const char* name) -> std::uint64_t {
+    const char* found = length > 0 ? std::strstr(text.data(), name) : nullptr;
+    return found == nullptr ? 0 : std::strtoull(found + std::strlen(name), nullptr, 16);
+  };
+  constexpr std::uint64_t by_default = Bit(SIGCHLD) | Bit(SIGCONT) | Bit(SIGURG) | Bit(SIGWINCH);
+  return length > 0 ? field("\nSigIgn:") | (by_default & ~field("\nSigCgt:")) : 0;
+}
+
+}  // namespace
+
 bool HasDeliverableSignal(pid_t tid, std::uint64_t mask) {
+  std::uint64_t due = 0;
   std::array<std::byte, 64 * kSiginfoSize> records{};
   for (const bool shared : {false, true}) {
     const int count = PeekSiginfo(tid, shared, records);
     for (int i = 0; i < count; i++) {
       std::int32_t signal = 0;
       std::memcpy(&signal, records.data() + static_cast<std::size_t>(i) * kSiginfoSize, sizeof(signal));
-      if (signal > 0 && signal <= 64 && (mask >> (signal - 1) & 1) == 0) return true;
+      if (signal > 0 && signal <= 64) due |= Bit(signal) & ~mask;
     }
   }
-  return false;
+  return due != 0 && (due & ~IgnoredSignals(tid)) != 0;
 }
 
 int GetRseq(pid_t tid, RseqConfiguration& out) {

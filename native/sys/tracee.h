@@ -57,7 +57,7 @@ int PeekSiginfo(pid_t tid, bool shared, std::span<std::byte> out);
  * ptrace(2): the trap of a seized task reports the stop signal then, else SIGTRAP.
  */
 int GroupStopSignal(pid_t tid);
-/** Whether a signal is pending that the mask lets through. */
+/** Whether a signal is pending that the mask lets through and that is not ignored. */
 bool HasDeliverableSignal(pid_t tid, std::uint64_t mask);
 
 struct RseqConfiguration {

@@ -9,6 +9,7 @@ import { GodwitError } from '../../errors.ts';
 import type { LiveProcess } from '../live-process.ts';
 import type { SourceThread } from '../tree.ts';
 import { credentialsOf } from './credentials.ts';
+import { ignoredSignals } from './ignored-signals.ts';
 import { readOwnThreadState } from './kernel-state.ts';
 import { prepareRestart, type TimedWait } from './syscall-restart.ts';
 
@@ -34,7 +35,7 @@ export function readThread(
   const mask = new BigUint64Array(1);
   expect(native.getSigmask(tid, mask), tid, 'read the signal mask');
   const signalMask = mask[0] ?? 0n;
-  const deliverable = ((status.sigPnd | status.shdPnd) & ~signalMask) !== 0n;
+  const deliverable = ((status.sigPnd | status.shdPnd) & ~signalMask & ~ignoredSignals(status)) !== 0n;
   const isStopped = native.groupStop(tid) > 0;
   const restart = prepareRestart(registers, deliverable || isStopped, timedWait(registers));
   const own = readOwnThreadState(live, tid);
