@@ -5,7 +5,7 @@ export const syscalls = {
   rt_sigaction: 13, rt_sigprocmask: 14, ioctl: 16, pread64: 17, pwrite64: 18, sched_yield: 24, mremap: 25, madvise: 28,
   dup: 32, dup2: 33, pause: 34, nanosleep: 35, getitimer: 36, setitimer: 38, getpid: 39, socket: 41, connect: 42, accept: 43,
   sendto: 44, recvfrom: 45, sendmsg: 46, recvmsg: 47, shutdown: 48, bind: 49, listen: 50, getsockname: 51,
-  getpeername: 52, socketpair: 53, setsockopt: 54, getsockopt: 55, exit: 60, wait4: 61, kill: 62, fcntl: 72, flock: 73,
+  getpeername: 52, socketpair: 53, setsockopt: 54, getsockopt: 55, clone: 56, vfork: 58, exit: 60, wait4: 61, kill: 62, fcntl: 72, flock: 73,
   ftruncate: 77, chdir: 80, fchdir: 81, rename: 82, unlink: 87, chmod: 90, fchmod: 91,
   chown: 92, fchown: 93, umask: 95, ptrace: 101, setpgid: 109, setsid: 112,
   setgroups: 116, setresuid: 117, setresgid: 119, getpgid: 121, setfsuid: 122, setfsgid: 123, getsid: 124, capset: 126,

@@ -14,7 +14,7 @@ import { FileIdentities } from './file-identities.ts';
 import { Layouts } from './layout.ts';
 import { openFileRequirements, surveyOpenFiles } from './open-files.ts';
 import { readResourceLimits } from './state/credentials.ts';
-import { ancestors, surveyTree } from './survey.ts';
+import { ancestors, inVfork, surveyTree } from './survey.ts';
 import { readSourceTree, type SourceProcess } from './tree.ts';
 
 export type PidNamespaceChoice = Requirements['pidNamespace'];
@@ -35,17 +35,24 @@ export interface Survey {
 export function survey(pid: number, options: SurveyOptions): Survey {
   refuseAncestors(pid);
   let seen = look(pid, options);
-  // The tree runs: a process that forks, a server that accepts and closes show half-done things that are gone a moment later.
-  for (let again = 1; again < looks && seen.blockers.length > 0; again++) {
+  const lookAgain = (): void => {
     const before = new Set(seen.blockers.map(nameOf));
     const now = look(pid, options);
     seen = { ...now, blockers: now.blockers.filter((blocker) => before.has(nameOf(blocker))) };
+  };
+  // The tree runs: a process that forks, a server that accepts and closes show half-done things that are gone a moment later.
+  for (let again = 1; again < looks && seen.blockers.length > 0; again++) lookAgain();
+  for (let waits = 0; waits < 10 && seen.blockers.some(({ reason }) => reason === inVfork); waits++) {
+    pause(vforkPauseMs);
+    lookAgain();
   }
   return seen;
 }
 
 /** A blocker must have been seen so often, at the same object and for the same reason. */
 const looks = 3;
+/** A vfork must have been there for a second. */
+const vforkPauseMs = 100;
 const nameOf = ({ object, reason }: Blocker): string => `${object}: ${reason}`;
 
 function look(pid: number, options: SurveyOptions): Survey {
@@ -175,4 +182,8 @@ function refuseForeign(root: SourceProcess): void {
       },
     );
   }
+}
+
+function pause(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }

@@ -13,9 +13,10 @@ import type { FileIdentities } from './file-identities.ts';
 import { SpaceCopy } from './space-copy.ts';
 import { readSeccomp } from './state/seccomp.ts';
 import { TimedWaits } from './state/timed-waits.ts';
-import { stopTasks, suspendSeccomp } from './stopped.ts';
+import { stopLeader, stopTasks } from './stopped.ts';
 import { makeTracker, type ChosenTracker } from './trackers/choose.ts';
-import { readSourceTree, type SourceProcess } from './tree.ts';
+import { readSourceTree, readThreads, type SourceProcess } from './tree.ts';
+import { withoutBorrowers } from './vfork.ts';
 
 const userfaultfdFlags = 0o2000000 | 1; // O_CLOEXEC | UFFD_USER_MODE_ONLY
 
@@ -81,9 +82,15 @@ export class Flight implements Disposable {
     return flying;
   }
 
-  /** Reads the tree again. Returns the processes that are new and have to be taken aboard. */
-  refresh(): SourceProcess[] {
-    this.#processes = readSourceTree(this.rootPid, this.#fence.rescan());
+  /**
+   * Reads the tree again. Returns the processes that are new and have to be taken aboard. `frozen`: nobody waits in vfork any more.
+   * @throws GodwitError REFUSED for memory that processes share otherwise
+   */
+  refresh(frozen = false): SourceProcess[] {
+    const seen = readSourceTree(this.rootPid, this.#fence.rescan());
+    this.#processes = withoutBorrowers(seen);
+    const borrower = frozen ? seen.find((process) => !this.#processes.includes(process)) : undefined;
+    if (borrower !== undefined) throw sharedMemory(borrower);
     const present = new Map(this.living.map((process) => [process.pid, process]));
     for (const [pid, flying] of this.#flying) {
       if (present.get(pid)?.startTime === flying.startTime) continue;
@@ -122,7 +129,7 @@ export class Flight implements Disposable {
   takeAboard(process: SourceProcess, isStopped: boolean): void {
     const { pid } = process;
     if (!isStopped) this.timedWaits.sample([process]);
-    using stopped = isStopped ? undefined : stopTasks([pid], suspendSeccomp);
+    using stopped = isStopped ? undefined : stopLeader(process);
     if (stopped?.has(pid) === false) throw new GodwitError('NO_PROCESS', `process ${pid} ended`);
     if (stopped !== undefined) this.timedWaits.settle(pid, stopped.tids);
     readSeccomp({ pid, threads: process.threads.slice(0, 1) }); // refuses a supervised one before a page has moved
@@ -192,7 +199,7 @@ export class Flight implements Disposable {
       copy.close();
       if (this.#isAbandoned) continue;
       try {
-        using stopped = stopTasks([pid], suspendSeccomp);
+        using stopped = stopLeader({ pid, threads: readThreads(pid) });
         if (stopped.has(pid)) live.close();
       } catch (error) {
         // The process goes on as before; one scratch mapping stays, which no harm comes from.
@@ -223,4 +230,10 @@ function openUserfaultfd(live: LiveProcess): number {
   close.attempt('close', remote);
   live.run(close);
   return own;
+}
+
+function sharedMemory({ pid, comm }: SourceProcess): GodwitError {
+  return new GodwitError('REFUSED', `process ${pid} (${comm}) shares its parent's address space (CLONE_VM)`, {
+    hint: 'look with: godwit check; it was born so while the tree was copied',
+  });
 }

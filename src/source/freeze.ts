@@ -7,8 +7,11 @@
 //   fence.freeze()     the fence: whatever happens to the agent, no task runs until somebody writes 0
 import { GodwitError } from '../errors.ts';
 import type { Flight, FlightFence } from './flight.ts';
-import { stopTasks, suspendSeccomp, type Stopped } from './stopped.ts';
-import { readThreads } from './tree.ts';
+import { Stopped, stopTasks, suspendSeccomp } from './stopped.ts';
+import { readTasks, sortByVfork, type Task } from './vfork.ts';
+
+/** How long children of vfork get, each time, to execute a program or to end; usually it takes them less than a millisecond. */
+const vforkMs = 1000;
 
 export class Frozen implements Disposable {
   readonly #fence: FlightFence;
@@ -26,13 +29,15 @@ export class Frozen implements Disposable {
     flight.timedWaits.sample(flight.living);
     flight.timedWaits.freezeBegins();
     fence.freeze();
+    const stopped = new Stopped([]);
     try {
-      const pids = fence.pids();
-      const tids = pids.flatMap((pid) => readThreads(pid).map(({ tid }) => tid));
-      const stopped = stopTasks(tids, suspendSeccomp);
+      stopFrozen(fence, stopped);
       if (stopped.tids.length === 0)
         throw new GodwitError('NO_PROCESS', 'every process of the tree has ended');
       return new Frozen(fence, stopped);
+    } catch (error) {
+      stopped[Symbol.dispose]();
+      throw error;
     } finally {
       fence.thaw();
     }
@@ -60,3 +65,21 @@ export class Frozen implements Disposable {
     if (this.#isFenced && !this.#isGivenUp) this.#fence.thaw();
   }
 }
+
+/**
+ * Stops every task of a frozen fence. Who waits in vfork can only be stopped when its child gives it back its memory: then all
+ * others stand already, and the fence is thawed for that child alone, which the next turn stops. It stays frozen when this returns.
+ */
+export function stopFrozen(fence: Omit<FlightFence, 'rescan'>, stopped: Stopped): void {
+  for (;;) {
+    const running = readTasks(fence.pids()).filter(({ tid }) => !stopped.has(tid));
+    const { waiting, free } = sortByVfork(running);
+    stopped.merge(stopTasks(tidsOf(free), suspendSeccomp));
+    if (waiting.length === 0) return;
+    fence.thaw();
+    stopped.merge(stopTasks(tidsOf(waiting), suspendSeccomp, vforkMs));
+    fence.freeze();
+  }
+}
+
+const tidsOf = (tasks: readonly Task[]): number[] => tasks.map(({ tid }) => tid);

@@ -108,7 +108,7 @@ function leave(error: unknown, flight: Flight, frozen: boolean, process: SourceP
 /** Attaches to processes that are new: forked since the last round, or all of them in round 0. */
 function takeAboard(here: Here): Set<SourceProcess> {
   const { flight, frozen } = here;
-  const fresh = flight.refresh();
+  const fresh = flight.refresh(frozen);
   for (const process of fresh) {
     unlessEnded(here, process, () => {
       flight.takeAboard(process, frozen);

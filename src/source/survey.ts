@@ -8,7 +8,6 @@ import { readNamespaces } from '../kernel/proc/ns.ts';
 import { readSmaps, type SmapsEntry } from '../kernel/proc/smaps.ts';
 import { readStatus, type TaskStatus } from '../kernel/proc/status.ts';
 import { readStat } from '../kernel/proc/stat.ts';
-import { native } from '../native.ts';
 import { readAioRing } from './aio-ring.ts';
 import { unlessGone } from './resources/unless-gone.ts';
 import { sharedWithGuards } from './pages/guard-pages.ts';
@@ -20,12 +19,13 @@ import {
   readExecutable,
   unmappedExecutable,
 } from './deleted-files.ts';
+import { sharers } from './sharing.ts';
 import type { SourceProcess } from './tree.ts';
+import { waitsInVfork } from './vfork.ts';
 import { isZeroDevice } from './zero-device.ts';
 
-const kcmpVm = 1;
-const kcmpFiles = 2;
-const kcmpFs = 3;
+/** Stands in the way for a moment only, as a rule. */
+export const inVfork = 'the first waits in vfork for the second, with which it shares its memory meanwhile';
 const deletedMark = ' (deleted)';
 const kernelThread = 0x0020_0000; // PF_KTHREAD
 
@@ -144,23 +144,18 @@ function surveyNamespaces(name: string, pid: number): Blocker[] {
 function surveySharing(processes: readonly SourceProcess[]): Blocker[] {
   const alive = processes.filter(({ zombie }) => zombie === undefined);
   const kinds = [
-    [kcmpVm, 'one address space (CLONE_VM)'],
-    [kcmpFiles, 'one descriptor table (CLONE_FILES)'],
-    [kcmpFs, 'one working directory (CLONE_FS)'],
+    ['memory', 'one address space (CLONE_VM)'],
+    ['descriptors', 'one descriptor table (CLONE_FILES)'],
+    ['places', 'one working directory (CLONE_FS)'],
   ] as const;
-  return alive.flatMap((child) => {
-    const { parent } = child;
-    if (parent?.zombie !== undefined || parent === undefined) return [];
-    return kinds
-      .filter(([type]) => native.kcmp(child.pid, parent.pid, type, 0, 0) === 0)
-      .map(([, what]) =>
-        blocker(
-          `processes ${parent.pid} and ${child.pid}`,
-          `they share ${what}`,
-          'wait until vfork has ended; other sharing comes in a later version',
-        ),
-      );
-  });
+  return kinds.flatMap(([kind, what]) =>
+    sharers(alive, kind).map(([first, second]) => {
+      const object = `processes ${first.pid} and ${second.pid}`;
+      const isLent = kind === 'memory' && first.threads.some(({ tid }) => waitsInVfork(tid));
+      if (isLent) return blocker(object, inVfork, 'wait until the second executes a program or ends');
+      return blocker(object, `they share ${what}`, 'none in this version: start the program without it');
+    }),
+  );
 }
 
 function surveyMemory(name: string, pid: number): Blocker[] {

@@ -1,0 +1,75 @@
+// vfork(2) and what glibc makes of it (posix_spawn, popen, system): until the child executes a program or ends both have one
+// memory, and the parent waits inside the kernel, in state D, where PTRACE_INTERRUPT cannot stop it. The cgroup freezer takes
+// such a parent for frozen all the same (wait_for_vfork_done in kernel/fork.c), so that a frozen cgroup says nothing about it.
+import { readStat } from '../kernel/proc/stat.ts';
+import { readSyscall } from '../kernel/proc/syscall.ts';
+import { readTids } from '../kernel/proc/task.ts';
+import { syscalls } from '../kernel/syscalls.ts';
+import { shareMemory } from './sharing.ts';
+import type { SourceProcess } from './tree.ts';
+
+const calls = new Set<number>([syscalls.vfork, syscalls.clone, syscalls.clone3]);
+
+export interface Task {
+  readonly pid: number;
+  readonly tid: number;
+  readonly waitsInVfork: boolean;
+}
+
+/** The threads of processes, as they are now. */
+export function readTasks(pids: readonly number[]): Task[] {
+  return pids.flatMap((pid) =>
+    (readTids(pid) ?? []).map((tid) => ({ pid, tid, waitsInVfork: waitsInVfork(tid) })),
+  );
+}
+
+/** Whether a thread waits for a child that it has lent its memory to. */
+export function waitsInVfork(tid: number): boolean {
+  if (readStat(tid)?.state !== 'D') return false;
+  const blocked = readSyscall(tid);
+  return blocked?.kind === 'syscall' && calls.has(blocked.nr);
+}
+
+export interface VforkTasks {
+  /** Stop when the child gives the memory back. */
+  readonly waiting: readonly Task[];
+  /** Can be stopped now. The children that are waited for are in neither list: they must run. */
+  readonly free: readonly Task[];
+}
+
+/** Preconditions: the tasks are frozen. */
+export function sortByVfork(tasks: readonly Task[]): VforkTasks {
+  const lenders = [...new Set(tasks.filter((task) => task.waitsInVfork).map(({ pid }) => pid))];
+  if (lenders.length === 0) return { waiting: [], free: tasks };
+  const borrowers = new Set(
+    [...new Set(tasks.map(({ pid }) => pid))].filter((pid) => isBorrower(pid, lenders)),
+  );
+  const stoppable = tasks.filter(({ pid }) => !borrowers.has(pid));
+  return {
+    waiting: stoppable.filter((task) => task.waitsInVfork),
+    free: stoppable.filter((task) => !task.waitsInVfork),
+  };
+}
+
+/** A child that was lent memory may lend it on. */
+function isBorrower(pid: number, lenders: readonly number[]): boolean {
+  const sharers = lenders.filter((lender) => lender !== pid && shareMemory(pid, lender));
+  if (sharers.length === 0) return false;
+  return !lenders.includes(pid) || sharers.includes(readStat(pid)?.ppid ?? 0);
+}
+
+/**
+ * The tree without processes that have their parent's memory, and without what descends from them: what is attached to such a one
+ * would be attached to the parent. A moment later it has memory of its own, or is gone.
+ */
+export function withoutBorrowers(processes: readonly SourceProcess[]): SourceProcess[] {
+  const left = new Set<SourceProcess>();
+  for (const process of processes) {
+    const { parent, pid, zombie } = process;
+    if (parent !== undefined && !left.has(parent)) continue;
+    if (parent?.zombie === undefined && zombie === undefined && parent && shareMemory(pid, parent.pid))
+      continue;
+    left.add(process);
+  }
+  return [...left];
+}

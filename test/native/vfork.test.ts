@@ -1,0 +1,131 @@
+// Parents that wait in vfork, which nothing can stop: the freeze lets their children through; the survey names those that stay.
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import t from 'tap';
+import type { Test } from 'tap';
+import { Fence } from '../../src/kernel/fence.ts';
+import { readStat } from '../../src/kernel/proc/stat.ts';
+import { readStatus } from '../../src/kernel/proc/status.ts';
+import { survey } from '../../src/source/check.ts';
+import { stopFrozen } from '../../src/source/freeze.ts';
+import { sharers, shareMemory } from '../../src/source/sharing.ts';
+import { Stopped } from '../../src/source/stopped.ts';
+import { inVfork } from '../../src/source/survey.ts';
+import { readSourceTree } from '../../src/source/tree.ts';
+import { waitsInVfork, withoutBorrowers } from '../../src/source/vfork.ts';
+import { until } from '../helpers/commands.ts';
+import { newId, unlessFences } from '../helpers/keeper-bed.ts';
+import { buildWorkload } from '../helpers/workloads.ts';
+
+const skip = unlessFences();
+const binary = skip === false ? await buildWorkload('spawns') : '';
+const killed = (pid: number): void => {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // it has ended
+  }
+};
+
+interface Family {
+  readonly parent: number;
+  readonly child: number;
+}
+
+/** A parent that lends its memory to a child for so long; negative: until that is killed. */
+async function lend(t: Test, ms: number): Promise<Family> {
+  const spawned = spawn(binary, ['lend', String(ms)], { stdio: ['ignore', 'ignore', 'inherit'] });
+  const parent = spawned.pid ?? 0;
+  t.teardown(() => killed(parent));
+  await until('it waits in vfork', () => waitsInVfork(parent), 10_000, 1);
+  const child = Number(readFileSync(`/proc/${parent}/task/${parent}/children`, 'utf8'));
+  t.teardown(() => killed(child));
+  return { parent, child };
+}
+
+const statesOf = ({ parent, child }: Family): string[] =>
+  [parent, child].map((pid) => readStat(pid)?.state ?? '-');
+
+void t.test(
+  'a frozen parent in vfork is stopped when its child has executed a program',
+  { skip },
+  async (t) => {
+    const family = await lend(t, 300);
+    const fence = Fence.around(newId(), [family.parent, family.child]);
+    t.teardown(() => {
+      fence.remove();
+    });
+    fence.freeze();
+    t.equal(readStat(family.parent)?.state, 'D', 'the freezer takes it for frozen');
+    const stopped = new Stopped([]);
+    stopFrozen(fence, stopped);
+    fence.thaw();
+    t.same(new Set(stopped.tids), new Set([family.parent, family.child]));
+    t.same(statesOf(family), ['t', 't'], 'ptrace holds both');
+    t.notOk(shareMemory(family.parent, family.child), 'the child has executed its program');
+    stopped[Symbol.dispose]();
+    await until('they go on', () => statesOf(family).every((state) => state === 'S'), 5000, 5);
+  },
+);
+
+void t.test(
+  'a child that keeps the memory ends the attempt, and nobody is left standing',
+  { skip },
+  async (t) => {
+    const family = await lend(t, -1);
+    const fence = Fence.around(newId(), [family.parent, family.child]);
+    t.teardown(() => {
+      fence.remove();
+    });
+    fence.freeze();
+    const stopped = new Stopped([]);
+    t.throws(
+      () => {
+        stopFrozen(fence, stopped);
+      },
+      { code: 'TIMEOUT', message: new RegExp(`thread ${family.parent} waits in vfork`) },
+    );
+    stopped[Symbol.dispose]();
+    fence.thaw();
+    killed(family.child);
+    const isFree = (): boolean =>
+      readStat(family.parent)?.state === 'S' && readStatus(family.parent)?.tracerPid === 0;
+    await until('the parent goes on', isFree, 5000, 5);
+  },
+);
+
+void t.test('the survey names a vfork that lasts, and a flight leaves out its child', { skip }, async (t) => {
+  const family = await lend(t, -1);
+  const { blockers } = survey(family.parent, { tcpClose: false, pidNamespace: 'auto' });
+  const named = blockers.find(({ reason }) => reason === inVfork);
+  t.equal(named?.object, `processes ${family.parent} and ${family.child}`);
+  const tree = readSourceTree(family.parent);
+  t.same(
+    tree.map(({ pid }) => pid),
+    [family.parent, family.child],
+  );
+  t.same(
+    withoutBorrowers(tree).map(({ pid }) => pid),
+    [family.parent],
+  );
+});
+
+void t.test("a vfork that ends within a second stands in nobody's way", { skip }, async (t) => {
+  const family = await lend(t, 200);
+  const { blockers } = survey(family.parent, { tcpClose: false, pidNamespace: 'auto' });
+  t.notOk(blockers.some(({ reason }) => reason === inVfork));
+});
+
+void t.test('who shares is found in n log n comparisons', (t) => {
+  const tables = Array.from({ length: 1000 }, (_, pid) => ({ pid, table: (pid * 7919) % 900 }));
+  let compared = 0;
+  const tableOf = (pid: number): number => tables[pid]?.table ?? 0;
+  const pairs = sharers(tables, 'descriptors', (_, a, b) => {
+    compared++;
+    return Math.sign(tableOf(a) - tableOf(b)) === 0 ? 0 : tableOf(a) < tableOf(b) ? 1 : 2;
+  });
+  t.equal(pairs.length, 100);
+  t.ok(pairs.every(([first, other]) => first.table === other.table && first.pid < other.pid));
+  t.ok(compared < 1000 * 11, `${compared} comparisons`);
+  t.end();
+});
