@@ -18,6 +18,8 @@ export const processLayoutSchema = z.strictObject({
   zombie: z.number().int().min(0).optional(),
   /** Pages inherited from the parent by copy-on-write are not sent: clone the shell from the parent's after round 0. */
   inherits: z.boolean().default(false),
+  /** Working directory, root and umask are its parent's as well (CLONE_FS): born so, or never. */
+  sharesPlaces: z.boolean().optional(),
 });
 export type ProcessLayout = z.infer<typeof processLayoutSchema>;
 

@@ -1,8 +1,10 @@
 // The dump of a frozen tree: everything but the content of its memory, as one image.
+import { GodwitError } from '../errors.ts';
 import type { ProcessState, TreeState } from '../images/state.ts';
 import { clocksAhead } from '../kernel/clocks.ts';
 import type { Flight } from './flight.ts';
 import { dumpOpenFiles, type PreparedOpenFiles } from './open-files.ts';
+import { strangersInOnePlace } from './sharing.ts';
 import type { VmasOf } from './wire.ts';
 import { treeClocks } from './staged-layout.ts';
 import { readJobStop } from './state/job-stop.ts';
@@ -22,6 +24,7 @@ export type StateButMemory = Pick<TreeState, 'processes' | 'openFiles' | 'readAt
 
 /** Preconditions: every thread is stopped and the processes were read after the freeze. */
 export function dumpState({ flight, identities, prepared, tcpClose }: DumpContext): StateButMemory {
+  refuseStrangers(flight.living);
   const readAt = treeClocks(flight.rootPid).monotonic;
   const clockAhead = clocksAhead(flight.rootPid).monotonic;
   const virtualTids = new Map(
@@ -41,6 +44,15 @@ export function dumpState({ flight, identities, prepared, tcpClose }: DumpContex
     };
   });
   return { processes, openFiles: open.openFiles, readAt, tcpClose };
+}
+
+/** A parent that shared its working directory with two children may have ended while the tree was copied. */
+function refuseStrangers(living: readonly SourceProcess[]): void {
+  const [pair] = strangersInOnePlace(living);
+  if (pair === undefined) return;
+  const [first, second] = pair;
+  const reason = `processes ${first.pid} and ${second.pid} share one working directory (CLONE_FS), and not with their parent`;
+  throw new GodwitError('REFUSED', reason, { hint: 'no order of births brings that about' });
 }
 
 /**

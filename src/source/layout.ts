@@ -9,6 +9,7 @@ import { DeletedFiles, isDeletedFile } from './deleted-files.ts';
 import type { FileIdentities } from './file-identities.ts';
 import { aioEvents } from './aio-ring.ts';
 import { objectKey, objectKind } from './pages/shared-objects.ts';
+import { share } from './sharing.ts';
 import type { SourceProcess } from './tree.ts';
 import { isZeroDevice } from './zero-device.ts';
 
@@ -210,8 +211,18 @@ function processLayout(
     threads: process.threads.map((thread) => thread.vtid),
     exitSignal: process.exitSignal < 0 ? 17 : process.exitSignal,
     inherits,
+    sharesPlaces: process.zombie === undefined && sharesPlaces(process, shown),
     ...(process.zombie === undefined ? {} : { zombie: process.zombie }),
   };
+}
+
+function sharesPlaces({ pid, parent }: SourceProcess, shown: ReadonlySet<SourceProcess>): boolean {
+  return (
+    parent !== undefined &&
+    shown.has(parent) &&
+    parent.zombie === undefined &&
+    share('places', pid, parent.pid)
+  );
 }
 
 /** What must be equal for the flags of smaps to be those seen before. A heap or stack that grew keeps its start or end. */

@@ -10,9 +10,25 @@ function compare(kind: SharedKind, a: number, b: number): number {
   return native.kcmp(a, b, kcmpKind[kind], 0, 0);
 }
 
-/** Whether two processes have one address space now. */
-export function shareMemory(a: number, b: number): boolean {
-  return compare('memory', a, b) === 0;
+/** Whether two tasks have one of these now. */
+export function share(kind: SharedKind, a: number, b: number): boolean {
+  return compare(kind, a, b) === 0;
+}
+
+interface Child {
+  readonly pid: number;
+  readonly parent: { readonly pid: number; readonly zombie: number | undefined } | undefined;
+}
+
+/**
+ * Pairs that share working directory, root and umask while the second does not share them with its parent, from which alone its
+ * shell could get them: one of its parents in between has ended, or has taken places of its own.
+ */
+export function strangersInOnePlace<P extends Child>(living: readonly P[]): [first: P, other: P][] {
+  return sharers(living, 'places').filter(
+    ([, { pid, parent }]) =>
+      parent?.zombie !== undefined || parent === undefined || !share('places', pid, parent.pid),
+  );
 }
 
 /**

@@ -19,7 +19,7 @@ import {
   readExecutable,
   unmappedExecutable,
 } from './deleted-files.ts';
-import { sharers } from './sharing.ts';
+import { share, sharers, strangersInOnePlace } from './sharing.ts';
 import type { SourceProcess } from './tree.ts';
 import { waitsInVfork } from './vfork.ts';
 import { isZeroDevice } from './zero-device.ts';
@@ -86,11 +86,26 @@ function surveyStatus(name: string, { tracerPid }: TaskStatus): Blocker[] {
  * agent die meanwhile. Filters can be read from stopped threads only (state/seccomp.ts).
  */
 function surveyThreads(process: SourceProcess): Blocker[] {
-  const strict = process.threads.find(({ tid }) => readStatus(process.pid, tid)?.seccomp === 1);
-  if (strict === undefined) return [];
-  const object = `thread ${strict.tid} of process ${process.pid} (${process.comm})`;
-  const reason = 'it runs in strict seccomp mode, so that looking into it could end it';
-  return [blocker(object, reason, 'start it without, or under a filter that allows the same')];
+  const { pid, comm, threads } = process;
+  const nameOf = (tid: number): string => `thread ${tid} of process ${pid} (${comm})`;
+  const strict = threads.find(({ tid }) => readStatus(pid, tid)?.seccomp === 1);
+  const inStrictMode = 'it runs in strict seccomp mode, so that looking into it could end it';
+  const ownPlaces = threads.filter(({ tid }) => tid !== pid && !share('places', pid, tid) && readStatus(tid));
+  const withoutIt = 'none in this version: start the program without';
+  return [
+    ...(strict === undefined
+      ? []
+      : [
+          blocker(
+            nameOf(strict.tid),
+            inStrictMode,
+            'start it without, or under a filter that allows the same',
+          ),
+        ]),
+    ...ownPlaces.map(({ tid }) =>
+      blocker(nameOf(tid), 'it has a working directory of its own (unshare CLONE_FS)', withoutIt),
+    ),
+  ];
 }
 
 /** Where it works, and what it takes for the root: the target finds both by name. */
@@ -144,12 +159,12 @@ function surveyNamespaces(name: string, pid: number): Blocker[] {
 function surveySharing(processes: readonly SourceProcess[]): Blocker[] {
   const alive = processes.filter(({ zombie }) => zombie === undefined);
   const kinds = [
-    ['memory', 'one address space (CLONE_VM)'],
-    ['descriptors', 'one descriptor table (CLONE_FILES)'],
-    ['places', 'one working directory (CLONE_FS)'],
+    ['memory', 'one address space (CLONE_VM)', sharers(alive, 'memory')],
+    ['descriptors', 'one descriptor table (CLONE_FILES)', sharers(alive, 'descriptors')],
+    ['places', 'one working directory (CLONE_FS), and not with their parent', strangersInOnePlace(alive)],
   ] as const;
-  return kinds.flatMap(([kind, what]) =>
-    sharers(alive, kind).map(([first, second]) => {
+  return kinds.flatMap(([kind, what, pairs]) =>
+    pairs.map(([first, second]) => {
       const object = `processes ${first.pid} and ${second.pid}`;
       const isLent = kind === 'memory' && first.threads.some(({ tid }) => waitsInVfork(tid));
       if (isLent) return blocker(object, inVfork, 'wait until the second executes a program or ends');

@@ -5,7 +5,7 @@ import { readStat } from '../kernel/proc/stat.ts';
 import { readSyscall } from '../kernel/proc/syscall.ts';
 import { readTids } from '../kernel/proc/task.ts';
 import { syscalls } from '../kernel/syscalls.ts';
-import { shareMemory } from './sharing.ts';
+import { share } from './sharing.ts';
 import type { SourceProcess } from './tree.ts';
 
 const calls = new Set<number>([syscalls.vfork, syscalls.clone, syscalls.clone3]);
@@ -53,7 +53,7 @@ export function sortByVfork(tasks: readonly Task[]): VforkTasks {
 
 /** A child that was lent memory may lend it on. */
 function isBorrower(pid: number, lenders: readonly number[]): boolean {
-  const sharers = lenders.filter((lender) => lender !== pid && shareMemory(pid, lender));
+  const sharers = lenders.filter((lender) => lender !== pid && share('memory', pid, lender));
   if (sharers.length === 0) return false;
   return !lenders.includes(pid) || sharers.includes(readStat(pid)?.ppid ?? 0);
 }
@@ -67,7 +67,7 @@ export function withoutBorrowers(processes: readonly SourceProcess[]): SourcePro
   for (const process of processes) {
     const { parent, pid, zombie } = process;
     if (parent !== undefined && !left.has(parent)) continue;
-    if (parent?.zombie === undefined && zombie === undefined && parent && shareMemory(pid, parent.pid))
+    if (parent?.zombie === undefined && zombie === undefined && parent && share('memory', pid, parent.pid))
       continue;
     left.add(process);
   }

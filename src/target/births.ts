@@ -6,6 +6,7 @@ import type { BirthStep } from './birth-plan.ts';
 import { endShell } from './end-shell.ts';
 import { Shell } from './shell.ts';
 
+const cloneFs = 0x200;
 const cloneParent = 0x8000;
 const cloneThread = 0x1_0000;
 /** CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM. */
@@ -21,6 +22,8 @@ export interface Births {
   spawn(vpid: number, sid: number): Shell;
   /** Signal sent to the parent at the end. */
   exitSignal(vpid: number): number;
+  /** Working directory, root and umask are its parent's. */
+  sharesPlaces(vpid: number): boolean;
 }
 
 /** Returns the vpids that were born and stay. */
@@ -36,7 +39,12 @@ export function carryOut(steps: readonly BirthStep[], births: Births): readonly 
     const { vpid } = step;
     if (step.step === 'spawn') add(births.spawn(vpid, step.sid));
     else if (step.step === 'clone')
-      add(cloneProcess(get(step.from), vpid, births.exitSignal(vpid), step.sibling));
+      add(
+        cloneProcess(get(step.from), vpid, births.exitSignal(vpid), {
+          sibling: step.sibling,
+          sharesPlaces: !step.sibling && births.sharesPlaces(vpid),
+        }),
+      );
     else if (step.step === 'orphan') add(bearOrphan(get(step.from), vpid, shells.get(step.heir)));
     else if (step.step === 'clone-for') add(bearFor(get(step.heir), get(step.from), vpid));
     else if (step.step === 'found-session') foundSession(get(vpid));
@@ -56,9 +64,15 @@ export function shellOf(shells: ReadonlyMap<number, Shell>, vpid: number): Shell
   return shell;
 }
 
+interface CloneOptions {
+  readonly sibling?: boolean;
+  readonly sharesPlaces?: boolean;
+}
+
 /** clone3 of a process with its PID. vpid 0: any PID. */
-function cloneProcess(from: Shell, vpid: number, exitSignal: number, sibling: boolean): Shell {
-  const flags = sibling ? cloneParent : 0;
+function cloneProcess(from: Shell, vpid: number, exitSignal: number, options: CloneOptions = {}): Shell {
+  const { sibling = false, sharesPlaces = false } = options;
+  const flags = (sibling ? cloneParent : 0) | (sharesPlaces ? cloneFs : 0);
   const [result, pid] = clone(from, [vpid], flags, sibling ? 0 : exitSignal)[0] ?? [0, 0];
   return new Shell({
     vpid: result,
@@ -69,19 +83,20 @@ function cloneProcess(from: Shell, vpid: number, exitSignal: number, sibling: bo
     ppid: sibling ? from.ppid : from.vpid,
     sid: from.sid,
     pgid: from.pgid,
+    sharesPlaces,
   });
 }
 
 /** Born by a child of `from` that ends at once: the heir, the keeper, or the namespace's init becomes its parent. */
 function bearOrphan(from: Shell, vpid: number, heir: Shell | undefined): Shell {
   if (heir !== undefined) becomeSubreaper(heir);
-  const helpers = [cloneProcess(from, 0, sigchld, false)];
+  const helpers = [cloneProcess(from, 0, sigchld)];
   // The first may have been given the very PID that is wanted: then it keeps it until the second is there.
-  if (helpers[0]?.vpid === vpid) helpers.unshift(cloneProcess(from, 0, sigchld, false));
+  if (helpers[0]?.vpid === vpid) helpers.unshift(cloneProcess(from, 0, sigchld));
   for (const spare of helpers.slice(1)) endShell(spare, from);
   const [helper] = helpers;
   if (helper === undefined) throw new GodwitError('INTERNAL', 'no helper was born');
-  const shell = cloneProcess(helper, vpid, sigchld, false);
+  const shell = cloneProcess(helper, vpid, sigchld);
   endShell(helper, from);
   shell.ppid = heir?.vpid ?? 0;
   return shell;
@@ -90,7 +105,7 @@ function bearOrphan(from: Shell, vpid: number, heir: Shell | undefined): Shell {
 /** Born by a helper whose end makes `heir` the parent. */
 function bearFor(heir: Shell, helper: Shell, vpid: number): Shell {
   becomeSubreaper(heir);
-  const shell = cloneProcess(helper, vpid, sigchld, false);
+  const shell = cloneProcess(helper, vpid, sigchld);
   shell.ppid = heir.vpid;
   return shell;
 }
@@ -137,6 +152,14 @@ function clone(from: Shell, ids: readonly number[], flags: number, exitSignal: n
 
 function errnoOf({ cause }: GodwitError): unknown {
   return typeof cause === 'object' && cause !== null && 'errno' in cause ? cause.errno : undefined;
+}
+
+/** From now on its working directory, root and umask are its own. */
+export function leavePlaces(shell: Shell): void {
+  const program = new Program();
+  program.call('unshare', cloneFs);
+  shell.run(program);
+  shell.sharesPlaces = false;
 }
 
 function foundSession(shell: Shell): void {

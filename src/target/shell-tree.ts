@@ -6,7 +6,7 @@ import type { Mapping } from '../images/memory.ts';
 import { AgentFiles } from './agent-files.ts';
 import { applyLayout, makeBlank } from './apply-layout.ts';
 import { planBirths } from './birth-plan.ts';
-import { bearThreads, becomeSubreaper, carryOut, shellOf } from './births.ts';
+import { bearThreads, becomeSubreaper, carryOut, leavePlaces, shellOf } from './births.ts';
 import { awaitShell, endShell, endThread, killShell } from './end-shell.ts';
 import { openFirstShell, type SpawnedProcess } from './first-shell.ts';
 import { moveScratch } from './move-scratch.ts';
@@ -86,6 +86,7 @@ export class ShellTree {
     const { scratch } = this;
     if (scratch !== undefined) moveScratch(scratch, this.shells.values(), [...spaces.values()].flat());
     this.#bear(processes, spaces);
+    for (const process of processes) this.#followPlaces(process);
     for (const process of processes) this.#followThreads(process);
     const sources = { files: this.files, objects: this.objects };
     for (const { pid } of processes) {
@@ -135,6 +136,7 @@ export class ShellTree {
     const byPid = new Map(processes.map((process) => [process.pid, process]));
     const born = carryOut(planBirths([...this.shells.values()], processes), {
       shells: this.shells,
+      sharesPlaces: (vpid) => byPid.get(vpid)?.sharesPlaces === true,
       exitSignal: (vpid) => byPid.get(vpid)?.exitSignal ?? sigchld,
       spawn: (vpid, sid) => {
         const first = openFirstShell(this.#spawn(vpid, sid), [...spaces.values()].flat());
@@ -163,6 +165,19 @@ export class ShellTree {
   close(): void {
     this.files.close();
     this.objects.close();
+  }
+
+  /** What is shared by clone flags is shared from birth on, until one side leaves it. */
+  #followPlaces({ pid, sharesPlaces = false }: ProcessLayout): void {
+    const shell = this.shell(pid);
+    if (shell.sharesPlaces === sharesPlaces) return;
+    if (!sharesPlaces) leavePlaces(shell);
+    else {
+      const reason = `${shell.name} has its parent's working directory (CLONE_FS), and was not born so here`;
+      throw new GodwitError('REFUSED', reason, {
+        hint: 'its PID was used anew just now, or its parent has changed: try again',
+      });
+    }
   }
 
   #followThreads({ pid, threads }: ProcessLayout): void {

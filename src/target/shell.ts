@@ -20,6 +20,8 @@ export interface ShellBirth {
   readonly ppid: number;
   readonly sid: number;
   readonly pgid: number;
+  /** Working directory, root and umask are its parent's (CLONE_FS). */
+  readonly sharesPlaces?: boolean;
 }
 
 export class Shell {
@@ -34,6 +36,7 @@ export class Shell {
   ppid: number;
   sid: number;
   pgid: number;
+  sharesPlaces: boolean;
 
   constructor(birth: ShellBirth) {
     this.vpid = birth.vpid;
@@ -44,6 +47,7 @@ export class Shell {
     this.ppid = birth.ppid;
     this.sid = birth.sid;
     this.pgid = birth.pgid;
+    this.sharesPlaces = birth.sharesPlaces ?? false;
     this.tids.set(birth.vpid, birth.pid);
   }
 

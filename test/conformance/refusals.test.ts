@@ -21,7 +21,7 @@ const reasons = [
   /a POSIX record lock/,
   /its working directory .* was removed/,
   /huge pages of hugetlbfs/,
-  /one working directory \(CLONE_FS\)/,
+  /one descriptor table \(CLONE_FILES\)/,
 ];
 
 await t.test('a process with ten unsupported things is told of ten', { skip }, async (t) => {

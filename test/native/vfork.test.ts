@@ -8,7 +8,7 @@ import { readStat } from '../../src/kernel/proc/stat.ts';
 import { readStatus } from '../../src/kernel/proc/status.ts';
 import { survey } from '../../src/source/check.ts';
 import { stopFrozen } from '../../src/source/freeze.ts';
-import { sharers, shareMemory } from '../../src/source/sharing.ts';
+import { sharers, share } from '../../src/source/sharing.ts';
 import { Stopped } from '../../src/source/stopped.ts';
 import { inVfork } from '../../src/source/survey.ts';
 import { readSourceTree } from '../../src/source/tree.ts';
@@ -62,7 +62,7 @@ void t.test(
     fence.thaw();
     t.same(new Set(stopped.tids), new Set([family.parent, family.child]));
     t.same(statesOf(family), ['t', 't'], 'ptrace holds both');
-    t.notOk(shareMemory(family.parent, family.child), 'the child has executed its program');
+    t.notOk(share('memory', family.parent, family.child), 'the child has executed its program');
     stopped[Symbol.dispose]();
     await until('they go on', () => statesOf(family).every((state) => state === 'S'), 5000, 5);
   },

@@ -56,9 +56,12 @@ export function applyProcess(shell: Shell, state: ProcessState, context: Process
     shell.run(program, thread.tid);
   }
   const program = new Program();
-  program.call('chdir', program.cstring(state.cwd));
-  if (state.root !== '/') program.call('chroot', program.cstring(state.root));
-  program.call('umask', state.umask);
+  // Else its parent, which came first, has done so for both; a second chroot would begin in the first.
+  if (!shell.sharesPlaces) {
+    program.call('chdir', program.cstring(state.cwd));
+    if (state.root !== '/') program.call('chroot', program.cstring(state.root));
+    program.call('umask', state.umask);
+  }
   program.call('prctl', prSetChildSubreaper, state.childSubreaper ? 1 : 0, 0, 0, 0);
   program.attempt('prctl', prSetThpDisable, state.thpDisabled ? 1 : 0, 0, 0, 0);
   setSpaceControls(program, state.controls);
