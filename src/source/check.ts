@@ -72,7 +72,10 @@ export function alive(processes: readonly SourceProcess[]): SourceProcess[] {
 }
 
 /** Everything that the target has to have, found while the tree runs. Files are hashed here, once. */
-export function requirementsOf({ processes, identities }: Survey, options: SurveyOptions): Requirements {
+function requirementsOf(
+  { processes, identities }: Pick<Survey, 'processes' | 'identities'>,
+  options: SurveyOptions,
+): Requirements {
   const living = alive(processes);
   const layouts = new Layouts(identities);
   const places = new Set<string>();
@@ -145,14 +148,28 @@ function highestLimits(processes: readonly SourceProcess[]): Map<number, bigint>
   return highest;
 }
 
-/** What the target has to say to the requirements. */
+/**
+ * What the target has to say to the requirements. The tree runs: what it needed a moment ago and needs no more (a temporary file
+ * that is removed meanwhile) stands in nobody's way.
+ */
 export async function askTarget(
   control: ControlConnection<'source'>,
-  requirements: Requirements,
+  found: Survey,
+  options: SurveyOptions,
   signal: AbortSignal,
 ): Promise<Blocker[]> {
-  control.send({ type: 'check', requirements });
-  const { blockers } = await control.expect('checked', { timeoutMs: 60_000, signal });
+  const ask = async (requirements: Requirements): Promise<Blocker[]> => {
+    control.send({ type: 'check', requirements });
+    const { blockers } = await control.expect('checked', { timeoutMs: 60_000, signal });
+    return blockers;
+  };
+  let blockers = await ask(requirementsOf(found, options));
+  for (let again = 1; again < looks && blockers.length > 0; again++) {
+    const before = new Set(blockers.map(nameOf));
+    const processes = readSourceTree(found.root.pid);
+    const now = await ask(requirementsOf({ processes, identities: found.identities.anew() }, options));
+    blockers = now.filter((blocker) => before.has(nameOf(blocker)));
+  }
   return blockers;
 }
 

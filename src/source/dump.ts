@@ -3,7 +3,7 @@ import { GodwitError } from '../errors.ts';
 import type { ProcessState, TreeState } from '../images/state.ts';
 import { clocksAhead } from '../kernel/clocks.ts';
 import type { Flight } from './flight.ts';
-import { dumpOpenFiles, type PreparedOpenFiles } from './open-files.ts';
+import { dumpOpenFiles, type DumpOptions, type PreparedOpenFiles } from './open-files.ts';
 import { strangersInOnePlace } from './sharing.ts';
 import type { VmasOf } from './wire.ts';
 import { treeClocks } from './staged-layout.ts';
@@ -18,12 +18,19 @@ export interface DumpContext {
   readonly identities: FileIdentities;
   readonly prepared: PreparedOpenFiles;
   readonly tcpClose: boolean;
+  readonly lateObject: DumpOptions['lateObject'];
 }
 
 export type StateButMemory = Pick<TreeState, 'processes' | 'openFiles' | 'readAt' | 'tcpClose'>;
 
 /** Preconditions: every thread is stopped and the processes were read after the freeze. */
-export function dumpState({ flight, identities, prepared, tcpClose }: DumpContext): StateButMemory {
+export function dumpState({
+  flight,
+  identities,
+  prepared,
+  tcpClose,
+  lateObject,
+}: DumpContext): StateButMemory {
   refuseStrangers(flight.living);
   const readAt = treeClocks(flight.rootPid).monotonic;
   const clockAhead = clocksAhead(flight.rootPid).monotonic;
@@ -33,7 +40,7 @@ export function dumpState({ flight, identities, prepared, tcpClose }: DumpContex
   const virtualTid = (tid: number): number => virtualTids.get(tid) ?? tid;
   const objectOf = (key: string): number | undefined => flight.layouts.objects.get(key)?.id;
   const context = { identities, timedWaits: flight.timedWaits, clockAhead, objectOf, virtualTid };
-  const open = dumpOpenFiles(flight.living, { prepared, objectOf, tcpClose });
+  const open = dumpOpenFiles(flight.living, { prepared, objectOf, lateObject, tcpClose });
   const processes: ProcessState[] = flight.living.map((process) => {
     const parent = process.parent?.zombie === undefined ? process.parent : undefined;
     const jobStop = readJobStop(process, parent && flight.of(parent).live);
@@ -59,10 +66,14 @@ function refuseStrangers(living: readonly SourceProcess[]): void {
  * Goes through the dump of what is open while the tree runs, and throws it away: the code that this very tree needs has been
  * compiled by then. What is amiss in a running tree (a descriptor closed meanwhile) means nothing.
  */
-export function practiseDump({ flight, prepared, tcpClose }: Omit<DumpContext, 'identities'>): void {
+export function practiseDump({
+  flight,
+  prepared,
+  tcpClose,
+}: Omit<DumpContext, 'identities' | 'lateObject'>): void {
   const objectOf = (key: string): number | undefined => flight.layouts.objects.get(key)?.id;
   try {
-    dumpOpenFiles(flight.living, { prepared, objectOf, tcpClose });
+    dumpOpenFiles(flight.living, { prepared, objectOf, lateObject: () => 0, tcpClose });
   } catch {
     // the dump proper will tell
   }

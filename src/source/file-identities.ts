@@ -15,8 +15,17 @@ interface Entry {
 export class FileIdentities {
   readonly #entries = new Map<string, Entry>();
   readonly #list: FileIdentity[] = [];
-  readonly #hashes = new Map<string, bigint>();
+  readonly #hashes: Map<string, bigint>;
   readonly #mappings = new Map<string, number>();
+
+  constructor(hashes = new Map<string, bigint>()) {
+    this.#hashes = hashes;
+  }
+
+  /** An empty list that hashes nothing again. */
+  anew(): FileIdentities {
+    return new FileIdentities(this.#hashes);
+  }
 
   get list(): FileIdentity[] {
     return [...this.#list];

@@ -16,6 +16,7 @@ import { Frozen } from './freeze.ts';
 import type { FlightPlan } from './flight-plan.ts';
 import { ObjectCopies } from './object-copies.ts';
 import { closeConnections, prepareOpenFiles } from './open-files.ts';
+import { addCounters } from './pages/page-sink.ts';
 import { rehearse } from './rehearsal.ts';
 import { PreCopy } from './pre-copy.ts';
 import type { ClosingReport } from './report.ts';
@@ -89,7 +90,7 @@ async function land(
   fence: Fence,
 ): Promise<ClosingReport> {
   const { wire, survey } = plan;
-  const { flight } = context;
+  const { flight, objects, staged } = context;
   const { identities } = survey;
   const prepared = prepareOpenFiles(flight.living, identities);
   practiseDump({ flight, prepared, tcpClose: plan.tcpClose });
@@ -101,7 +102,17 @@ async function land(
   const stoppedAt = performance.now();
   const delta = await copyRound(context, preCopy.rounds.length, true);
   const deltaAt = performance.now();
-  const state = dumpState({ flight, identities, prepared, tcpClose: plan.tcpClose });
+  const state = dumpState({
+    flight,
+    identities,
+    prepared,
+    tcpClose: plan.tcpClose,
+    lateObject: (object) => objects.late(object),
+  });
+  if (objects.hasLate) {
+    await staged.update(flight, flight.living, delta.vmasOf);
+    addCounters(delta, await objects.sendLate(preCopy.rounds.length, wire.pages));
+  }
   const pages = { stale: stalePages(flight, delta.vmasOf), guards: guardPages(flight, delta.vmasOf) };
   const layout = flight.layout(flight.processes, delta.vmasOf);
   wire.control.send({

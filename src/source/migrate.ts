@@ -19,7 +19,7 @@ import { greet } from '../transport/handshake.ts';
 import { lastWordMs } from '../transport/limits.ts';
 import type { Welcome } from '../transport/messages.ts';
 import { problemOf } from '../transport/problem.ts';
-import { askTarget, requirementsOf, survey, type PidNamespaceChoice, type Survey } from './check.ts';
+import { askTarget, survey, type PidNamespaceChoice, type Survey } from './check.ts';
 import type { MigrateOptions } from './flight-plan.ts';
 import { flyTree } from './fly.ts';
 import type { ClosingReport } from './report.ts';
@@ -109,8 +109,8 @@ async function allBlockers(
   pidNamespace: PidNamespaceChoice,
   signal: AbortSignal,
 ): Promise<Blocker[]> {
-  const requirements = requirementsOf(found, { tcpClose: options.tcpClose, pidNamespace });
-  return [...found.blockers, ...(await askTarget(control, requirements, signal))];
+  const { tcpClose } = options;
+  return [...found.blockers, ...(await askTarget(control, found, { tcpClose, pidNamespace }, signal))];
 }
 
 export interface CheckOptions {

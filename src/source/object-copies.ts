@@ -3,13 +3,17 @@ import { GodwitError } from '../errors.ts';
 import type { Vma } from '../kernel/proc/maps.ts';
 import type { PageSender } from '../transport/page-sender.ts';
 import type { Layouts } from './layout.ts';
-import { openObjects, type ProcessRef } from './open-files.ts';
+import { openObjects, type OpenObject, type ProcessRef } from './open-files.ts';
 import { addCounters, newCounters, type PageCounters } from './pages/page-sink.ts';
 import { findSharedObjects, SharedObjectReader } from './pages/shared-objects.ts';
+
+/** What a freeze can still read of an object that no round has met. Bytes. */
+const lateLimit = 16 << 20;
 
 export class ObjectCopies implements Disposable {
   readonly #layouts: Layouts;
   readonly #readers = new Map<string, SharedObjectReader>();
+  readonly #late: SharedObjectReader[] = [];
 
   constructor(layouts: Layouts) {
     this.#layouts = layouts;
@@ -50,6 +54,33 @@ export class ObjectCopies implements Disposable {
     if (object === undefined || this.#readers.has(key)) return;
     const reader = SharedObjectReader.open(object.id, path, key);
     if (reader !== undefined) this.#readers.set(key, reader); // else it is found again in the next round
+  }
+
+  /**
+   * In the freeze: a file that no round has met, because it was deleted or opened a moment ago. Returns its id; {@link sendLate}
+   * must follow. undefined: it is too long to be read while the tree stands still.
+   */
+  late({ key, object, procPath }: OpenObject): number | undefined {
+    const known = this.#layouts.objects.get(key);
+    if (known !== undefined && this.#readers.has(key)) return known.id;
+    if (object.size > lateLimit) return undefined;
+    const { id } = this.#layouts.addObject(key, object);
+    const reader = SharedObjectReader.open(id, procPath, key);
+    if (reader === undefined) return undefined;
+    this.#readers.set(key, reader);
+    this.#late.push(reader);
+    return id;
+  }
+
+  get hasLate(): boolean {
+    return this.#late.length > 0;
+  }
+
+  /** Preconditions: the target knows the layout that names them. */
+  async sendLate(round: number, sink: PageSender): Promise<PageCounters> {
+    const counters = newCounters();
+    for (const reader of this.#late.splice(0)) addCounters(counters, await reader.send(round, sink));
+    return counters;
   }
 
   /** Sends what changed. In the freeze this is exact. */

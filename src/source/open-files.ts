@@ -17,6 +17,7 @@ import type {
 } from './resources/driver.ts';
 import { FileNames } from './resources/file-names.ts';
 import { findOutsideHolders } from './resources/outside.ts';
+import { describeObject, keyOfFile, type OpenObject } from './resources/open-objects.ts';
 import { inotify, watchedPaths } from './resources/inotify.ts';
 import { readOwner } from './resources/owner.ts';
 import { unsupported, unsupportedSocket } from './resources/refuse.ts';
@@ -29,7 +30,7 @@ import { TreeFiles } from './resources/tree-files.ts';
 import { unlessGone } from './resources/unless-gone.ts';
 
 export { closeConnections } from './resources/close-connections.ts';
-export { openObjects } from './resources/open-objects.ts';
+export { openObjects, type OpenObject } from './resources/open-objects.ts';
 export type { ProcessRef } from './resources/seen-file.ts';
 
 /** What was found out while the tree runs, and is only looked at again where something changed. */
@@ -42,6 +43,8 @@ export interface DumpOptions extends OpenFileOptions {
   readonly prepared: PreparedOpenFiles;
   /** The id of a shared memory object by objectKey (source/layout.ts). */
   readonly objectOf: (key: string) => number | undefined;
+  /** Takes in an object that no round has met. undefined: it cannot. */
+  readonly lateObject: (object: OpenObject) => number | undefined;
 }
 
 export interface DumpedOpenFiles {
@@ -135,7 +138,13 @@ export function dumpOpenFiles(processes: readonly ProcessRef[], options: DumpOpt
   const context: DumpContext = {
     ...tree.context(thief, options.prepared.names, options, () => new Map()),
     files: options.prepared.files,
-    objectOf: options.objectOf,
+    objectOf: (file) => {
+      const key = keyOfFile(file);
+      const known = options.objectOf(key);
+      if (known !== undefined) return known;
+      const object = describeObject(file, thief);
+      return object && options.lateObject({ key, object, procPath: file.procPath });
+    },
   };
   const openFiles = tree.groups.map((group) => {
     const driver: SourceDriver<ResourceKind> | undefined = driverOf(group.first, thief);

@@ -96,7 +96,7 @@ function rehearseDump(root: number, tracker: ChosenTracker): TreeState {
     const vmasOf = flight.readVmas();
     for (const process of flight.living)
       flight.of(process).copy.collect(vmasOf.get(process.pid) ?? [], i === repeats - 1);
-    const dumped = dumpState({ flight, identities, prepared, tcpClose: false });
+    const dumped = dumpState({ flight, identities, prepared, tcpClose: false, lateObject: () => undefined });
     const pages = { stale: stalePages(flight, vmasOf), guards: guardPages(flight, vmasOf) };
     state = { layout: flight.layout(flight.processes, vmasOf), ...dumped, ...pages };
     encodeMessage({ type: 'final', state, lastSequence: 0 });

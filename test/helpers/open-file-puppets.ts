@@ -224,8 +224,10 @@ export async function dumpPuppets(
   const blockers = surveyOpenFiles(refs, options);
   const files = new FileIdentities();
   const prepared = prepareOpenFiles(refs, files);
-  const objectOf = trip.objects?.(puppets.directory).objectOf ?? (() => undefined);
-  return { refs, blockers, files, dump: () => dumpOpenFiles(refs, { ...options, prepared, objectOf }) };
+  const lateObject = (): undefined => undefined;
+  const objectOf = trip.objects?.(puppets.directory).objectOf ?? lateObject;
+  const dump = (): DumpedOpenFiles => dumpOpenFiles(refs, { ...options, prepared, objectOf, lateObject });
+  return { refs, blockers, files, dump };
 }
 
 /** The whole way: make, dump, end, restore into other processes, check from the inside. */

@@ -165,8 +165,10 @@ int main(int argc, char** argv) {
   chaos_dir = argv[1];
   uint64_t seed = strtoull(argv[2], NULL, 10);
   listen_for_stop();
-  sigset_t set;
-  sigemptyset(&set), sigaddset(&set, SIGRTMIN + 3);
+  // The stop is for this thread: a handler would end the waits of the others.
+  sigset_t set, stop;
+  sigemptyset(&set), sigaddset(&set, SIGRTMIN + 3), sigaddset(&set, SIGUSR1);
+  sigemptyset(&stop), sigaddset(&stop, SIGUSR1);
   MUST(sigprocmask(SIG_BLOCK, &set, NULL));
   make_files();
   pthread_t threads[actor_count];
@@ -174,6 +176,7 @@ int main(int argc, char** argv) {
     state[i].random = mix(seed * actor_count + i);
     MUST0(pthread_create(&threads[i], NULL, act, (void*)(uintptr_t)i));
   }
+  MUST0(pthread_sigmask(SIG_UNBLOCK, &stop, NULL));
   say_ready();
   for (size_t i = 0; i < actor_count; i++) {
     MUST0(pthread_join(threads[i], NULL));

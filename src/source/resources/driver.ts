@@ -40,8 +40,8 @@ export interface DriverContext {
 export interface DumpContext extends DriverContext {
   /** layout.files of the final state. */
   readonly files: FileIdentities;
-  /** The id of a shared memory object by objectKey (source/layout.ts). */
-  readonly objectOf: (devInode: string) => number | undefined;
+  /** The id of the shared object that is open there; undefined: its content has not been read, and cannot be any more. */
+  readonly objectOf: (file: SeenFile) => number | undefined;
 }
 
 /**

@@ -1,7 +1,6 @@
 // Descriptors of memfds; the content is a shared memory object of the tree, found by device and inode.
 import { statfsSync } from 'node:fs';
 import type { Refusal, SourceDriver } from './driver.ts';
-import { keyOfFile } from './open-objects.ts';
 import { refuse } from './refuse.ts';
 import type { SeenFile } from './seen-file.ts';
 
@@ -14,7 +13,7 @@ export const memfd: SourceDriver<'memfd'> = {
   matches: (file) => file.isMemfd,
   survey: ({ first }) => (onHugePages(first) ? unknown : undefined),
   dump({ first }, { objectOf }) {
-    const object = objectOf(keyOfFile(first));
+    const object = objectOf(first);
     if (object === undefined) throw refuse(first, unknown);
     return { kind: 'memfd', object, position: first.info.pos };
   },

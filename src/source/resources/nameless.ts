@@ -1,7 +1,6 @@
 // Files that were deleted while they are open, or made with O_TMPFILE: their content travels as a shared object.
 import type { SourceDriver } from './driver.ts';
 import { lockRefusal, locksOf } from './file-locks.ts';
-import { keyOfFile } from './open-objects.ts';
 import { refuse } from './refuse.ts';
 
 export const nameless: SourceDriver<'nameless'> = {
@@ -11,10 +10,11 @@ export const nameless: SourceDriver<'nameless'> = {
     const file = group.first;
     const refusal = lockRefusal(group);
     if (refusal !== undefined) throw refuse(file, refusal);
-    const object = objectOf(keyOfFile(file));
+    const object = objectOf(file);
     if (object === undefined)
       throw refuse(file, {
-        reason: 'the file was deleted in the very moment of the freeze, and its content has not been read',
+        reason:
+          'the file was deleted in the very moment of the freeze, and its content is too long to be read now',
         remedy: 'try again',
       });
     return { kind: 'nameless', object, position: file.info.pos, locks: locksOf(group) };

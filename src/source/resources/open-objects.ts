@@ -25,7 +25,7 @@ export function openObjects(processes: readonly ProcessRef[]): OpenObject[] {
   const found = new Map<string, OpenObject>();
   for (const file of processes.flatMap((process) => readDescriptors(process))) {
     unlessGone(() => {
-      const object = objectOf(file, thief);
+      const object = describeObject(file, thief);
       if (object !== undefined)
         found.set(keyOfFile(file), { key: keyOfFile(file), object, procPath: file.procPath });
     });
@@ -34,7 +34,8 @@ export function openObjects(processes: readonly ProcessRef[]): OpenObject[] {
   return [...found.values()];
 }
 
-function objectOf(file: SeenFile, thief: Thief): Omit<SharedObject, 'id'> | undefined {
+/** undefined: a file that has a name. */
+export function describeObject(file: SeenFile, thief: Thief): Omit<SharedObject, 'id'> | undefined {
   if (file.isMemfd) {
     const name = file.link.slice('/memfd:'.length, -' (deleted)'.length);
     return { kind: 'memfd', size: Number(file.stat.size), name, seals: sealsOf(thief.fdOf(file)) };
