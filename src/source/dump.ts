@@ -2,6 +2,7 @@
 import { GodwitError } from '../errors.ts';
 import type { ProcessState, TreeState } from '../images/state.ts';
 import { clocksAhead } from '../kernel/clocks.ts';
+import type { Outcome, Program } from '../kernel/program.ts';
 import type { Flight } from './flight.ts';
 import { dumpOpenFiles, type DumpOptions, type PreparedOpenFiles } from './open-files.ts';
 import { strangersInOnePlace } from './sharing.ts';
@@ -40,7 +41,13 @@ export function dumpState({
   const virtualTid = (tid: number): number => virtualTids.get(tid) ?? tid;
   const objectOf = (key: string): number | undefined => flight.layouts.objects.get(key)?.id;
   const context = { identities, timedWaits: flight.timedWaits, clockAhead, objectOf, virtualTid };
-  const open = dumpOpenFiles(flight.living, { prepared, objectOf, lateObject, tcpClose });
+  const liveOf = new Map(flight.living.map((process) => [process.pid, flight.of(process).live]));
+  const runIn = (pid: number, program: Program): Outcome => {
+    const live = liveOf.get(pid);
+    if (live === undefined) throw new GodwitError('INTERNAL', `process ${pid} is none of the tree's`);
+    return live.run(program);
+  };
+  const open = dumpOpenFiles(flight.living, { prepared, objectOf, lateObject, tcpClose, runIn });
   const processes: ProcessState[] = flight.living.map((process) => {
     const parent = process.parent?.zombie === undefined ? process.parent : undefined;
     const jobStop = readJobStop(process, parent && flight.of(parent).live);

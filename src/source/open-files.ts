@@ -45,6 +45,8 @@ export interface DumpOptions extends OpenFileOptions {
   readonly objectOf: (key: string) => number | undefined;
   /** Takes in an object that no round has met. undefined: it cannot. */
   readonly lateObject: (object: OpenObject) => number | undefined;
+  /** Runs a program in a stopped process of the tree (the agent's PID); absent while it runs. */
+  readonly runIn?: DumpContext['runIn'];
 }
 
 export interface DumpedOpenFiles {
@@ -145,6 +147,7 @@ export function dumpOpenFiles(processes: readonly ProcessRef[], options: DumpOpt
       const object = describeObject(file, thief);
       return object && options.lateObject({ key, object, procPath: file.procPath });
     },
+    runIn: options.runIn,
   };
   const openFiles = tree.groups.map((group) => {
     const driver: SourceDriver<ResourceKind> | undefined = driverOf(group.first, thief);

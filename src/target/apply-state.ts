@@ -17,6 +17,7 @@ import {
 } from './apply/process-state.ts';
 import { restoreOpenFiles, type RestoredOpenFiles, type UndoStep } from './open-files.ts';
 import type { ShellTree } from './shell-tree.ts';
+import { StandIns } from './stand-ins.ts';
 import { becomeZombie } from './zombies.ts';
 
 const madvDontneed = 4;
@@ -42,10 +43,6 @@ export function applyState(tree: ShellTree, state: TreeState, context: ApplyCont
     context.dropped(space, runs);
   }
   for (const { space, runs } of state.guards) advisePages(tree, space, runs, madvGuardInstall);
-  for (const process of layout.processes.toReversed()) {
-    if (process.zombie !== undefined) becomeZombie(tree.shell(process.pid), process);
-  }
-  stopJobs(tree, processes);
   const elapsed = (): bigint => context.now() - state.readAt;
   const executable = ({ exe = -1, exeObject }: MmFields): number => {
     if (exeObject !== undefined) return tree.objects.executable(exeObject);
@@ -55,11 +52,14 @@ export function applyState(tree: ShellTree, state: TreeState, context: ApplyCont
     return tree.files.open(tree.files.intern(identity), false);
   };
   for (const process of processes) applyMemoryFields(tree.shell(process.pid), process, executable);
+  using standIns = new StandIns(tree, context.warn);
   const openFiles = restoreOpenFiles({
     openFiles: state.openFiles,
     processes,
     shellOf: (vpid) => tree.shell(vpid),
     taskOf: (vpid) => tree.task(vpid),
+    actor: (vpid) => standIns.actor(vpid),
+    warn: context.warn,
     agentPidfd: context.agentPidfd,
     objectFd: (id) => tree.objects.fd(id),
     fileOf: (index) => {
@@ -73,6 +73,12 @@ export function applyState(tree: ShellTree, state: TreeState, context: ApplyCont
     announce: context.announce,
   });
   try {
+    standIns.end();
+    // After what they have made, before their parents' actions are set.
+    for (const process of layout.processes.toReversed()) {
+      if (process.zombie !== undefined) becomeZombie(tree.shell(process.pid), process);
+    }
+    stopJobs(tree, processes);
     tree.objects.finish();
     const guardsOf = new Map(state.guards.map(({ space, runs }) => [space, runs]));
     const processContext: ProcessContext = { ...ownFacts(), elapsed, warn: context.warn };

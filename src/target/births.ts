@@ -7,6 +7,7 @@ import { endShell } from './end-shell.ts';
 import { Shell } from './shell.ts';
 
 const cloneFs = 0x200;
+const cloneVm = 0x100;
 const cloneParent = 0x8000;
 const cloneThread = 0x1_0000;
 /** CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM. */
@@ -85,6 +86,16 @@ function cloneProcess(from: Shell, vpid: number, exitSignal: number, options: Cl
     pgid: from.pgid,
     sharesPlaces,
   });
+}
+
+/**
+ * A process for a moment, in the memory of `from`, with descriptors of its own: end it by endShell. vpid 0: any PID.
+ * @throws GodwitError PID_TAKEN
+ */
+export function bearStandIn(from: Shell, vpid: number): Shell {
+  const [result, pid] = clone(from, [vpid], cloneVm, 0)[0] ?? [0, 0];
+  const { scratch, agentPidfd, mappings, sid, pgid } = from;
+  return new Shell({ vpid: result, pid, scratch, agentPidfd, mappings, ppid: from.vpid, sid, pgid });
 }
 
 /** Born by a child of `from` that ends at once: the heir, the keeper, or the namespace's init becomes its parent. */

@@ -7,7 +7,7 @@ import type { Descriptor, OpenFile } from '../images/state.ts';
 import { Program } from '../kernel/program.ts';
 import { closeLocal } from '../kernel/socket-facts.ts';
 import { mismatchOf } from './agent-files.ts';
-import type { ConnectContext, OpenContext, Place, Runner } from './resources/driver.ts';
+import type { Actor, ConnectContext, OpenContext, Place, Runner } from './resources/driver.ts';
 import { setStatusFlags } from './resources/local-files.ts';
 import { connectOwner } from './resources/owner.ts';
 import { placeDescriptors, type Placement } from './resources/place.ts';
@@ -24,6 +24,9 @@ export interface RestoreOptions {
   readonly shellOf: (vpid: number) => Runner;
   /** The agent's number of a task of the tree, zombies too. */
   readonly taskOf: (vpid: number) => number | undefined;
+  /** OpenContext.actor; default: the shells that taskOf knows. */
+  readonly actor?: (vpid: number) => Actor | undefined;
+  readonly warn?: (text: string) => void;
   /** Number under which every shell holds a pidfd of the agent. It is closed in the end. */
   readonly agentPidfd: number;
   readonly objectFd: (id: number) => number;
@@ -111,6 +114,9 @@ function openAll(options: RestoreOptions, { undo, agentFds, closeLater, locks }:
     openFiles: options.openFiles,
     objectFd: options.objectFd,
     taskOf: options.taskOf,
+    actor: options.actor ?? ((vpid) => actorOf(options, vpid)),
+    agentPidfd: options.agentPidfd,
+    warn: options.warn ?? (() => undefined),
     fileOf: options.fileOf,
     mismatch: options.mismatch ?? ((identity, fd) => mismatchOf(identity, fd, options.sameKernel)),
     elapsed: options.elapsed,
@@ -128,6 +134,11 @@ function openAll(options: RestoreOptions, { undo, agentFds, closeLater, locks }:
     agentFds.set(file.id, fd);
     if (!openedByName.has(kind)) setStatusFlags(fd, file.flags);
   }
+}
+
+function actorOf({ shellOf, taskOf }: RestoreOptions, vpid: number): Actor | undefined {
+  const pid = taskOf(vpid);
+  return pid === undefined ? undefined : { pid, run: (program) => shellOf(vpid).run(program) };
 }
 
 function placeAll(options: RestoreOptions, agentFds: ReadonlyMap<number, number>): Placement[] {

@@ -1,6 +1,7 @@
 // A unix socket: one of a pair, a listener, or unconnected.
 import * as z from 'zod';
 import { bytes, list, path, u32, u64 } from '../scalars.ts';
+import { peerCredentialsSchema } from './peer-credentials.ts';
 import { socketOptionSchema } from './tcp.ts';
 
 export const unixSchema = z.strictObject({
@@ -25,6 +26,8 @@ export const unixSchema = z.strictObject({
       gid: u32,
     })
     .optional(),
+  /** Absent: nobody, as with datagram sockets that were connected by name. */
+  peerCredentials: peerCredentialsSchema.optional(),
   backlog: u32.default(0),
   /** shutdown(2): 1 no more reads, 2 no more writes, 3 both. */
   shutdown: z.number().int().min(0).max(3).default(0),

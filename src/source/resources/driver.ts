@@ -1,5 +1,6 @@
 // What a driver of one kind of open file is on the source, and what it is given. No mechanics.
 import type { ResourceImage, ResourceKind } from '../../images/resources/registry.ts';
+import type { Outcome, Program } from '../../kernel/program.ts';
 import type { UnixSocketInfo } from '../../kernel/sockets.ts';
 import type { FileIdentities } from '../file-identities.ts';
 import type { FileNames } from './file-names.ts';
@@ -42,6 +43,8 @@ export interface DumpContext extends DriverContext {
   readonly files: FileIdentities;
   /** The id of the shared object that is open there; undefined: its content has not been read, and cannot be any more. */
   readonly objectOf: (file: SeenFile) => number | undefined;
+  /** Runs a program in a process of the tree, by its PID as the agent sees it; absent while the tree runs. */
+  readonly runIn: ((pid: number, program: Program) => Outcome) | undefined;
 }
 
 /**

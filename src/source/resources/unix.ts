@@ -8,6 +8,7 @@ import { changedOptions, type OptionValue } from '../../kernel/socket-values.ts'
 import { unixName } from '../../kernel/socket-address.ts';
 import type { UnixSocketInfo } from '../../kernel/sockets.ts';
 import type { DriverContext, DumpContext, Refusal, SourceDriver } from './driver.ts';
+import { peerCredentials } from './peer-credentials.ts';
 import { refuse } from './refuse.ts';
 import type { OpenFileGroup, SeenFile } from './seen-file.ts';
 import { peekQueue } from './unix-queue.ts';
@@ -34,9 +35,11 @@ export const unix: SourceDriver<'unix'> = {
   },
 };
 
-function imageOf(file: SeenFile, socket: UnixSocketInfo, { thief }: DumpContext): ResourceImage<'unix'> {
+function imageOf(file: SeenFile, socket: UnixSocketInfo, context: DumpContext): ResourceImage<'unix'> {
+  const { thief } = context;
   const facts = thief.socket(file);
   const fd = thief.fdOf(file);
+  const credentials = peerCredentials(file, context);
   const options = changedOptions(fd, facts);
   const name = nameOf(facts.local);
   const peer = peerOf(socket, facts);
@@ -64,6 +67,7 @@ function imageOf(file: SeenFile, socket: UnixSocketInfo, { thief }: DumpContext)
     state: facts.listening ? 'listening' : peer === undefined ? 'unconnected' : 'connected',
     ...(name.length === 0 ? {} : { name }),
     ...(isPath ? { file: socketFile(file, name) } : {}),
+    ...(credentials === undefined ? {} : { peerCredentials: credentials }),
     backlog: facts.listening ? socket.wqueue : 0,
     shutdown: facts.listening ? 0 : socket.shutdown,
     queue: queue.messages,

@@ -10,6 +10,12 @@ export interface Runner {
   run(program: Program): Outcome;
 }
 
+/** A process that can be made to act: what it makes bears its PID and credentials. */
+export interface Actor extends Runner {
+  /** As the agent sees it. */
+  readonly pid: number;
+}
+
 /** What drivers may ask while they open. */
 export interface OpenContext {
   readonly openFiles: readonly OpenFile[];
@@ -17,6 +23,11 @@ export interface OpenContext {
   readonly objectFd: (id: number) => number;
   /** The agent's number of a task of the tree, zombies too. */
   readonly taskOf: (vpid: number) => number | undefined;
+  /** The process with that PID, or one for a moment that stands in for it; undefined: there is none but the agent. */
+  readonly actor: (vpid: number) => Actor | undefined;
+  /** Number under which every actor holds a pidfd of the agent. */
+  readonly agentPidfd: number;
+  readonly warn: (text: string) => void;
   readonly fileOf: (index: number) => FileIdentity;
   /** Why a descriptor of the agent is not the file that the source means. */
   readonly mismatch: (identity: FileIdentity, fd: number) => string | undefined;

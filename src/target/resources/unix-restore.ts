@@ -1,5 +1,7 @@
 // Makes the unix sockets of a tree: first those with names, then pairs, then what was queued, then what was shut down.
+import { isDeepStrictEqual } from 'node:util';
 import { GodwitError } from '../../errors.ts';
+import type { PeerCredentials } from '../../images/resources/peer-credentials.ts';
 import type { ResourceImage } from '../../images/resources/registry.ts';
 import { runLocal } from '../../kernel/local-program.ts';
 import { errnoName, Program } from '../../kernel/program.ts';
@@ -8,8 +10,9 @@ import { closeLocal, openSocket } from '../../kernel/socket-facts.ts';
 import { setOptions } from '../../kernel/socket-values.ts';
 import { afUnix, sockDgram } from '../../kernel/socket-options.ts';
 import type { OpenContext } from './driver.ts';
+import { SocketMakers, type MakerContext } from './socket-makers.ts';
 import { UnixNames } from './unix-names.ts';
-import { acceptPair, connectTo, socketPair } from './unix-pairs.ts';
+import { acceptPair, addressOf } from './unix-pairs.ts';
 import { sendQueue } from './unix-queue.ts';
 
 export interface UnixFile {
@@ -20,19 +23,22 @@ export interface UnixFile {
 export class UnixRestore {
   readonly #sockets: readonly UnixFile[];
   readonly #names: UnixNames;
+  readonly #makers: SocketMakers;
   readonly #fds = new Map<number, number>();
   readonly #byInode: ReadonlyMap<bigint, UnixFile>;
   /** The halves that are closed at the end: their sockets' peers were closed on the source. */
   readonly #ghosts = new Map<number, number>();
 
-  constructor(sockets: readonly UnixFile[], context: Pick<OpenContext, 'undo'>) {
+  constructor(sockets: readonly UnixFile[], context: Pick<OpenContext, 'undo'> & MakerContext) {
     this.#sockets = sockets;
+    this.#makers = new SocketMakers(context);
     this.#names = new UnixNames(context.undo);
     this.#byInode = new Map(sockets.map((socket) => [socket.image.inode, socket]));
   }
 
   /** The agent's descriptors by open file. @throws GodwitError */
   run(): ReadonlyMap<number, number> {
+    using _ = this.#makers;
     for (const socket of this.#sockets) if (!this.#isPaired(socket)) this.#makeSingle(socket);
     for (const socket of this.#sockets) if (this.#isPaired(socket)) this.#makePair(socket);
     for (const socket of this.#sockets) this.#connectDatagrams(socket);
@@ -57,17 +63,17 @@ export class UnixRestore {
   #isPaired(socket: UnixFile): boolean {
     if (socket.image.state !== 'connected') return false;
     if (socket.image.peer === 0n) return true;
-    return this.#peerOf(socket)?.image.peer === socket.image.inode;
+    const peer = this.#peerOf(socket);
+    if (peer?.image.peer !== socket.image.inode) return false;
+    // Datagram sockets that were connected, each to the other's name, have no peer's credentials.
+    return !(isConnectable(socket.image) && isConnectable(peer.image));
   }
 
   #makeSingle({ id, image }: UnixFile): void {
     const fd = openSocket(afUnix, image.type, 0);
     this.#fds.set(id, fd);
     if (image.name !== undefined) this.#names.bind(fd, image.name, image.file);
-    if (image.state !== 'listening') return;
-    const program = new Program();
-    program.call('listen', fd, image.backlog);
-    runLocal(program);
+    if (image.state === 'listening') this.#makers.listen(fd, image.backlog, image.peerCredentials);
   }
 
   #makePair(socket: UnixFile): void {
@@ -83,7 +89,7 @@ export class UnixRestore {
   #pair(a: ResourceImage<'unix'>, b: ResourceImage<'unix'> | undefined): [number, number] {
     const isDatagram = a.type === sockDgram;
     if (isDatagram || (a.name === undefined && b?.name === undefined)) {
-      const [first, second] = socketPair(a.type);
+      const [first, second] = this.#makers.pair(a.type, a.peerCredentials ?? b?.peerCredentials);
       if (a.name !== undefined) this.#names.bind(first, a.name, a.file);
       if (b?.name !== undefined) this.#names.bind(second, b.name, b.file);
       return [first, second];
@@ -93,21 +99,36 @@ export class UnixRestore {
     const client = aIsAccepted ? b : a;
     const connecting = openSocket(afUnix, a.type, 0);
     if (client?.name !== undefined) this.#names.bind(connecting, client.name, client.file);
-    const gained = this.#accept(connecting, accepted);
+    const gained = this.#accept(connecting, accepted, client?.peerCredentials);
     return aIsAccepted ? [gained, connecting] : [connecting, gained];
   }
 
-  #accept(connecting: number, accepted: ResourceImage<'unix'>): number {
+  /** `listening`: whom the connecting side is to see; nobody asks any more when that side is closed. */
+  #accept(
+    connecting: number,
+    accepted: ResourceImage<'unix'>,
+    listening: PeerCredentials | undefined,
+  ): number {
+    const makers = this.#makers;
     const listener = this.#listenerOf(accepted);
     if (accepted.name === undefined)
       throw new GodwitError('INTERNAL', 'an accepted unix socket without a name');
-    if (listener !== undefined) return acceptPair(connecting, this.#fd(listener.id), accepted);
+    if (listener !== undefined) {
+      const fd = this.#fd(listener.id);
+      const own = listener.image.peerCredentials;
+      const other = listening !== undefined && !isDeepStrictEqual(own, listening);
+      if (other) makers.listen(fd, listener.image.backlog, listening);
+      const gained = acceptPair(makers, connecting, fd, accepted);
+      if (other) makers.listen(fd, listener.image.backlog, own);
+      return gained;
+    }
     // The listener was closed since: one is made for a moment.
     const passing = openSocket(afUnix, accepted.type, 0);
     try {
-      return this.#names.borrow(passing, accepted.name, accepted.file, () =>
-        acceptPair(connecting, passing, accepted),
-      );
+      return this.#names.borrow(passing, accepted.name, accepted.file, () => {
+        if (listening !== undefined) makers.listen(passing, 1, listening);
+        return acceptPair(makers, connecting, passing, accepted);
+      });
     } finally {
       closeLocal(passing);
     }
@@ -134,7 +155,7 @@ export class UnixRestore {
         `${describe(socket.image)} is connected to a datagram socket without a name`,
       );
     }
-    const result = connectTo(this.#fd(socket.id), peer.image);
+    const result = this.#makers.connect(this.#fd(socket.id), addressOf(peer.image), undefined);
     if (result < 0) {
       throw new GodwitError('SYSCALL', `${describe(socket.image)} cannot be connected: ${errnoName(result)}`);
     }
@@ -151,7 +172,8 @@ export class UnixRestore {
     }
     const passing = openSocket(afUnix, image.type, 0);
     try {
-      const result = image.name === undefined ? -107 : connectTo(passing, image);
+      const result =
+        image.name === undefined ? -107 : this.#makers.connect(passing, addressOf(image), undefined);
       if (result < 0) {
         throw new GodwitError(
           'UNSUPPORTED',
@@ -163,6 +185,11 @@ export class UnixRestore {
       closeLocal(passing);
     }
   }
+}
+
+/** Nobody was noted down for it, and its name leads to it. */
+function isConnectable({ type, name, file, peerCredentials }: ResourceImage<'unix'>): boolean {
+  return type === sockDgram && peerCredentials === undefined && name !== undefined && file?.present !== false;
 }
 
 function sameName(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
