@@ -8,6 +8,7 @@
 //   undo restore-cgroup DIR PARENT    -> number       release NAME      (makes DIR)
 //   undo rename FROM TO, unlink PATH  -> number
 //   undo kill DIR                     -> number       abort
+//   undo sysv|left shm|sem|msg ID KEY -> number
 //   source: finish, revive            target: spawn ..., run
 //   bye (agent only): it has done its part of an abort, the keeper may go
 #include <cerrno>
@@ -103,6 +104,7 @@ Reply Keeper::ExecuteUndo(Request& request) {
   std::uint64_t address = 0;
   std::uint64_t value = 0;
   std::size_t bytes = 0;
+  SysvObject object;
   if (closing_) return Error(-EPERM, "the undo list has been run");
   if (kind == "thaw")
     number = undo_.AddThaw(dir);
@@ -119,6 +121,9 @@ Reply Keeper::ExecuteUndo(Request& request) {
   else if (kind == "poke" && ParseNumber(request.field(2), pid) && ParseNumber(request.field(3), address) &&
            ParseNumber(request.field(4), value) && ParseNumber(request.field(5), bytes))
     number = undo_.AddPoke(pid, address, value, bytes);
+  else if ((kind == "sysv" || kind == "left") && ParseSysvKind(dir, object.kind) &&
+           ParseNumber(request.field(3), object.id) && ParseNumber(request.field(4), object.key))
+    number = kind == "sysv" ? undo_.AddSysv(object) : undo_.AddLeft(object);
   if (number < 0) return Error(number, "undo " + std::string(kind) + " " + dir);
   return Ok(std::to_string(number));
 }

@@ -154,6 +154,7 @@ int Keeper::FinishSource() {
     if (const int error = WaitEmptyCgroup(fence, kKillTimeoutMs); error != 0) return error;
     if (const int error = RemoveCgroup(fence); error != 0 && error != -EBUSY) return error;
   }
+  undo_.RemoveLeft();
   undo_.DropAll();
   finished_ = true;
   return 0;

@@ -92,6 +92,19 @@ int UndoList::AddUnlink(const std::string& path) {
   return Add(std::move(entry));
 }
 
+int UndoList::AddSysv(const SysvObject& object) {
+  if (!IsSysvFree(object)) return -EEXIST;
+  Entry entry(Kind::kSysv);
+  entry.sysv = object;
+  return Add(std::move(entry));
+}
+
+int UndoList::AddLeft(const SysvObject& object) {
+  Entry entry(Kind::kLeft);
+  entry.sysv = object;
+  return Add(std::move(entry));
+}
+
 int UndoList::Drop(int number) {
   return std::erase_if(entries_, [=](const Entry& entry) { return entry.number == number; }) > 0 ? 0
                                                                                                  : -ENOENT;
@@ -120,6 +133,10 @@ int UndoList::Undo(Entry& entry) {
       return rename(entry.dir.c_str(), entry.parent.c_str()) == 0 || errno == ENOENT ? 0 : -errno;
     case Kind::kUnlink:
       return unlink(entry.dir.c_str()) == 0 || errno == ENOENT ? 0 : -errno;
+    case Kind::kSysv:
+      return RemoveSysv(entry.sysv, false);
+    case Kind::kLeft:
+      return 0;  // the tree goes on with it
   }
   return -EINVAL;
 }
@@ -137,6 +154,11 @@ std::string UndoList::Run() {
   }
   entries_.clear();
   return failed;
+}
+
+void UndoList::RemoveLeft() {
+  for (const Entry& entry : entries_)
+    if (entry.kind == Kind::kLeft) RemoveSysv(entry.sysv, true);
 }
 
 std::vector<std::string> UndoList::Fences() const {

@@ -8,6 +8,8 @@
 //   5. kill     what was built and has no owner any more
 //   6. rename   a name that was put aside goes back where it was
 //   7. unlink   a name that was made goes
+//   8. sysv     a System V object that was made is removed
+// "leave" entries are no undo: when the source's tree is killed, what it leaves to its host is removed.
 // Within a kind the newest comes first.
 #pragma once
 
@@ -17,6 +19,7 @@
 #include <string>
 #include <vector>
 
+#include "keeper/sysv.h"
 #include "sys/fd.h"
 
 namespace godwit {
@@ -33,18 +36,24 @@ class UndoList {
   /** Neither file need exist yet; one that does not exist at the undo needs none. */
   int AddRename(const std::string& from, const std::string& to);
   int AddUnlink(const std::string& path);
+  /** Before it is made; -EEXIST when there is one with this ID. */
+  int AddSysv(const SysvObject& object);
+  /** For RemoveLeft: no undo. */
+  int AddLeft(const SysvObject& object);
 
   /** 0, or -ENOENT. */
   int Drop(int number);
   void DropAll() { entries_.clear(); }
   /** Runs and empties the list. Returns what failed, for people; empty when nothing did. */
   std::string Run();
+  /** Removes what the dead tree has left and nobody uses. */
+  void RemoveLeft();
   /** cgroups that hold processes of the tree. */
   [[nodiscard]] std::vector<std::string> Fences() const;
   [[nodiscard]] std::size_t size() const { return entries_.size(); }
 
  private:
-  enum class Kind { kPoke, kThaw, kHold, kRestore, kKill, kRename, kUnlink };
+  enum class Kind { kPoke, kThaw, kHold, kRestore, kKill, kRename, kUnlink, kSysv, kLeft };
   struct Entry {
     explicit Entry(Kind what) : kind(what) {}
     Kind kind;
@@ -56,6 +65,7 @@ class UndoList {
     std::uint64_t address = 0;
     std::uint64_t value = 0;
     std::size_t bytes = 0;
+    SysvObject sysv;
   };
 
   int Add(Entry entry);
