@@ -1,6 +1,7 @@
 // Address spaces: what is mapped where, and from what. Page contents travel in page frames, not here.
 import * as z from 'zod';
 import { address, bytes, index, list, pageAligned, path, u32, u64 } from './scalars.ts';
+import { segmentSchema } from './sysv.ts';
 
 /** What makes a file the same file on another host (design: same storage, or same size and hash). */
 export const fileIdentitySchema = z.strictObject({
@@ -19,10 +20,10 @@ export const fileIdentitySchema = z.strictObject({
 });
 export type FileIdentity = z.infer<typeof fileIdentitySchema>;
 
-/** What no file system names: MAP_SHARED|MAP_ANONYMOUS, a memfd, or a file that was deleted while it is open. */
+/** What no file system names: MAP_SHARED|MAP_ANONYMOUS, a memfd, a System V segment, or a file that was deleted while it is open. */
 export const sharedObjectSchema = z.strictObject({
   id: index,
-  kind: z.enum(['anonymous', 'memfd', 'nameless']),
+  kind: z.enum(['anonymous', 'memfd', 'nameless', 'sysv']),
   /** Bytes. */
   size: z.number().int().min(0),
   /** memfd: its name without "memfd:". */
@@ -33,6 +34,7 @@ export const sharedObjectSchema = z.strictObject({
   place: z
     .strictObject({ directory: path, mode: z.number().int().min(0).max(0o7777), uid: u32, gid: u32 })
     .optional(),
+  sysv: segmentSchema.optional(),
 });
 export type SharedObject = z.infer<typeof sharedObjectSchema>;
 

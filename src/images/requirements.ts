@@ -1,7 +1,8 @@
 // What a tree needs of the target, told before anything moves, and what stands in the way.
 import * as z from 'zod';
 import { fileIdentitySchema } from './memory.ts';
-import { bytes, list, path, pid, u64 } from './scalars.ts';
+import { bytes, list, path, pid, u32, u64 } from './scalars.ts';
+import { sysvId, sysvKey } from './sysv.ts';
 
 export const requirementsSchema = z.strictObject({
   bootId: z.string().max(64),
@@ -31,6 +32,10 @@ export const requirementsSchema = z.strictObject({
   cgroupFreezer: z.boolean(),
   /** Hard limits that have to be reached: resource number and value. */
   hardLimits: list(z.strictObject({ resource: z.number().int(), hard: u64 })),
+  /** System V objects: their IDs and keys have to be free. */
+  sysv: list(
+    z.strictObject({ kind: z.enum(['shm', 'sem', 'msg']), id: sysvId, key: sysvKey, owners: list(u32, 2) }),
+  ).default([]),
   pidNamespace: z.enum(['auto', 'host', 'new']),
 });
 export type Requirements = z.infer<typeof requirementsSchema>;

@@ -23,6 +23,14 @@ export interface ShellOrder {
   readonly agentPidfd: number;
 }
 
+/** A System V object, by what nobody else's can have in common with it. */
+export interface SysvObject {
+  readonly kind: 'shm' | 'sem' | 'msg';
+  readonly id: number;
+  /** As the kernel keeps it: signed. */
+  readonly key: number;
+}
+
 export interface KeeperShell {
   /** As the agent sees it. */
   readonly pid: number;
@@ -100,6 +108,16 @@ export class Keeper implements FenceUndo, AsyncDisposable {
 
   undoUnlink(path: string): number {
     return this.#number(['undo', 'unlink', path]);
+  }
+
+  /** To be called before the object is made. @throws GodwitError KEEPER: its ID is taken. */
+  undoSysv({ kind, id, key }: SysvObject): number {
+    return this.#number(['undo', 'sysv', kind, id, key]);
+  }
+
+  /** Source: an object that its tree leaves behind is removed at `finish`, unless others use it. */
+  removeAtEnd({ kind, id, key }: SysvObject): number {
+    return this.#number(['undo', 'left', kind, id, key]);
   }
 
   /** Writes `value` (4 or 8 bytes) into a live process: ends a thread's wait in our code. */

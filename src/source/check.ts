@@ -15,6 +15,8 @@ import { Layouts } from './layout.ts';
 import { openFileRequirements, surveyOpenFiles } from './open-files.ts';
 import { readResourceLimits } from './state/credentials.ts';
 import { ancestors, inVfork, surveyTree } from './survey.ts';
+import { segmentObject, unattachedSegments } from './sysv/segments.ts';
+import { sysvRequirements } from './sysv/requirements.ts';
 import { readSourceTree, type SourceProcess } from './tree.ts';
 
 export type PidNamespaceChoice = Requirements['pidNamespace'];
@@ -113,6 +115,7 @@ function requirementsOf(
     uids: [...new Set(living.map(({ pid }) => readStatus(pid)?.uid[0] ?? 0))],
     cgroupFreezer: true,
     hardLimits: [...highestLimits(living)].map(([resource, hard]) => ({ resource, hard })),
+    sysv: sysvRequirements([...layouts.objects.values(), ...unattachedSegments(living).map(segmentObject)]),
     pidNamespace: options.pidNamespace,
   };
 }

@@ -23,6 +23,7 @@ import type { ClosingReport } from './report.ts';
 import { resolverCommand } from './resolver-command.ts';
 import { copyRound, type RoundContext } from './rounds.ts';
 import { StagedLayout } from './staged-layout.ts';
+import { refuseOutsideAttachments, removeSegmentsAtEnd } from './sysv/segments.ts';
 import { chooseTracker } from './trackers/choose.ts';
 
 /** What must be taken back when the flight fails. */
@@ -101,6 +102,7 @@ async function land(
   using frozen = Frozen.freeze(flight, fence);
   const stoppedAt = performance.now();
   const delta = await copyRound(context, preCopy.rounds.length, true);
+  refuseOutsideAttachments(delta.vmasOf.values());
   const deltaAt = performance.now();
   const state = dumpState({
     flight,
@@ -115,6 +117,7 @@ async function land(
   }
   const pages = { stale: stalePages(flight, delta.vmasOf), guards: guardPages(flight, delta.vmasOf) };
   const layout = flight.layout(flight.processes, delta.vmasOf);
+  removeSegmentsAtEnd(layout.objects, keeper);
   wire.control.send({
     type: 'final',
     state: { layout, ...state, ...pages },

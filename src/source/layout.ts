@@ -10,6 +10,7 @@ import type { FileIdentities } from './file-identities.ts';
 import { aioEvents } from './aio-ring.ts';
 import { objectKey, objectKind } from './pages/shared-objects.ts';
 import { share } from './sharing.ts';
+import { SegmentTable, segmentObject, vpidsOf } from './sysv/segments.ts';
 import type { SourceProcess } from './tree.ts';
 import { isZeroDevice } from './zero-device.ts';
 
@@ -42,6 +43,7 @@ export class Layouts {
   readonly #flags = new Map<number, Map<string, Flags>>();
   readonly #objects = new Map<string, SharedObject>();
   readonly #deleted = new DeletedFiles();
+  #objectCount = 0;
   /** Ranges of our own in each process: scratch memory. */
   readonly ours = new Map<number, Range>();
 
@@ -78,13 +80,15 @@ export class Layouts {
     inheriting: ReadonlySet<number>,
   ): TreeLayout {
     const shown = new Set(processes);
+    const segments = new SegmentTable(vpidsOf(processes));
     const spaces: AddressSpace[] = [];
     this.#deleted.lookAgain();
     for (const process of processes) {
       if (process.zombie !== undefined) continue;
       const vmas = vmasOf.get(process.pid) ?? [];
-      spaces.push({ id: process.vpid, mappings: this.#mappings(process, vmas) });
+      spaces.push({ id: process.vpid, mappings: this.#mappings(process, vmas, segments) });
     }
+    this.#forgetSegments(segments);
     return {
       root: root.vpid,
       processes: processes.map((process) => processLayout(process, shown, inheriting.has(process.pid))),
@@ -94,11 +98,11 @@ export class Layouts {
     };
   }
 
-  #mappings(process: SourceProcess, vmas: readonly Vma[]): Mapping[] {
+  #mappings(process: SourceProcess, vmas: readonly Vma[], segments: SegmentTable): Mapping[] {
     const flags = this.#flagsOf(process.pid, vmas);
     return vmas.map((vma) => {
       try {
-        return this.#mapping(process, vma, flags.get(keyOf(vma)) ?? noFlags);
+        return this.#mapping(process, vma, flags.get(keyOf(vma)) ?? noFlags, segments);
       } catch (error) {
         if (!(error instanceof GodwitError && error.code === 'NO_PROCESS')) throw error;
         // Unmapped since maps was read. Pages of it may be on their way, so it keeps its place until the next look.
@@ -107,7 +111,7 @@ export class Layouts {
     });
   }
 
-  #mapping(process: SourceProcess, vma: Vma, flags: Flags): Mapping {
+  #mapping(process: SourceProcess, vma: Vma, flags: Flags, segments: SegmentTable): Mapping {
     const protection = (vma.read ? protRead : 0) | (vma.write ? protWrite : 0) | (vma.exec ? protExec : 0);
     const common = { start: vma.start, end: vma.end, protection, shared: vma.shared, offset: 0, ...flags };
     const { special } = vma;
@@ -115,7 +119,12 @@ export class Layouts {
       return { ...common, kind: special };
     if (vma.path === '/[aio]') return { ...common, kind: 'aio', events: aioEvents(process.pid, vma) };
     if (objectKind(vma) !== undefined) {
-      return { ...common, kind: 'object', source: this.#object(process.pid, vma).id, offset: vma.offset };
+      return {
+        ...common,
+        kind: 'object',
+        source: this.#object(process.pid, vma, segments).id,
+        offset: vma.offset,
+      };
     }
     if (isZeroDevice(process.pid, vma)) return { ...common, kind: 'zero', offset: vma.offset };
     if (vma.inode !== 0) {
@@ -132,13 +141,14 @@ export class Layouts {
     return { ...common, kind: 'anonymous', ...(name === undefined ? {} : { name }) };
   }
 
-  #object(pid: number, vma: Vma): SharedObject {
+  #object(pid: number, vma: Vma, segments: SegmentTable): SharedObject {
     const key = objectKey(vma);
+    if (objectKind(vma) === 'sysv') return this.#segment(key, vma.inode, segments);
     const { size } = this.#identities.statMapping(pid, vma);
     const known = this.#objects.get(key);
     const isMemfd = vma.path.startsWith('/memfd:');
     const object: SharedObject = {
-      id: known?.id ?? this.#objects.size,
+      id: known?.id ?? this.#objectCount++,
       kind: isMemfd ? 'memfd' : 'anonymous',
       size,
       name: isMemfd ? vma.path.slice('/memfd:'.length) : '',
@@ -148,9 +158,22 @@ export class Layouts {
     return object;
   }
 
+  #segment(key: string, id: number, segments: SegmentTable): SharedObject {
+    return this.addObject(key, segmentObject(segments.of(id)));
+  }
+
+  /** Programs remove segments; one that nobody has attached just now stays in the picture. */
+  #forgetSegments(segments: SegmentTable): void {
+    for (const [key, { sysv }] of this.#objects) {
+      if (sysv === undefined) continue;
+      if (segments.has(sysv.id)) this.#segment(key, sysv.id, segments);
+      else this.#objects.delete(key);
+    }
+  }
+
   /** Registers an object that mappings do not show as such (an unmapped memfd, a file without a name), or what a descriptor adds to one. */
   addObject(key: string, object: Omit<SharedObject, 'id'>): SharedObject {
-    const entry = { ...object, id: this.#objects.get(key)?.id ?? this.#objects.size };
+    const entry = { ...object, id: this.#objects.get(key)?.id ?? this.#objectCount++ };
     this.#objects.set(key, entry);
     return entry;
   }

@@ -1,11 +1,15 @@
 // Copies of the memory that the tree shares: one reader for each object, whoever maps it.
-import { GodwitError } from '../errors.ts';
+import { closeSync } from 'node:fs';
+import { asGodwitError, GodwitError } from '../errors.ts';
+import { openSegment } from '../kernel/open-segment.ts';
+import { readSysv } from '../kernel/proc/sysvipc.ts';
 import type { Vma } from '../kernel/proc/maps.ts';
 import type { PageSender } from '../transport/page-sender.ts';
 import type { Layouts } from './layout.ts';
 import { openObjects, type OpenObject, type ProcessRef } from './open-files.ts';
 import { addCounters, newCounters, type PageCounters } from './pages/page-sink.ts';
 import { findSharedObjects, SharedObjectReader } from './pages/shared-objects.ts';
+import { segmentKey, segmentObject, unattachedSegments, type FoundSegment } from './sysv/segments.ts';
 
 /** What a freeze can still read of an object that no round has met. Bytes. */
 const lateLimit = 16 << 20;
@@ -27,11 +31,24 @@ export class ObjectCopies implements Disposable {
     }
   }
 
+  /** Segments that are attached nowhere; what is mapped the layouts show. */
+  refreshSegments(processes: readonly ProcessRef[]): void {
+    for (const found of unattachedSegments(processes)) {
+      const key = segmentKey(found);
+      if (this.#readers.has(key)) continue;
+      this.#layouts.addObject(key, segmentObject(found));
+      const fd = openUnlessGone(found);
+      if (fd === undefined) continue;
+      this.add(key, `/proc/self/fd/${fd}`);
+      closeSync(fd);
+    }
+  }
+
   /** In the freeze: which objects there are is known, how long they are may have changed since. */
   refreshSizes(): void {
     for (const [key, { size }] of this.#readers) {
       const object = this.#layouts.objects.get(key);
-      if (object !== undefined) this.#layouts.addObject(key, { ...object, size });
+      if (object !== undefined && object.kind !== 'sysv') this.#layouts.addObject(key, { ...object, size });
     }
   }
 
@@ -87,6 +104,11 @@ export class ObjectCopies implements Disposable {
   async send(round: number, sink: PageSender): Promise<PageCounters> {
     const counters = newCounters();
     for (const [key, reader] of this.#readers) {
+      if (!this.#layouts.objects.has(key)) {
+        reader.close(); // a segment that the program has removed
+        this.#readers.delete(key);
+        continue;
+      }
       reader.truncated(this.#layouts.objects.get(key)?.size ?? 0);
       addCounters(counters, await reader.send(round, sink));
     }
@@ -96,5 +118,16 @@ export class ObjectCopies implements Disposable {
   [Symbol.dispose](): void {
     for (const reader of this.#readers.values()) reader.close();
     this.#readers.clear();
+  }
+}
+
+/** undefined: the program has removed it meanwhile. */
+function openUnlessGone({ segment, size }: FoundSegment): number | undefined {
+  try {
+    return openSegment(segment.id, size, false);
+  } catch (error) {
+    if (asGodwitError(error).code === 'REMOTE_CALL' && !readSysv('shm').some(({ id }) => id === segment.id))
+      return undefined;
+    throw error;
   }
 }

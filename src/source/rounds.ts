@@ -42,6 +42,7 @@ export async function copyRound(
     });
   if (frozen) objects.refreshSizes();
   else objects.refreshDescriptors(flight.living);
+  objects.refreshSegments(flight.living);
   for (const { known, members } of generations(flight.living, fresh)) {
     const toSend = members.flatMap(
       (process) => unlessEnded(here, process, () => collect(flight, process, vmasOf, frozen, fresh)) ?? [],

@@ -2,8 +2,8 @@
 // reason, and what can be done.
 import { existsSync, statSync } from 'node:fs';
 import type { Blocker } from '../images/requirements.ts';
-import { readMaps } from '../kernel/proc/maps.ts';
 import { readProcLink } from '../kernel/proc/read-proc.ts';
+import { readMaps } from '../kernel/proc/maps.ts';
 import { readNamespaces } from '../kernel/proc/ns.ts';
 import { readSmaps, type SmapsEntry } from '../kernel/proc/smaps.ts';
 import { readStatus, type TaskStatus } from '../kernel/proc/status.ts';
@@ -20,6 +20,8 @@ import {
   unmappedExecutable,
 } from './deleted-files.ts';
 import { share, sharers, strangersInOnePlace } from './sharing.ts';
+import { surveySegments } from './sysv/segments.ts';
+import { surveyUncarried } from './sysv/uncarried.ts';
 import type { SourceProcess } from './tree.ts';
 import { waitsInVfork } from './vfork.ts';
 import { isZeroDevice } from './zero-device.ts';
@@ -35,7 +37,13 @@ function blocker(object: string, reason: string, remedy: string): Blocker {
 
 /** Everything that stands in the way but for open files (source/open-files.ts). */
 export function surveyTree(processes: readonly SourceProcess[]): Blocker[] {
-  return [...processes.flatMap(surveyProcess), ...surveySharing(processes), ...surveyAgent(processes)];
+  return [
+    ...processes.flatMap(surveyProcess),
+    ...surveySharing(processes),
+    ...surveySegments(processes.map(({ pid }) => readMaps(pid) ?? [])),
+    ...surveyUncarried(processes),
+    ...surveyAgent(processes),
+  ];
 }
 
 /** The agent itself cannot be part of what it moves. */
@@ -211,7 +219,6 @@ function refusedMapping(pid: number, entry: SmapsEntry): [reason: string, remedy
       : ['it has a protection key', 'none in this version'];
   if (entry.path.startsWith('anon_inode:'))
     return [`it maps ${entry.path}`, 'start the program without it (io_uring, perf, bpf)'];
-  if (entry.path.startsWith('/SYSV')) return ['System V shared memory', 'none in this version'];
   if (objectKind(entry) !== undefined) return undefined;
   if (isDeletedFile(entry)) return refusedDeleted(pid, entry);
   if (isZeroDevice(pid, entry)) return undefined;

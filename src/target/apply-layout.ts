@@ -8,6 +8,7 @@ import { isSpecial, layoutDifference, type Change, type Move } from './layout-di
 import { findHole, type Range } from './scratch.ts';
 import type { SharedObjects } from './shared-objects.ts';
 import type { Shell } from './shell.ts';
+import { attachSegment } from './sysv/segments.ts';
 
 const mapShared = 1;
 const mapPrivate = 2;
@@ -34,7 +35,7 @@ export function applyLayout(shell: Shell, wants: readonly Mapping[], sources: Ma
   const { unmap, move, map, change } = layoutDifference(shell.mappings, wants);
   shell.runSteps([...unmap.map(unmapping), ...moving(shell, move, wants)]);
   for (const mapping of map) if (mapping.kind === 'aio') mapRing(shell, mapping);
-  mapAll(shell, map, sources);
+  mapAll(shell, attachSegments(shell, map, wants, sources), sources);
   shell.runSteps([...map.flatMap(decorations), ...change.map(changing)]);
   shell.mappings = wants;
   return [...unmap, ...map].map(({ start, end }) => ({ start, end })).sort((a, b) => a.start - b.start);
@@ -52,6 +53,15 @@ export function makeBlank(shell: Shell): void {
   }
   shell.runSteps(steps);
   shell.mappings = kept;
+}
+
+/** Away with the mappings of these shared objects. */
+export function unmapObjects(shell: Shell, ids: ReadonlySet<number>): void {
+  const isGone = ({ kind, source = -1 }: Mapping): boolean => kind === 'object' && ids.has(source);
+  const gone = shell.mappings.filter(isGone);
+  if (gone.length === 0) return;
+  shell.runSteps(gone.map(unmapping));
+  shell.mappings = shell.mappings.filter((mapping) => !isGone(mapping));
 }
 
 /**
@@ -118,6 +128,27 @@ function mapRing(shell: Shell, { start, end, events }: Mapping): void {
       cause: { errno: result },
     },
   );
+}
+
+/** Returns the pieces that are no System V segments. */
+function attachSegments(
+  shell: Shell,
+  pieces: readonly Mapping[],
+  wants: readonly Mapping[],
+  { objects }: MappingSources,
+): Mapping[] {
+  const bySegment = new Map<number, Mapping[]>();
+  const others: Mapping[] = [];
+  for (const piece of pieces) {
+    const { kind, source = -1 } = piece;
+    if (kind !== 'object' || objects.segment(source) === undefined) others.push(piece);
+    else bySegment.set(source, [...(bySegment.get(source) ?? []), piece]);
+  }
+  for (const [source, list] of bySegment) {
+    const segment = { id: objects.segment(source)?.id ?? 0, size: objects.size(source) };
+    attachSegment(shell, segment, list, [...shell.mappings, ...wants, shell.scratch.range]);
+  }
+  return others;
 }
 
 /** Descriptors are pulled once per file and program, and closed again at its end. */

@@ -79,7 +79,7 @@ export function applyState(tree: ShellTree, state: TreeState, context: ApplyCont
       if (process.zombie !== undefined) becomeZombie(tree.shell(process.pid), process);
     }
     stopJobs(tree, processes);
-    tree.objects.finish();
+    tree.objects.finish((vpid) => tree.shells.get(vpid));
     const guardsOf = new Map(state.guards.map(({ space, runs }) => [space, runs]));
     const processContext: ProcessContext = { ...ownFacts(), elapsed, warn: context.warn };
     for (const process of processes) {

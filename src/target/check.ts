@@ -8,6 +8,7 @@ import { checkFiles } from './check/files.ts';
 import { checkMachine } from './check/machine.ts';
 import { checkPorts } from './check/ports.ts';
 import { checkRoom } from './check/room.ts';
+import { checkSysv } from './check/sysv.ts';
 import { takenIds } from './pid-namespace.ts';
 
 /** Facilities that building a tree takes; others concern the source. */
@@ -24,6 +25,7 @@ export async function checkRequirements(requirements: Requirements): Promise<Blo
     ...checkIds(requirements),
     ...checkFiles(requirements, requirements.bootId === bootId()),
     ...checkPorts(requirements),
+    ...checkSysv(requirements),
     ...checkRoom(requirements),
   ];
 }

@@ -80,7 +80,12 @@ export class Landing {
       const order = { vpid, sid, newPidNamespace, agentPidfd, ...(offsets && { timeOffsets: offsets }) };
       return { vpid, sid, agentPidfd, pid: keeper.spawnShell(order).pid };
     };
-    this.#tree = new ShellTree(spawn, sameKernel, observerOf(this.#writer));
+    this.#tree = new ShellTree(spawn, sameKernel, observerOf(this.#writer), {
+      announce: (object) => keeper.undoSysv(object),
+      drop: (number) => {
+        keeper.drop(number);
+      },
+    });
     this.#pages = context.openPages({
       checksum: (payload) => native.xxh3(payload),
       handler: (frame) => {

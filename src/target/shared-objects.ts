@@ -1,12 +1,17 @@
-// Memory that processes of the tree share and no file system names, and files without a name. The agent creates each object once and keeps a
+// Memory that processes of the tree share and no file system names (System V segments too), and files without a name. The agent creates each object once and keeps a
 // descriptor: shells map it, page frames are written through it, descriptors of memfds are made from it.
 import { closeSync, constants, openSync } from 'node:fs';
 import { GodwitError } from '../errors.ts';
 import type { SharedObject } from '../images/memory.ts';
+import { openMapped } from '../kernel/open-mapped.ts';
+import { openSegment } from '../kernel/open-segment.ts';
 import { runLocal } from '../kernel/local-program.ts';
 import { Program } from '../kernel/program.ts';
 import { pageSize } from '../units.ts';
 import { createNameless } from './nameless-files.ts';
+import { createSegment, finishSegment, removeSegment } from './sysv/segments.ts';
+import type { SysvUndo } from './sysv/make.ts';
+import type { Shell } from './shell.ts';
 
 const protectionReadWrite = 3;
 const mapSharedAnonymous = 0x21;
@@ -22,21 +27,50 @@ interface Entry {
   /** nameless: one that cannot write. */
   readFd?: number;
   object: SharedObject;
+  /** A segment's number on the undo list, until it is removed. */
+  undo: number | undefined;
 }
+
+/** By the PID that the tree knows; undefined: no process of the tree. */
+type ShellOf = (vpid: number) => Shell | undefined;
 
 export class SharedObjects {
   readonly #entries = new Map<number, Entry>();
+  readonly #undo: SysvUndo | undefined;
 
-  /** Creates what is new and grows what has grown. */
-  update(objects: readonly SharedObject[]): void {
+  /** `undo`: only who has one can make System V segments. */
+  constructor(undo?: SysvUndo) {
+    this.#undo = undo;
+  }
+
+  /** Segments that the tree has removed since the last update: whoever has them attached keeps their IDs from being used again. */
+  removed(objects: readonly SharedObject[]): ReadonlySet<number> {
+    const wanted = new Set(objects.map(({ id }) => id));
+    const gone = [...this.#entries].filter(([id, { undo }]) => undo !== undefined && !wanted.has(id));
+    return new Set(gone.map(([id]) => id));
+  }
+
+  /** Creates what is new, grows what has grown, and removes segments. Preconditions: nobody has attached what is `removed`. */
+  update(objects: readonly SharedObject[], shellOf: ShellOf): void {
+    for (const id of this.removed(objects)) this.#removeSegment(id);
     for (const object of objects) {
       const known = this.#entries.get(object.id);
-      if (known === undefined) this.#entries.set(object.id, { fd: create(object), object });
+      if (known === undefined) this.#entries.set(object.id, this.#create(object, shellOf));
       else {
         if (known.object.size !== object.size) truncate(known.fd, object);
         known.object = object;
       }
     }
+  }
+
+  /** The segment of an object that is one. */
+  segment(id: number): SharedObject['sysv'] {
+    return this.#entries.get(id)?.object.sysv;
+  }
+
+  /** Bytes. */
+  size(id: number): number {
+    return this.#entries.get(id)?.object.size ?? 0;
   }
 
   /** The agent's descriptor of an object. */
@@ -74,10 +108,11 @@ export class SharedObjects {
   }
 
   /** Pages reach past an end inside of a page; then seals, which forbid writing. Preconditions: all pages are written. */
-  finish(): void {
+  finish(shellOf: ShellOf): void {
     for (const entry of this.#entries.values()) {
       const { fd, object } = entry;
       if (fd !== entry.readFd) cutTail(entry);
+      if (object.sysv !== undefined) finishSegment(object.sysv, shellOf(object.sysv.last));
       if (object.kind !== 'memfd' || object.seals === sealSeal || object.seals === 0) continue;
       const program = new Program();
       program.call('fcntl', fd, addSeals, object.seals);
@@ -91,6 +126,23 @@ export class SharedObjects {
       if (readFd !== undefined && readFd !== fd) closeSync(readFd);
     }
     this.#entries.clear();
+  }
+
+  #create(object: SharedObject, shellOf: ShellOf): Entry {
+    const { sysv } = object;
+    if (object.kind !== 'sysv' || sysv === undefined) return { fd: create(object), object, undo: undefined };
+    if (this.#undo === undefined) throw new GodwitError('INTERNAL', 'a segment without a way back');
+    const undo = createSegment(sysv, object.size, shellOf(sysv.creator), this.#undo);
+    return { fd: openSegment(sysv.id, object.size, true), object, undo };
+  }
+
+  /** Its descriptor stays: pages of it may be on their way. */
+  #removeSegment(id: number): void {
+    const entry = this.#entries.get(id);
+    if (entry?.object.sysv === undefined || entry.undo === undefined) return;
+    removeSegment(entry.object.sysv.id);
+    this.#undo?.drop(entry.undo);
+    entry.undo = undefined;
   }
 }
 
@@ -121,18 +173,8 @@ function createAnonymous(object: SharedObject): number {
   const mapping = new Program();
   const at = mapping.call('mmap', 0, length, protectionReadWrite, mapSharedAnonymous, -1, 0);
   const address = runLocal(mapping, `shared memory of ${length} bytes`).number(at);
-  const range = `${address.toString(16)}-${(address + length).toString(16)}`;
   try {
-    return openSync(`/proc/self/map_files/${range}`, constants.O_RDWR);
-  } catch (error) {
-    throw new GodwitError(
-      'NO_RIGHTS',
-      `shared memory cannot be opened through /proc/self/map_files/${range}`,
-      {
-        hint: 'the receiving agent needs CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE',
-        cause: error,
-      },
-    );
+    return openMapped(address, length, constants.O_RDWR);
   } finally {
     const unmapping = new Program();
     unmapping.call('munmap', address, length);

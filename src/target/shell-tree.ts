@@ -4,7 +4,7 @@ import { GodwitError } from '../errors.ts';
 import type { ProcessLayout, TreeLayout } from '../images/layout.ts';
 import type { Mapping } from '../images/memory.ts';
 import { AgentFiles } from './agent-files.ts';
-import { applyLayout, makeBlank } from './apply-layout.ts';
+import { applyLayout, makeBlank, unmapObjects } from './apply-layout.ts';
 import { planBirths } from './birth-plan.ts';
 import { bearThreads, becomeSubreaper, carryOut, leavePlaces, shellOf } from './births.ts';
 import { awaitShell, endShell, endThread, killShell } from './end-shell.ts';
@@ -13,6 +13,7 @@ import { moveScratch } from './move-scratch.ts';
 import type { Range, ScratchMemory } from './scratch.ts';
 import { SharedObjects } from './shared-objects.ts';
 import type { Shell } from './shell.ts';
+import type { SysvUndo } from './sysv/make.ts';
 
 const sigchld = 17;
 
@@ -31,7 +32,7 @@ export interface SpaceObserver {
 export class ShellTree {
   readonly shells = new Map<number, Shell>();
   readonly files: AgentFiles;
-  readonly objects = new SharedObjects();
+  readonly objects: SharedObjects;
   /** The layout that the shells follow now. */
   layout: TreeLayout | undefined;
   readonly #spawn: Spawn;
@@ -39,9 +40,10 @@ export class ShellTree {
   #syscallOffset = 0;
 
   /** `sameKernel`: source and target have one boot ID. */
-  constructor(spawn: Spawn, sameKernel: boolean, observer?: SpaceObserver) {
+  constructor(spawn: Spawn, sameKernel: boolean, observer?: SpaceObserver, undo?: SysvUndo) {
     this.#spawn = spawn;
     this.#observer = observer;
+    this.objects = new SharedObjects(undo);
     this.files = new AgentFiles(sameKernel);
   }
 
@@ -80,7 +82,6 @@ export class ShellTree {
   follow(layout: TreeLayout): void {
     const { processes } = layout;
     const spaces = this.#spacesOf(layout);
-    this.objects.update(layout.objects);
     this.#handOverChildren(processes);
     this.#endVanished(processes);
     const { scratch } = this;
@@ -88,6 +89,9 @@ export class ShellTree {
     this.#bear(processes, spaces);
     for (const process of processes) this.#followPlaces(process);
     for (const process of processes) this.#followThreads(process);
+    const removed = this.objects.removed(layout.objects);
+    for (const shell of this.shells.values()) unmapObjects(shell, removed);
+    this.objects.update(layout.objects, (vpid) => this.shells.get(vpid));
     const sources = { files: this.files, objects: this.objects };
     for (const { pid } of processes) {
       const gone = applyLayout(this.shell(pid), spaces.get(pid) ?? [], sources);

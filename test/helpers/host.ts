@@ -218,7 +218,7 @@ export class Host {
   }
 
   /**
-   * What a migration may have left behind: journals, fences, packet filters, processes (but those in `expected`
+   * What a migration may have left behind: journals, fences, packet filters, System V objects, processes (but those in `expected`
    * and the receiver). An empty list is what a test wants to see.
    */
   async leftovers(expected: readonly number[] = []): Promise<string[]> {
@@ -230,7 +230,10 @@ export class Host {
     const fences = readdirSync(this.cgroup, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isDirectory())
       .map((entry) => `cgroup ${entry.name}`);
-    const runDir = await this.run('sh', ['-c', 'ls -A /run/godwit; nft list tables 2>/dev/null']);
+    const runDir = await this.run('sh', [
+      '-c',
+      'ls -A /run/godwit; nft list tables 2>/dev/null; tail -qn +2 /proc/sysvipc/*',
+    ]);
     return [...strangers, ...fences, ...runDir.stdout.split('\n').filter((line) => line !== '')];
   }
 

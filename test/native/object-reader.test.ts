@@ -41,6 +41,7 @@ await t.test('what the target has cut is sent again, and nothing else', async (t
     devMajor: (dev >>> 8) & 0xfff,
     devMinor: (dev & 0xff) | ((dev >>> 12) & 0xfff00),
     inode: ino,
+    path: '',
   });
   const reader = SharedObjectReader.open(1, path, key);
   if (reader === undefined) throw new Error('the object is another one');

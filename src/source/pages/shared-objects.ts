@@ -1,7 +1,7 @@
 // Memory that no tracker sees: it belongs to an inode (shared anonymous memory, a memfd, SysV), and whoever maps or writes it
 // leaves no trace in the others. It is read by file, only where there is data, and compared by hash with what was sent;
 // in the freeze once more. Reading such memory through a mapping would allocate it.
-import { closeSync, constants, fstatSync, openSync, type BigIntStats } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readlinkSync, type BigIntStats } from 'node:fs';
 import { GodwitError } from '../../errors.ts';
 import { errnoName } from '../../kernel/program.ts';
 import type { Vma } from '../../kernel/proc/maps.ts';
@@ -13,7 +13,7 @@ import type { PageCounters, PageSink, PageSinkBlock } from './page-sink.ts';
 import { ZeroRuns } from './page-sender.ts';
 
 export interface FoundObject {
-  /** "major:minor:inode": the same object has the same key in every process. */
+  /** Of objectKey: the same object has the same key in every process. */
   readonly key: string;
   readonly kind: 'anonymous' | 'memfd' | 'sysv';
   /** memfd: its name. */
@@ -40,23 +40,28 @@ export function findSharedObjects(
   return [...found.values()];
 }
 
-export function objectKey(vma: Pick<Vma, 'devMajor' | 'devMinor' | 'inode'>): string {
+/** "major:minor:inode", or "sysv:ID": a segment's inode number is its ID, which a memfd of the same device may have too. */
+export function objectKey(vma: Pick<Vma, 'devMajor' | 'devMinor' | 'inode' | 'path'>): string {
+  if (sysvName.test(vma.path)) return `sysv:${vma.inode}`;
   return `${vma.devMajor}:${vma.devMinor}:${vma.inode}`;
 }
 
 /** The same as stat(2) has it, which on overlays may be other numbers than those of maps. Linux dev_t as in sysmacros.h. */
-export function keyOfStat({ dev, ino }: Pick<BigIntStats, 'dev' | 'ino'>): string {
+export function keyOfStat({ dev, ino }: Pick<BigIntStats, 'dev' | 'ino'>, path = ''): string {
   const devMajor = Number(((dev >> 8n) & 0xfffn) | ((dev >> 32n) & 0xfffff000n));
   const devMinor = Number((dev & 0xffn) | ((dev >> 12n) & 0xffffff00n));
-  return objectKey({ devMajor, devMinor, inode: Number(ino) });
+  return objectKey({ devMajor, devMinor, inode: Number(ino), path });
 }
+
+/** As the kernel calls a segment by its key: of a file system without names. */
+const sysvName = /^\/SYSV[0-9a-f]{8}( \(deleted\))?$/;
 
 /** undefined: no shared object (a file on disk, or private memory). */
 export function objectKind(vma: Vma): FoundObject['kind'] | undefined {
+  if (vma.deleted && vma.shared && sysvName.test(vma.path)) return 'sysv'; // the first one has ID 0
   if (vma.inode === 0) return undefined;
   if (vma.path.startsWith('/memfd:')) return 'memfd';
   if (!vma.deleted || !vma.shared) return undefined;
-  if (vma.path.startsWith('/SYSV')) return 'sysv';
   // prctl(PR_SET_VMA_ANON_NAME) renames it in maps; a deleted /dev/zero is shared anonymous memory, never the device.
   return vma.path === '/dev/zero' ? 'anonymous' : undefined;
 }
@@ -93,7 +98,8 @@ export class SharedObjectReader {
         hint: 'CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE is needed',
       });
     }
-    if (keyOfStat(fstatSync(fd, { bigint: true })) === key) return new SharedObjectReader(id, fd);
+    const found = keyOfStat(fstatSync(fd, { bigint: true }), readlinkSync(`/proc/self/fd/${fd}`));
+    if (found === key) return new SharedObjectReader(id, fd);
     closeSync(fd);
     return undefined;
   }

@@ -45,7 +45,7 @@ export function describeObject(file: SeenFile, thief: Thief): Omit<SharedObject,
 
 /** objectKey of an open file's inode. */
 export function keyOfFile(file: SeenFile): string {
-  return keyOfStat(file.stat);
+  return keyOfStat(file.stat, file.link);
 }
 
 function sealsOf(fd: number): number {

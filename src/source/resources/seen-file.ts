@@ -97,6 +97,7 @@ export class SeenFile {
   /** A regular file that no name leads to: deleted while it is open, or made with O_TMPFILE. */
   get isNameless(): boolean {
     if (!this.isNamed || !this.link.endsWith(deletedMark) || isKernelFile(this)) return false;
+    if (this.link.startsWith('/SYSV')) return false; // opened by way of /proc/PID/map_files
     return this.stat.isFile() && this.stat.nlink === 0n;
   }
 

@@ -43,6 +43,7 @@ export const check: SourceMessage = {
     uids: [0],
     cgroupFreezer: true,
     hardLimits: [{ resource: 7, hard: 2n ** 64n - 1n }],
+    sysv: [{ kind: 'shm', id: 5, key: -1, owners: [0] }],
     pidNamespace: 'auto',
   },
 };

@@ -1,0 +1,31 @@
+// System V IPC objects (sysvipc(7)). They belong to the IPC namespace, not to a process: programs know them by their IDs.
+import * as z from 'zod';
+import { u32 } from './scalars.ts';
+
+/** The kernel's int; negative ones are errors. */
+export const sysvId = z.number().int().min(0).max(0x7fff_ffff);
+/** As the kernel keeps it: signed; 0 is IPC_PRIVATE. */
+export const sysvKey = z.number().int().min(-0x8000_0000).max(0x7fff_ffff);
+/** A process that the kernel has noted down; 0: none, or one that is no part of the tree. */
+const noted = z.number().int().min(0).max(4_194_304);
+
+/** struct ipc_perm. */
+const permissionFields = {
+  id: sysvId,
+  key: sysvKey,
+  uid: u32,
+  gid: u32,
+  cuid: u32,
+  cgid: u32,
+  /** Permission bits; of segments SHM_DEST (01000) and SHM_LOCKED (02000) as well. */
+  mode: z.number().int().min(0).max(0o7777),
+};
+
+export const segmentSchema = z.strictObject({
+  ...permissionFields,
+  /** Who made it, and who attached or detached last. */
+  creator: noted,
+  last: noted,
+});
+export type SegmentImage = z.infer<typeof segmentSchema>;
+export type SysvPermissions = Pick<SegmentImage, keyof typeof permissionFields>;
