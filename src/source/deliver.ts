@@ -5,11 +5,13 @@
 //                                                                    no answer: ask again on new connections, else in doubt
 import { performance } from 'node:perf_hooks';
 import { asGodwitError, GodwitError } from '../errors.ts';
+import type { TreeState } from '../images/state.ts';
 import type { Journal } from '../kernel/journal.ts';
 import type { OwnerWord } from '../kernel/owner-word.ts';
 import type { FlightPlan } from './flight-plan.ts';
 import type { Flight } from './flight.ts';
 import type { Frozen } from './freeze.ts';
+import { releaseLocks } from './release-locks.ts';
 import { settle } from './resolve.ts';
 
 const preparedTimeoutMs = 60_000;
@@ -28,18 +30,20 @@ export async function deliver(
   journal: Journal,
   frozen: Frozen,
   flight: Flight,
+  state: Pick<TreeState, 'openFiles' | 'processes'>,
 ): Promise<Delivery> {
   const { control, signal } = plan.wire;
   frozen.fence();
   if (!word.change('OPEN', 'FENCED')) throw lostWord(plan.id);
   journal.write('FENCED');
-  const { times } = await control.expect('prepared', { timeoutMs: preparedTimeoutMs, signal });
+  const { times, heldLocks } = await control.expect('prepared', { timeoutMs: preparedTimeoutMs, signal });
   const preparedAt = performance.now();
   // From here on nobody may cancel: of the keeper (which aborts when we die) and us exactly one wins the word.
   journal.write('COMMITTED');
   if (!word.change('FENCED', 'COMMITTED')) throw lostWord(plan.id);
   frozen.giveUp();
   flight.abandon();
+  if (heldLocks === true) letGoOfLocks(plan, frozen, flight, state);
   try {
     control.send({ type: 'commit' });
     await control.expect('running', { timeoutMs: runningTimeoutMs });
@@ -49,6 +53,20 @@ export async function deliver(
   const runningAt = performance.now();
   journal.write('RUNNING');
   return { preparedAt, runningAt, targetTimes: times };
+}
+
+/** Whatever goes wrong here, the tree belongs to the target. */
+function letGoOfLocks(
+  { observer }: FlightPlan,
+  frozen: Frozen,
+  flight: Flight,
+  state: Pick<TreeState, 'openFiles' | 'processes'>,
+): void {
+  try {
+    releaseLocks(flight, frozen, state);
+  } catch (error) {
+    observer({ kind: 'warning', text: `file locks are held to the end: ${asGodwitError(error).message}` });
+  }
 }
 
 /** The link or the target's agent broke between COMMIT and RUNNING: the target stands PREPARED or runs; new connections tell. */

@@ -124,7 +124,7 @@ async function land(
     lastSequence: wire.pages.lastSequence,
   });
   const sentAt = performance.now();
-  const { preparedAt, runningAt, targetTimes } = await deliver(plan, word, journal, frozen, flight);
+  const { preparedAt, runningAt, targetTimes } = await deliver(plan, word, journal, frozen, flight, state);
 
   if (plan.tcpClose) closeConnections(flight.living);
   frozen.detach();

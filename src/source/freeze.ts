@@ -7,7 +7,7 @@
 //   fence.freeze()     the fence: whatever happens to the agent, no task runs until somebody writes 0
 import { GodwitError } from '../errors.ts';
 import type { Flight, FlightFence } from './flight.ts';
-import { Stopped, stopTasks, suspendSeccomp } from './stopped.ts';
+import { exitKill, Stopped, stopTasks, suspendSeccomp } from '../kernel/stopped.ts';
 import { readTasks, sortByVfork, type Task } from './vfork.ts';
 
 /** How long children of vfork get, each time, to execute a program or to end; usually it takes them less than a millisecond. */
@@ -52,6 +52,31 @@ export class Frozen implements Disposable {
   /** COMMIT was won: whatever happens from here on, the tree does not run here again. */
   giveUp(): void {
     this.#isGivenUp = true;
+  }
+
+  /**
+   * Programs after COMMIT: none runs in a frozen cgroup, so ptrace alone holds the tasks meanwhile. Should this agent die there, they
+   * die with it (PTRACE_O_EXITKILL): they must not run here again. Preconditions: giveUp.
+   */
+  whileUnfenced(work: () => void): void {
+    if (!this.#isGivenUp || !this.#isFenced) throw new GodwitError('INTERNAL', 'the tree may still run here');
+    if (!this.#stopped.setOptions(suspendSeccomp | exitKill)) return;
+    this.#fence.thaw();
+    try {
+      work();
+    } finally {
+      this.#fenceOrKill();
+      this.#stopped.setOptions(suspendSeccomp);
+    }
+  }
+
+  #fenceOrKill(): void {
+    try {
+      this.#fence.freeze();
+    } catch (error) {
+      for (const tid of this.#stopped.tids) process.kill(tid, 'SIGKILL');
+      throw error;
+    }
   }
 
   /** Lets go of the tasks; behind the fence they still do not run. */

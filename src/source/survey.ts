@@ -8,6 +8,7 @@ import { readNamespaces } from '../kernel/proc/ns.ts';
 import { readSmaps, type SmapsEntry } from '../kernel/proc/smaps.ts';
 import { readStatus, type TaskStatus } from '../kernel/proc/status.ts';
 import { readStat } from '../kernel/proc/stat.ts';
+import { waitsInVfork } from '../kernel/vfork-wait.ts';
 import { readAioRing } from './aio-ring.ts';
 import { unlessGone } from './resources/unless-gone.ts';
 import { sharedWithGuards } from './pages/guard-pages.ts';
@@ -23,7 +24,6 @@ import { share, sharers, strangersInOnePlace } from './sharing.ts';
 import { surveySegments } from './sysv/segments.ts';
 import { surveyUncarried } from './sysv/uncarried.ts';
 import type { SourceProcess } from './tree.ts';
-import { waitsInVfork } from './vfork.ts';
 import { isZeroDevice } from './zero-device.ts';
 
 /** Stands in the way for a moment only, as a rule. */

@@ -2,13 +2,10 @@
 // memory, and the parent waits inside the kernel, in state D, where PTRACE_INTERRUPT cannot stop it. The cgroup freezer takes
 // such a parent for frozen all the same (wait_for_vfork_done in kernel/fork.c), so that a frozen cgroup says nothing about it.
 import { readStat } from '../kernel/proc/stat.ts';
-import { readSyscall } from '../kernel/proc/syscall.ts';
 import { readTids } from '../kernel/proc/task.ts';
-import { syscalls } from '../kernel/syscalls.ts';
+import { waitsInVfork } from '../kernel/vfork-wait.ts';
 import { share } from './sharing.ts';
 import type { SourceProcess } from './tree.ts';
-
-const calls = new Set<number>([syscalls.vfork, syscalls.clone, syscalls.clone3]);
 
 export interface Task {
   readonly pid: number;
@@ -21,13 +18,6 @@ export function readTasks(pids: readonly number[]): Task[] {
   return pids.flatMap((pid) =>
     (readTids(pid) ?? []).map((tid) => ({ pid, tid, waitsInVfork: waitsInVfork(tid) })),
   );
-}
-
-/** Whether a thread waits for a child that it has lent its memory to. */
-export function waitsInVfork(tid: number): boolean {
-  if (readStat(tid)?.state !== 'D') return false;
-  const blocked = readSyscall(tid);
-  return blocked?.kind === 'syscall' && calls.has(blocked.nr);
 }
 
 export interface VforkTasks {

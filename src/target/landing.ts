@@ -2,7 +2,7 @@
 // the source has committed. receive.ts tells when what happens; this file makes it happen.
 import type { Clocks, TreeLayout } from '../images/layout.ts';
 import type { TreeState } from '../images/state.ts';
-import { GodwitError } from '../errors.ts';
+import { asGodwitError, GodwitError } from '../errors.ts';
 import type { ClockReading } from '../kernel/clocks.ts';
 import { Fence } from '../kernel/fence.ts';
 import { Journal } from '../kernel/journal.ts';
@@ -14,6 +14,7 @@ import type { WaitingThread } from './apply/timed-waits.ts';
 import { applyState } from './apply-state.ts';
 import { finish } from './finish.ts';
 import { handOverWaits } from './hand-over-waits.ts';
+import { takeLateLocks } from './late-locks.ts';
 import type { RestoredOpenFiles } from './open-files.ts';
 import { PageWriter } from './pages/page-writer.ts';
 import { idsOf, needsNewNamespace, type PidNamespaceChoice } from './pid-namespace.ts';
@@ -108,9 +109,12 @@ export class Landing {
 
   /**
    * Everything that was sent after the freeze; then the whole tree stands in a frozen cgroup, nobody traces it, and the
-   * owner word says PREPARED. @throws GodwitError
+   * owner word says PREPARED. `heldLocks`: the source holds locks that the tree must have. @throws GodwitError
    */
-  async prepare(state: TreeState, lastSequence: number): Promise<Times> {
+  async prepare(
+    state: TreeState,
+    lastSequence: number,
+  ): Promise<{ readonly times: Times; readonly heldLocks: boolean }> {
     const watch = new Stopwatch();
     watch.measure('layout', () => {
       this.#tree.follow(state.layout);
@@ -145,17 +149,38 @@ export class Landing {
       }
     });
     this.#journal.write('PREPARED');
-    return { staging: this.#staging.times['stage'] ?? 0, ...watch.times };
+    return {
+      times: { staging: this.#staging.times['stage'] ?? 0, ...watch.times },
+      heldLocks: this.#openFiles?.hasLateLocks === true,
+    };
   }
 
   /** The source has committed. @throws GodwitError KEEPER: the tree is dead */
-  run(): Times {
+  async run(): Promise<Times> {
     const watch = new Stopwatch();
+    if (this.#openFiles?.hasLateLocks === true) {
+      const files = this.#openFiles;
+      await watch.measureAsync('locks', () => this.#takeLocks(files));
+    }
     watch.measure('run', () => {
       this.#keeper.run();
     });
     this.#journal.write('RUNNING');
     return watch.times;
+  }
+
+  /** Whatever goes wrong, the tree belongs to this host and has to run. */
+  async #takeLocks(files: RestoredOpenFiles): Promise<void> {
+    const warn = (text: string): void => {
+      this.#context.log('warning', `migration ${this.#context.migrationId}: ${text}`);
+    };
+    try {
+      using fence = Fence.at(this.#keeper.status().fence ?? '');
+      const missing = await takeLateLocks(this.#tree, files, fence);
+      if (missing > 0) warn(`${missing} locks on files are held by others, the tree runs without them`);
+    } catch (error) {
+      warn(`locks on files could not be taken: ${asGodwitError(error).message}`);
+    }
   }
 
   /** What can wait until the tree runs. */
@@ -164,8 +189,6 @@ export class Landing {
     this.#tree.close();
     const files = this.#openFiles;
     files?.commit();
-    // The source holds its locks (flock on shared storage) until its end, which may be a moment from now.
-    for (let waitMs = 20; waitMs < 5000 && (files?.takeLocks() ?? 0) > 0; waitMs *= 2) await sleep(waitMs);
     files?.close();
     await handOverWaits(this.#keeper.dir, this.#waiting, this.#clock.ahead);
     await this.#leave();
@@ -210,8 +233,4 @@ function observerOf(writer: PageWriter): SpaceObserver {
       writer.updateSpace(vpid, mappings);
     },
   };
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -12,7 +12,7 @@ import { setStatusFlags } from './resources/local-files.ts';
 import { connectOwner } from './resources/owner.ts';
 import { placeDescriptors, type Placement } from './resources/place.ts';
 import { targetDriverOf } from './resources/registry.ts';
-import type { TakeLock } from './resources/file-locks.ts';
+import type { LateRecord, TakeLock } from './resources/file-locks.ts';
 import { UndoLog, type UndoStep } from './resources/undo-log.ts';
 
 export type { UndoStep } from './resources/undo-log.ts';
@@ -48,10 +48,14 @@ export interface RestoredOpenFiles {
   /** The target owns the tree: what was put aside goes. */
   commit(): void;
   /**
-   * Takes the locks that the source held until its end (flock on shared storage). Returns how many are still missing:
+   * Takes the locks of open files that the source still held (on shared storage). Returns how many are still missing:
    * call again later; `close` gives up.
    */
   takeLocks(): number;
+  /** Record locks that the source still held: they must be taken by their processes. */
+  readonly lateRecords: readonly LateRecord[];
+  /** There is something for takeLocks, or for lateRecords. */
+  readonly hasLateLocks: boolean;
   close(): void;
 }
 
@@ -66,11 +70,12 @@ export function restoreOpenFiles(options: RestoreOptions): RestoredOpenFiles {
   const agentFds = new Map<number, number>();
   const closeLater: number[] = [];
   const locks: Lock[] = [];
+  const lateRecords: LateRecord[] = [];
   try {
     openAll(options, { undo, agentFds, closeLater, locks });
     closeLocal(...closeLater.splice(0));
     const placements = placeAll(options, agentFds);
-    connectAll(options, agentFds, placements);
+    connectAll(options, agentFds, placements, (record) => void lateRecords.push(record));
     for (const { runner, pidfd } of placements) {
       const program = new Program();
       program.call('close', pidfd);
@@ -92,6 +97,8 @@ export function restoreOpenFiles(options: RestoreOptions): RestoredOpenFiles {
       undo.commit();
     },
     takeLocks: () => takeLocks(locks),
+    lateRecords,
+    hasLateLocks: locks.length + lateRecords.length > 0,
     close: () => {
       closeLocal(...new Set(locks.splice(0).map(({ fd }) => fd)));
     },
@@ -153,6 +160,7 @@ function connectAll(
   options: RestoreOptions,
   agentFds: ReadonlyMap<number, number>,
   placements: readonly Placement[],
+  recordLater: ConnectContext['recordLater'],
 ): void {
   const byVpid = new Map(placements.map((placement) => [placement.vpid, placement]));
   const places = new Map<number, Place[]>();
@@ -167,6 +175,7 @@ function connectAll(
   }
   const context: ConnectContext = {
     runner: options.shellOf,
+    recordLater,
     placesOf: (file) => places.get(file) ?? [],
     fileAt: (vpid, fd) => numbers.get(`${vpid}:${fd}`),
     bring: (program, vpid, file) => {

@@ -29,8 +29,8 @@ export async function receive(context: TargetContext): Promise<void> {
     landing = await checkAndBegin(context, lastReply);
     if (landing === undefined) return;
     const final = await followSource(context, landing);
-    const times = await landing.prepare(final.state, final.lastSequence);
-    context.control.send({ type: 'prepared', times });
+    const { times, heldLocks } = await landing.prepare(final.state, final.lastSequence);
+    context.control.send({ type: 'prepared', times, ...(heldLocks ? { heldLocks } : {}) });
   } catch (error) {
     await landing?.abandon(asGodwitError(error).message);
     throw error;
@@ -117,7 +117,7 @@ async function isCommitted({ control, log, migrationId }: TargetContext, landing
 
 /** Also when the connection breaks just now: the source asks again by `resolve`. */
 async function run({ control, log }: TargetContext, landing: Landing): Promise<void> {
-  const times = landing.run();
+  const times = await landing.run();
   try {
     control.send({ type: 'running', times });
   } catch (error) {

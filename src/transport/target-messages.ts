@@ -20,8 +20,11 @@ export const targetMessages = [
     boottimeNs: i64,
     realtimeNs: i64,
   }),
-  /** The whole tree stands in a frozen cgroup and survives the target agent's death. */
-  z.strictObject({ type: z.literal('prepared'), times }),
+  /**
+   * The whole tree stands in a frozen cgroup and survives the target agent's death. `heldLocks`: on shared storage the source holds
+   * file locks of the tree, which it must release when it has committed.
+   */
+  z.strictObject({ type: z.literal('prepared'), times, heldLocks: z.boolean().optional() }),
   z.strictObject({ type: z.literal('running'), times }),
   z.strictObject({
     type: z.literal('resolved'),

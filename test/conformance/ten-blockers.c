@@ -37,8 +37,7 @@ int main(int argc, char** argv) {
   must("namespace", open("/proc/self/ns/net", O_RDONLY));
   must("file of /proc", open("/proc/self/status", O_RDONLY));
   must("fanotify", fanotify_init(FAN_CLASS_NOTIF, O_RDONLY));
-  struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-  must("POSIX lock", fcntl(must("a file", open("posix", O_RDWR | O_CREAT, 0600)), F_SETLK, &lock));
+  must("lease", fcntl(must("a file", open("leased", O_RDWR | O_CREAT, 0600)), F_SETLEASE, F_WRLCK));
   must("a directory", mkdir("removed", 0700));
   must("working directory", chdir("removed"));
   must("removing it", rmdir("../removed"));

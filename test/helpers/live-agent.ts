@@ -1,7 +1,7 @@
 // An agent to be killed: runs programs in a live process without end. Says where a thread that waits for it can be released.
 import { Program } from '../../src/kernel/program.ts';
-import { LiveProcess } from '../../src/source/live-process.ts';
-import { stopTasks } from '../../src/source/stopped.ts';
+import { LiveProcess } from '../../src/kernel/live-process.ts';
+import { stopTasks } from '../../src/kernel/stopped.ts';
 
 const pid = Number(process.argv[2]);
 for (;;) {

@@ -14,8 +14,8 @@ import {
   type ProcessRef,
 } from '../../src/source/open-files.ts';
 import { FileIdentities } from '../../src/source/file-identities.ts';
-import { LiveProcess } from '../../src/source/live-process.ts';
-import { stopTasks } from '../../src/source/stopped.ts';
+import { LiveProcess } from '../../src/kernel/live-process.ts';
+import { stopTasks } from '../../src/kernel/stopped.ts';
 import {
   restoreOpenFiles,
   type RestoredOpenFiles,

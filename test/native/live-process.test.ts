@@ -6,8 +6,8 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { Program } from '../../src/kernel/program.ts';
 import { native } from '../../src/native.ts';
-import { LiveProcess } from '../../src/source/live-process.ts';
-import { stopTasks } from '../../src/source/stopped.ts';
+import { LiveProcess } from '../../src/kernel/live-process.ts';
+import { stopTasks } from '../../src/kernel/stopped.ts';
 
 const isRoot = process.geteuid?.() === 0;
 const skip = isRoot ? false : 'ptrace and map_files need root';

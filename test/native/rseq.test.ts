@@ -8,8 +8,8 @@ import t from 'tap';
 import { Program } from '../../src/kernel/program.ts';
 import { native } from '../../src/native.ts';
 import { registerCount, registerIndex } from '../../src/native-process.ts';
-import { LiveProcess } from '../../src/source/live-process.ts';
-import { stopTasks } from '../../src/source/stopped.ts';
+import { LiveProcess } from '../../src/kernel/live-process.ts';
+import { stopTasks } from '../../src/kernel/stopped.ts';
 
 const isRoot = process.geteuid?.() === 0;
 const skip = isRoot ? false : 'ptrace needs root';

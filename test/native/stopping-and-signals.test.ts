@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { Program } from '../../src/kernel/program.ts';
-import { LiveProcess } from '../../src/source/live-process.ts';
-import { stopTasks } from '../../src/source/stopped.ts';
+import { LiveProcess } from '../../src/kernel/live-process.ts';
+import { stopTasks } from '../../src/kernel/stopped.ts';
 import { until } from '../helpers/commands.ts';
 
 const skip = process.geteuid?.() === 0 ? false : 'ptrace and map_files need root';

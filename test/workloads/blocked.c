@@ -11,6 +11,8 @@
 // @claim mutex calls.futex
 // @claim sigwaitinfo calls.sigtimedwait
 // @claim waitpid calls.wait
+// @claim fcntl-lock calls.locks
+// @claim flock calls.locks
 // @claim condition calls.futex
 // @claim pselect calls.select
 #include <poll.h>
@@ -108,7 +110,6 @@ static void release(int kind) {
 
 int main(int argc, char** argv) {
   if (argc < 2) fail("arguments: expected a directory got none");
-  bool locks = argc > 2;  // file locks between processes, only when asked for
   MUST(chdir(argv[1]));
   listen_for_stop();
   static char block_of_bytes[65536];
@@ -138,8 +139,8 @@ int main(int argc, char** argv) {
   if (holder == 0) {  // holds both locks until it is told to end
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     char byte;
-    if (locks) MUST(fcntl((int)MUST(open("locked", O_RDWR)), F_SETLKW, &lock));
-    if (locks) MUST(flock((int)MUST(open("flocked", O_RDWR)), LOCK_EX));
+    MUST(fcntl((int)MUST(open("locked", O_RDWR)), F_SETLKW, &lock));
+    MUST(flock((int)MUST(open("flocked", O_RDWR)), LOCK_EX));
     MUST(write(told[1], "x", 1));
     MUST(read(tell[0], &byte, 1));
     _exit(0);
@@ -151,9 +152,7 @@ int main(int argc, char** argv) {
   sigset_t all, old;
   sigfillset(&all);
   pthread_sigmask(SIG_BLOCK, &all, &old);
-  for (intptr_t i = 0; i < kinds; i++) {
-    if (locks || (i != 9 && i != 10)) MUST0(pthread_create(&thread[i], NULL, blocked, (void*)i));
-  }
+  for (intptr_t i = 0; i < kinds; i++) MUST0(pthread_create(&thread[i], NULL, blocked, (void*)i));
   sigdelset(&all, SIGUSR1);
   pthread_sigmask(SIG_SETMASK, &all, NULL);
   usleep(50000);
@@ -162,7 +161,6 @@ int main(int argc, char** argv) {
   for (int i = 0; i < kinds; i++) release(i);
   MUST(write(tell[1], "x", 1));
   for (int i = 0; i < kinds; i++) {
-    if (!locks && (i == 9 || i == 10)) continue;
     MUST0(pthread_join(thread[i], NULL));
     say("claim %s ok\n", claims[i]);
   }

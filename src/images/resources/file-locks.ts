@@ -1,11 +1,20 @@
-// Locks that belong to an open file.
+// Locks on a file.
 import * as z from 'zod';
-import { i64, list } from '../scalars.ts';
+import { i64, list, pid } from '../scalars.ts';
+
+const range = {
+  write: z.boolean(),
+  /** Bytes from `start`; length 0: to the end of the file, however it grows. */
+  start: i64,
+  length: i64,
+};
 
 export const fileLocksSchema = z.strictObject({
-  /** flock(2): LOCK_SH 1, LOCK_EX 2; 0: none. */
+  /** flock(2), of the open file: LOCK_SH 1, LOCK_EX 2; 0: none. */
   flock: z.number().int().min(0).max(2).default(0),
-  /** fcntl(F_OFD_SETLK): bytes from `start`; length 0: to the end of the file, however it grows. */
-  ranges: list(z.strictObject({ write: z.boolean(), start: i64, length: i64 })).default([]),
+  /** fcntl(F_OFD_SETLK), of the open file. */
+  ranges: list(z.strictObject(range)).default([]),
+  /** fcntl(F_SETLK), of a process that has the file open: POSIX record locks. */
+  records: list(z.strictObject({ pid, ...range })).default([]),
 });
 export type FileLocks = z.infer<typeof fileLocksSchema>;

@@ -3,7 +3,7 @@
 import type { ProcessState } from '../../images/state.ts';
 import { Program } from '../../kernel/program.ts';
 import { native } from '../../native.ts';
-import type { LiveProcess } from '../live-process.ts';
+import type { LiveProcess } from '../../kernel/live-process.ts';
 import type { SourceProcess } from '../tree.ts';
 
 const pPid = 1;

@@ -5,7 +5,7 @@ import type { IntervalTimer, PosixTimer, Timers } from '../../images/timers.ts';
 import { Program, type Data, type Outcome, type Result } from '../../kernel/program.ts';
 import type { PosixTimerInfo } from '../../kernel/proc/timers.ts';
 import { nsPerSec } from '../../units.ts';
-import type { LiveProcess } from '../live-process.ts';
+import type { LiveProcess } from '../../kernel/live-process.ts';
 import { askSpaceControls, askThreadControls } from './controls.ts';
 
 // linux/prctl.h

@@ -9,7 +9,7 @@ import { readStatus } from '../../kernel/proc/status.ts';
 import { readTimers } from '../../kernel/proc/timers.ts';
 import { readExecutable, unmappedExecutable } from '../deleted-files.ts';
 import type { FileIdentities } from '../file-identities.ts';
-import type { LiveProcess } from '../live-process.ts';
+import type { LiveProcess } from '../../kernel/live-process.ts';
 import type { SourceProcess } from '../tree.ts';
 import { readNumber, readResourceLimits } from './credentials.ts';
 import { readOwnProcessState } from './kernel-state.ts';

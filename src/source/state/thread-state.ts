@@ -6,7 +6,7 @@ import { readStatus } from '../../kernel/proc/status.ts';
 import { native } from '../../native.ts';
 import { registerCount } from '../../native-process.ts';
 import { GodwitError } from '../../errors.ts';
-import type { LiveProcess } from '../live-process.ts';
+import type { LiveProcess } from '../../kernel/live-process.ts';
 import type { SourceThread } from '../tree.ts';
 import { credentialsOf } from './credentials.ts';
 import { ignoredSignals } from './ignored-signals.ts';

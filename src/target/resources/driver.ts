@@ -3,6 +3,7 @@ import type { FileIdentity } from '../../images/memory.ts';
 import type { ResourceImage, ResourceKind } from '../../images/resources/registry.ts';
 import type { OpenFile } from '../../images/state.ts';
 import type { Outcome, Program } from '../../kernel/program.ts';
+import type { LateRecord } from './file-locks.ts';
 import type { UndoLog } from './undo-log.ts';
 
 /** Where programs run: a shell, or whatever stands for it. */
@@ -57,6 +58,8 @@ export interface ConnectContext {
   readonly fileAt: (vpid: number, fd: number) => number | undefined;
   /** Adds calls that bring a file into the process under a free, high number; returns it. */
   readonly bring: (program: Program, vpid: number, file: number) => number;
+  /** A record lock that somebody else (the source, until it has committed) still holds: taken later. */
+  readonly recordLater: (record: LateRecord) => void;
 }
 
 export interface TargetDriver<K extends ResourceKind> {

@@ -1,15 +1,18 @@
-// Locks that belong to an open file: taken through the agent's descriptor of it. On shared storage the source holds them until its
-// end; then they are taken later.
+// Locks on files. Those of an open file are taken through the agent's descriptor of it, those of a process (F_SETLK) by the process.
+// On shared storage the source holds them until it has committed; then they are taken later, before the tree runs.
 import { GodwitError } from '../../errors.ts';
 import type { FileLocks } from '../../images/resources/file-locks.ts';
 import { runLocal } from '../../kernel/local-program.ts';
-import { errnoName, Program } from '../../kernel/program.ts';
-import type { OpenContext } from './driver.ts';
+import { errnoName, Program, type Result } from '../../kernel/program.ts';
+import { structFlock } from '../../kernel/struct-flock.ts';
+import type { ConnectContext, OpenContext } from './driver.ts';
 
 const lockNonblock = 4;
-/** F_OFD_SETLK, F_RDLCK, F_WRLCK: asm-generic/fcntl.h. */
+/** F_SETLK, F_OFD_SETLK: asm-generic/fcntl.h. */
+const setLock = 6;
 const ofdSetLock = 37;
-const [readLock, writeLock] = [0, 1];
+
+type RecordLock = FileLocks['records'][number];
 
 /** Takes a lock without waiting: 0 or negative errno. */
 export type TakeLock = () => number;
@@ -38,13 +41,43 @@ function lockWhole(fd: number, operation: number): number {
   return runLocal(program).number(result);
 }
 
-/** struct flock of x86-64: type and whence (16 bits each), start and length at 8 and 16, pid at 24. */
-function lockRange(fd: number, { write, start, length }: FileLocks['ranges'][number]): number {
-  const view = new DataView(new ArrayBuffer(32));
-  view.setInt16(0, write ? writeLock : readLock, true);
-  view.setBigInt64(8, start, true);
-  view.setBigInt64(16, length, true);
+function lockRange(fd: number, range: FileLocks['ranges'][number]): number {
   const program = new Program();
-  const result = program.attempt('fcntl', fd, ofdSetLock, program.bytes(new Uint8Array(view.buffer)));
+  const result = program.attempt('fcntl', fd, ofdSetLock, program.bytes(structFlock(range)));
   return runLocal(program).number(result);
+}
+
+/** A POSIX record lock that its process could not take yet. */
+export interface LateRecord extends RecordLock {
+  /** A descriptor of the file in the process. */
+  readonly fd: number;
+}
+
+/**
+ * POSIX record locks, each by its process: no descriptor of the file may be closed there any more, for that drops them (fcntl_locking(2)).
+ * @throws GodwitError SYSCALL, PROTOCOL
+ */
+export function takeRecords(file: number, { records }: FileLocks, context: ConnectContext): void {
+  for (const record of records) {
+    const fd = context.placesOf(file).find(({ vpid }) => vpid === record.pid)?.fd;
+    if (fd === undefined)
+      throw new GodwitError(
+        'PROTOCOL',
+        `process ${record.pid} has a lock on open file ${file}, but no descriptor of it`,
+      );
+    const program = new Program();
+    const result = askRecord(program, { ...record, fd });
+    const taken = context.runner(record.pid).run(program).number(result);
+    if (errnoName(taken) === 'EAGAIN') context.recordLater({ ...record, fd });
+    else if (taken < 0)
+      throw new GodwitError(
+        'SYSCALL',
+        `process ${record.pid} fd ${fd}: its record lock cannot be taken: ${errnoName(taken)}`,
+      );
+  }
+}
+
+/** Adds the call that takes a record lock without waiting. */
+export function askRecord(program: Program, record: LateRecord): Result {
+  return program.attempt('fcntl', record.fd, setLock, program.bytes(structFlock(record)));
 }

@@ -1,6 +1,6 @@
 // Files without a name: the agent has made the object (shared-objects.ts), each open file of it is opened anew.
 import type { TargetDriver } from './driver.ts';
-import { lockOrLater } from './file-locks.ts';
+import { lockOrLater, takeRecords } from './file-locks.ts';
 import { openOrThrow, seek } from './local-files.ts';
 
 /** O_TMPFILE, which includes O_DIRECTORY. */
@@ -13,5 +13,8 @@ export const nameless: TargetDriver<'nameless'> = {
     seek(fd, position, `file without a name ${object}`);
     lockOrLater(fd, locks, path, context);
     return fd;
+  },
+  connect({ locks }, { id }, context) {
+    takeRecords(id, locks, context);
   },
 };

@@ -1,9 +1,9 @@
-// Regular files: opened by name, checked to be the file meant, at the position, with its flock(2) lock.
+// Regular files: opened by name, checked to be the file meant, at the position, with its locks.
 import { fstatSync } from 'node:fs';
 import { GodwitError } from '../../errors.ts';
 import { closeLocal } from '../../kernel/socket-facts.ts';
 import type { TargetDriver } from './driver.ts';
-import { lockOrLater } from './file-locks.ts';
+import { lockOrLater, takeRecords } from './file-locks.ts';
 import { openOrThrow, seek } from './local-files.ts';
 
 const openPath = 0o10000000;
@@ -24,6 +24,9 @@ export const regular: TargetDriver<'regular'> = {
     if (!isPath) seek(fd, position, path);
     lockOrLater(fd, locks, path, context);
     return fd;
+  },
+  connect({ locks }, { id }, context) {
+    takeRecords(id, locks, context);
   },
 };
 

@@ -1,20 +1,17 @@
 // Stopping tasks by ptrace. PTRACE_SEIZE does not send SIGSTOP, so the parent sees nothing; a detach lets a task run on.
 import { GodwitError } from '../errors.ts';
-import { errnoName } from '../kernel/program.ts';
-import { readStat } from '../kernel/proc/stat.ts';
-import { readProcText } from '../kernel/proc/read-proc.ts';
-import { readStatus } from '../kernel/proc/status.ts';
 import { native } from '../native.ts';
-import { isIgnored } from './state/ignored-signals.ts';
-import type { SourceProcess } from './tree.ts';
-import { waitsInVfork } from './vfork.ts';
+import { errnoName } from './program.ts';
+import { readStat } from './proc/stat.ts';
+import { waitsInVfork } from './vfork-wait.ts';
 
 /** PTRACE_O_TRACESYSGOOD: a tracer that dies at a system-call stop must not leave a SIGTRAP behind. */
 const traceSysGood = 1;
 /** PTRACE_O_SUSPEND_SECCOMP (Linux 4.3, CAP_SYS_ADMIN): programs run although a filter forbids their calls. */
 export const suspendSeccomp = 0x20_0000;
+/** PTRACE_O_EXITKILL: a tracer that dies takes its tasks along, before any of them runs (kernel/ptrace.c, exit_ptrace). */
+export const exitKill = 0x10_0000;
 const stopTimeoutMs = 2000;
-const sigchld = 17;
 const letGoPauseMs = 5;
 
 /** Tasks that are stopped until disposed. */
@@ -38,6 +35,12 @@ export class Stopped implements Disposable {
     other.#tids.clear();
   }
 
+  /** PTRACE_O_* of all tasks; those that have died need none. False: some task refused. */
+  setOptions(options: number): boolean {
+    const results = [...this.#tids].map((tid) => native.setOptions(tid, traceSysGood | options));
+    return results.every((result) => result >= 0 || errnoName(result) === 'ESRCH');
+  }
+
   /** Lets every task go on. A task that has died meanwhile needs nothing. */
   [Symbol.dispose](): void {
     native.letGo(Int32Array.from(this.#tids));
@@ -50,7 +53,7 @@ export class Stopped implements Disposable {
  * the others go on.
  */
 export function stopTasks(tids: readonly number[], options = 0, timeoutMs = stopTimeoutMs): Stopped {
-  // Leaders last, and the other way round when they are let go: see stopLeader.
+  // Leaders last, and the other way round when they are let go: see source/stop-leader.ts.
   const results = native
     .stopAll(Int32Array.from(tids.toReversed()), traceSysGood | options, timeoutMs)
     .reverse();
@@ -63,26 +66,6 @@ export function stopTasks(tids: readonly number[], options = 0, timeoutMs = stop
     throw refusal(tid, errnoName(result));
   }
   return stopped;
-}
-
-/**
- * Stops the leader of a process for a short while. When a child of a traced thread ends the kernel sends SIGCHLD although that is
- * ignored (sig_ignored in kernel/signal.c), and it would wake another thread out of its epoll_wait: where the leader has
- * children the other threads have to stand still as well.
- */
-export function stopLeader({ pid, threads }: Pick<SourceProcess, 'pid' | 'threads'>): Stopped {
-  const others = threads.map(({ tid }) => tid).filter((tid) => tid !== pid);
-  const status = others.length > 0 ? readStatus(pid) : undefined;
-  if (status === undefined || !isIgnored(sigchld, status)) return stopTasks([pid], suspendSeccomp);
-  if (hasChildren(pid)) return stopTasks([pid, ...others], suspendSeccomp);
-  const stopped = stopTasks([pid], suspendSeccomp);
-  if (hasChildren(pid)) stopped.merge(stopTasks(others, suspendSeccomp)); // born since
-  return stopped;
-}
-
-/** Of the leader itself, not of the other threads. */
-function hasChildren(pid: number): boolean {
-  return (readProcText(pid, 'children', pid) ?? '') !== '';
 }
 
 /** A task that does not stop cannot be let go either (ptrace(2)): when it does stop it must not stand until this agent ends. */

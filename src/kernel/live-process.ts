@@ -1,9 +1,10 @@
-// Remote programs in a process of the source tree. Scratch memory is mapped once and stays for the flight; whatever
-// runs in it cures itself (native/stub/stub.S), so an agent that is killed leaves the process running as before.
+// Remote programs in a process that has a life of its own: one of the source tree, or one that stands PREPARED on the target. Scratch
+// memory is mapped once and stays until close; whatever runs in it cures itself (native/stub/stub.S), so an agent that is killed leaves
+// the process running as before.
 import { GodwitError } from '../errors.ts';
-import { errnoName, type Outcome, type Program } from '../kernel/program.ts';
-import type { Vma } from '../kernel/proc/maps.ts';
-import { readMaps } from '../kernel/proc/maps.ts';
+import { errnoName, type Outcome, type Program } from './program.ts';
+import type { Vma } from './proc/maps.ts';
+import { readMaps } from './proc/maps.ts';
 import { native } from '../native.ts';
 
 /** Bytes of scratch memory in each process: a page of code, the rest for programs. */

@@ -1,0 +1,171 @@
+// POSIX record locks, which belong to processes: exclusive and shared, to the end of the file, of a parent and a child over one open
+// file, of a file without a name. And waiters for each kind of lock, which must not get it before its holder lets go.
+// @family Files
+// @directory
+// @claim record files.posix-lock
+// @claim record-owner files.posix-lock
+// @claim record-shared files.posix-lock
+// @claim record-gap files.posix-lock
+// @claim record-to-end files.posix-lock
+// @claim record-of-child files.posix-lock
+// @claim record-nameless files.posix-lock
+// @claim record-two-descriptors files.posix-lock
+// @claim record-dropped-by-close files.posix-lock
+// @claim wait-flock calls.locks
+// @claim wait-flock-shared calls.locks
+// @claim wait-record calls.locks
+// @claim wait-range calls.locks
+#include <sys/file.h>
+
+#include "workload.h"
+
+enum { flock_all, flock_shared, record, range, kinds };
+static const char* const claims[] = {"wait-flock", "wait-flock-shared", "wait-record", "wait-range"};
+struct shared {
+  _Atomic bool waiting[kinds], released[kinds], early[kinds];
+};
+static struct shared* shared;
+
+static struct flock part(short type, off_t start, off_t length) {
+  return (struct flock){.l_type = type, .l_whence = SEEK_SET, .l_start = start, .l_len = length};
+}
+static void lock(int fd, short type, off_t start, off_t length) {
+  struct flock wanted = part(type, start, length);
+  MUST(fcntl(fd, F_SETLK, &wanted));
+}
+static int open_new(const char* name) { return (int)MUST(open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600)); }
+
+// What stands in the way of a lock, as a process sees it that has none: 0 when nothing does.
+struct seen {
+  short type;
+  pid_t pid;
+  off_t start, length;
+};
+static struct seen ask(int fd, short type, off_t start, off_t length) {
+  int answer[2];
+  MUST(pipe(answer));
+  pid_t child = (pid_t)MUST(fork());
+  if (child == 0) {
+    struct flock wanted = part(type, start, length);
+    if (fcntl(fd, F_GETLK, &wanted) == -1) _exit(1);
+    struct seen seen = {wanted.l_type, wanted.l_pid, wanted.l_start, wanted.l_len};
+    _exit(write(answer[1], &seen, sizeof seen) == sizeof seen ? 0 : 1);
+  }
+  struct seen seen = {0};
+  MUST(close(answer[1]));
+  EXPECT("answer", sizeof seen, read(answer[0], &seen, sizeof seen));
+  MUST(close(answer[0]));
+  MUST(waitpid(child, NULL, 0));
+  return seen;
+}
+static void expect_lock(int fd, short type, pid_t pid, off_t start, off_t length) {
+  struct seen seen = ask(fd, F_WRLCK, start, length);
+  EXPECT("type", type, seen.type);
+  EXPECT("start", start, seen.start);
+  EXPECT("length", length, seen.length);
+  EXPECT("owner", pid, seen.pid);
+}
+
+static void take(int kind, const char* name, bool hold) {
+  struct flock all = part(F_WRLCK, 0, 0);
+  int fd = open_new(name);
+  switch (kind) {
+    case flock_all: MUST(flock(fd, LOCK_EX)); return;
+    case flock_shared: MUST(flock(fd, hold ? LOCK_EX : LOCK_SH)); return;
+    case record: MUST(fcntl(fd, F_SETLKW, &all)); return;
+    default: MUST(fcntl(fd, F_OFD_SETLKW, &all));
+  }
+}
+static void let_go(int kind, int fd) {
+  struct flock all = part(F_UNLCK, 0, 0);
+  if (kind == record) MUST(fcntl(fd, F_SETLK, &all));
+  else if (kind == range) MUST(fcntl(fd, F_OFD_SETLK, &all));
+  else MUST(flock(fd, LOCK_UN));
+}
+static pid_t start_waiter(int kind) {
+  pid_t child = (pid_t)MUST(fork());
+  if (child != 0) return child;
+  shared->waiting[kind] = true;
+  take(kind, claims[kind], false);
+  if (!shared->released[kind]) shared->early[kind] = true;
+  _exit(0);
+}
+
+int main(int argc, char** argv) {
+  if (argc < 2) fail("arguments: expected a directory got none");
+  MUST(chdir(argv[1]));
+  listen_for_stop();
+  shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  int fd = open_new("records"), gone = open_new("gone"), twice = open_new("twice");
+  lock(fd, F_WRLCK, 10, 5);
+  lock(fd, F_RDLCK, 20, 7);
+  lock(fd, F_WRLCK, 1000, 0);
+  MUST(unlink("gone"));
+  lock(gone, F_WRLCK, 3, 4);
+  int again = (int)MUST(open("twice", O_RDWR)), copy = (int)MUST(dup(twice));
+  lock(twice, F_WRLCK, 0, 10);
+  lock(again, F_WRLCK, 50, 10);
+  int told[2], tell[2];
+  MUST(pipe(told));
+  MUST(pipe(tell));
+  pid_t child = (pid_t)MUST(fork());
+  if (child == 0) {
+    char byte;
+    lock(fd, F_WRLCK, 200, 100);
+    MUST(write(told[1], "x", 1));
+    MUST(read(tell[0], &byte, 1));
+    _exit(0);
+  }
+  char byte;
+  MUST(read(told[0], &byte, 1));
+  int held[kinds];
+  pid_t waiter[kinds];
+  // The waiters first: they are the tree's first processes to go on. Each waits behind a lock of this one.
+  for (int i = 0; i < kinds; i++) {
+    held[i] = open_new(claims[i]);
+    struct flock all = part(F_WRLCK, 0, 0);
+    if (i == record) MUST(fcntl(held[i], F_SETLK, &all));
+    else if (i == range) MUST(fcntl(held[i], F_OFD_SETLK, &all));
+    else MUST(flock(held[i], LOCK_EX));
+    waiter[i] = start_waiter(i);
+    while (!shared->waiting[i]) usleep(1000);
+  }
+  usleep(50000);
+  say_ready();
+  wait_for_stop();
+
+  pid_t self = getpid();
+  claim("record");
+  expect_lock(fd, F_WRLCK, self, 10, 5);
+  PROVE("record-owner", self, ask(fd, F_RDLCK, 12, 1).pid);
+  claim("record-shared");
+  expect_lock(fd, F_RDLCK, self, 20, 7);
+  EXPECT("for a reader", F_UNLCK, ask(fd, F_RDLCK, 20, 7).type);
+  PROVE("record-gap", F_UNLCK, ask(fd, F_WRLCK, 15, 5).type);
+  claim("record-to-end");
+  expect_lock(fd, F_WRLCK, self, 1000, 0);
+  claim("record-of-child");
+  expect_lock(fd, F_WRLCK, child, 200, 100);
+  MUST(write(tell[1], "x", 1));
+  MUST(waitpid(child, NULL, 0));
+  EXPECT("after its end", F_UNLCK, ask(fd, F_WRLCK, 200, 100).type);
+  claim("record-nameless");
+  expect_lock(gone, F_WRLCK, self, 3, 4);
+  claim("record-two-descriptors");
+  expect_lock(twice, F_WRLCK, self, 0, 10);
+  expect_lock(twice, F_WRLCK, self, 50, 10);
+  claim("record-dropped-by-close");
+  MUST(close(copy));
+  EXPECT("after any close", F_UNLCK, ask(twice, F_WRLCK, 0, 0).type);
+  for (int i = 0; i < kinds; i++) {
+    claim(claims[i]);
+    EXPECT("ended before its time", 0, waitpid(waiter[i], NULL, WNOHANG));
+    shared->released[i] = true;
+    let_go(i, held[i]);
+    int status = -1;
+    MUST(waitpid(waiter[i], &status, 0));
+    EXPECT("status", 0, status);
+    EXPECT("early", false, shared->early[i]);
+  }
+  return say_ok();
+}
