@@ -10,6 +10,14 @@ export interface LockRange {
   readonly length: bigint;
 }
 
+/** A POSIX record lock that its process could not take yet. */
+export interface LateRecord extends LockRange {
+  /** The process, as the tree sees it. */
+  readonly pid: number;
+  /** A descriptor of the file in it. */
+  readonly fd: number;
+}
+
 /** x86-64: type and whence (16 bits each), start and length at 8 and 16, pid at 24. `undefined`: unlocks the whole file. */
 export function structFlock(range: LockRange | undefined): Uint8Array<ArrayBuffer> {
   const view = new DataView(new ArrayBuffer(32));

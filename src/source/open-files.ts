@@ -15,14 +15,16 @@ import type {
   Refusal,
   SourceDriver,
 } from './resources/driver.ts';
+import { hasFragileLease } from './resources/file-locks.ts';
 import { FileNames } from './resources/file-names.ts';
 import { findOutsideHolders } from './resources/outside.ts';
 import { describeObject, keyOfFile, type OpenObject } from './resources/open-objects.ts';
 import { inotify, watchedPaths } from './resources/inotify.ts';
+import { link } from './resources/link.ts';
 import { readOwner } from './resources/owner.ts';
 import { unsupported, unsupportedSocket } from './resources/refuse.ts';
 import { driverOf } from './resources/registry.ts';
-import type { OpenFileGroup, ProcessRef, SeenFile } from './resources/seen-file.ts';
+import { isKernelFile, type OpenFileGroup, type ProcessRef, type SeenFile } from './resources/seen-file.ts';
 import { listeningAddress } from './resources/tcp.ts';
 import { Thief } from './resources/thief.ts';
 import { surveyThreadTables } from './resources/thread-tables.ts';
@@ -93,7 +95,7 @@ export function prepareOpenFiles(
 ): PreparedOpenFiles {
   for (const { first: file } of TreeFiles.read(processes).groups) {
     unlessGone(() => {
-      if (!file.isNamed || !file.stat.isFile()) return;
+      if (!file.isNamed || !file.stat.isFile() || isKernelFile(file) || hasFragileLease(file)) return;
       const name = names.nameOf(file);
       // Not by its descriptor, whose number may be another file's by now.
       if (name !== undefined) files.add(name, name, file.canWrite);
@@ -115,7 +117,7 @@ export function openFileRequirements(
     const { first } = group;
     unlessGone(() => {
       if (first.isNamed && first.stat.isDirectory() && !first.isDeleted) directories.add(first.path);
-      if (first.isNameless) directories.add(dirname(first.path));
+      if (first.isNameless || link.matches(first, thief)) directories.add(dirname(first.path));
       if (inotify.matches(first, thief))
         for (const path of watchedPaths(first)) directories.add(isDirectory(path) ? path : dirname(path));
       if (!first.link.startsWith('socket:[')) return;

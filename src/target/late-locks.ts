@@ -6,8 +6,9 @@ import type { Fence } from '../kernel/fence.ts';
 import { LiveProcess } from '../kernel/live-process.ts';
 import { Program } from '../kernel/program.ts';
 import { stopTasks, suspendSeccomp } from '../kernel/stopped.ts';
+import type { LateRecord } from '../kernel/struct-flock.ts';
 import type { RestoredOpenFiles } from './open-files.ts';
-import { askRecord, type LateRecord } from './resources/file-locks.ts';
+import { askRecord } from './resources/file-locks.ts';
 import type { ShellTree } from './shell-tree.ts';
 
 /** A lock that somebody else has taken meanwhile: the tree waits this long for it. */

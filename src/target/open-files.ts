@@ -6,13 +6,14 @@ import type { ResourceKind } from '../images/resources/registry.ts';
 import type { Descriptor, OpenFile } from '../images/state.ts';
 import { Program } from '../kernel/program.ts';
 import { closeLocal } from '../kernel/socket-facts.ts';
+import type { LateRecord } from '../kernel/struct-flock.ts';
 import { mismatchOf } from './agent-files.ts';
 import type { Actor, ConnectContext, OpenContext, Place, Runner } from './resources/driver.ts';
 import { setStatusFlags } from './resources/local-files.ts';
 import { connectOwner } from './resources/owner.ts';
 import { placeDescriptors, type Placement } from './resources/place.ts';
 import { targetDriverOf } from './resources/registry.ts';
-import type { LateRecord, TakeLock } from './resources/file-locks.ts';
+import type { TakeLock } from './resources/file-locks.ts';
 import { UndoLog, type UndoStep } from './resources/undo-log.ts';
 
 export type { UndoStep } from './resources/undo-log.ts';
@@ -113,7 +114,7 @@ interface Made {
 }
 
 /** Kinds that are opened by name have their flags from the beginning. */
-const openedByName = new Set<ResourceKind>(['regular', 'directory', 'device', 'memfd', 'nameless']);
+const openedByName = new Set<ResourceKind>(['regular', 'directory', 'device', 'link', 'memfd', 'nameless']);
 
 function openAll(options: RestoreOptions, { undo, agentFds, closeLater, locks }: Made): void {
   const shared = new Map<object, unknown>();

@@ -18,7 +18,7 @@ const reasons = [
   /a namespace/,
   /a file of \/proc/,
   /a fanotify group/,
-  /a lease/,
+  /a write lease/,
   /its working directory .* was removed/,
   /huge pages of hugetlbfs/,
   /one descriptor table \(CLONE_FILES\)/,

@@ -35,7 +35,7 @@ int main(int argc, char** argv) {
   must("raw", socket(AF_INET, SOCK_RAW, IPPROTO_ICMP));
   must("packet", socket(AF_PACKET, SOCK_RAW, htons(ETH_P_IP)));
   must("namespace", open("/proc/self/ns/net", O_RDONLY));
-  must("file of /proc", open("/proc/self/status", O_RDONLY));
+  must("file of /proc", open("/proc/1/status", O_RDONLY));
   must("fanotify", fanotify_init(FAN_CLASS_NOTIF, O_RDONLY));
   must("lease", fcntl(must("a file", open("leased", O_RDWR | O_CREAT, 0600)), F_SETLEASE, F_WRLCK));
   must("a directory", mkdir("removed", 0700));

@@ -1,5 +1,5 @@
 // POSIX record locks, which belong to processes: exclusive and shared, to the end of the file, of a parent and a child over one open
-// file, of a file without a name. And waiters for each kind of lock, which must not get it before its holder lets go.
+// file, of a file without a name. And waiters for each kind of lock, which must not get it before its holder lets go. And a read lease that tells of its break.
 // @family Files
 // @directory
 // @claim record files.posix-lock
@@ -11,6 +11,8 @@
 // @claim record-nameless files.posix-lock
 // @claim record-two-descriptors files.posix-lock
 // @claim record-dropped-by-close files.posix-lock
+// @claim lease files.lease
+// @claim lease-break files.lease
 // @claim wait-flock calls.locks
 // @claim wait-flock-shared calls.locks
 // @claim wait-record calls.locks
@@ -18,6 +20,12 @@
 #include <sys/file.h>
 
 #include "workload.h"
+
+static volatile sig_atomic_t broken_fd = -1;
+static void on_break(int signal, siginfo_t* info, void* context) {
+  (void)signal, (void)context;
+  broken_fd = info->si_fd;
+}
 
 enum { flock_all, flock_shared, record, range, kinds };
 static const char* const claims[] = {"wait-flock", "wait-flock-shared", "wait-record", "wait-range"};
@@ -105,6 +113,12 @@ int main(int argc, char** argv) {
   int again = (int)MUST(open("twice", O_RDWR)), copy = (int)MUST(dup(twice));
   lock(twice, F_WRLCK, 0, 10);
   lock(again, F_WRLCK, 50, 10);
+  struct sigaction action = {.sa_sigaction = on_break, .sa_flags = SA_SIGINFO | SA_RESTART};
+  MUST(sigaction(SIGRTMIN + 3, &action, NULL));
+  MUST(close(open_new("leased")));
+  int leased = (int)MUST(open("leased", O_RDONLY));
+  MUST(fcntl(leased, F_SETSIG, SIGRTMIN + 3));
+  MUST(fcntl(leased, F_SETLEASE, F_RDLCK));
   int told[2], tell[2];
   MUST(pipe(told));
   MUST(pipe(tell));
@@ -157,12 +171,23 @@ int main(int argc, char** argv) {
   claim("record-dropped-by-close");
   MUST(close(copy));
   EXPECT("after any close", F_UNLCK, ask(twice, F_WRLCK, 0, 0).type);
+  PROVE("lease", F_RDLCK, fcntl(leased, F_GETLEASE));
+  claim("lease-break");
+  EXPECT("not broken yet", -1, broken_fd);
+  child = (pid_t)MUST(fork());
+  if (child == 0) _exit(open("leased", O_WRONLY | O_NONBLOCK) == -1 ? errno : 0);
+  int status = 0;
+  MUST(waitpid(child, &status, 0));
+  EXPECT("a writer", EWOULDBLOCK, WEXITSTATUS(status));
+  EXPECT("the signal tells", leased, broken_fd);
+  MUST(fcntl(leased, F_SETLEASE, F_UNLCK));
+  MUST(open("leased", O_WRONLY | O_NONBLOCK));
   for (int i = 0; i < kinds; i++) {
     claim(claims[i]);
     EXPECT("ended before its time", 0, waitpid(waiter[i], NULL, WNOHANG));
     shared->released[i] = true;
     let_go(i, held[i]);
-    int status = -1;
+    status = -1;
     MUST(waitpid(waiter[i], &status, 0));
     EXPECT("status", 0, status);
     EXPECT("early", false, shared->early[i]);

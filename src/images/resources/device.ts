@@ -1,6 +1,7 @@
-// A file that is nothing but its name: null, zero, full, random, urandom, and files of /proc and /sys that any host has.
+// A file that is nothing but its name: null, zero, full, random, urandom, and files of /proc and /sys that any
+// host has, or that belong to a task of the tree.
 import * as z from 'zod';
-import { i64, path, u32 } from '../scalars.ts';
+import { i64, list, path, pid, u32 } from '../scalars.ts';
 
 export const deviceSchema = z.strictObject({
   kind: z.literal('device'),
@@ -9,4 +10,6 @@ export const deviceSchema = z.strictObject({
   major: u32,
   minor: u32,
   position: i64.default(0n),
+  /** A file of /proc/PID, or of /proc/PID/task/TID: `path` is its name there. */
+  tasks: list(pid, 2).default([]),
 });

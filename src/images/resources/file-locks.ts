@@ -16,5 +16,7 @@ export const fileLocksSchema = z.strictObject({
   ranges: list(z.strictObject(range)).default([]),
   /** fcntl(F_SETLK), of a process that has the file open: POSIX record locks. */
   records: list(z.strictObject({ pid, ...range })).default([]),
+  /** fcntl(F_SETLEASE, F_RDLCK), of the open file. */
+  readLease: z.boolean().default(false),
 });
 export type FileLocks = z.infer<typeof fileLocksSchema>;

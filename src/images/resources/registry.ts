@@ -6,6 +6,7 @@ import { directorySchema } from './directory.ts';
 import { epollSchema } from './epoll.ts';
 import { eventfdSchema } from './eventfd.ts';
 import { inotifySchema } from './inotify.ts';
+import { linkSchema } from './link.ts';
 import { memfdSchema } from './memfd.ts';
 import { namelessSchema } from './nameless.ts';
 import { pidfdSchema } from './pidfd.ts';
@@ -23,6 +24,7 @@ export const resourceSchemas = {
   epoll: epollSchema,
   eventfd: eventfdSchema,
   inotify: inotifySchema,
+  link: linkSchema,
   memfd: memfdSchema,
   nameless: namelessSchema,
   pidfd: pidfdSchema,
@@ -43,6 +45,7 @@ export const resourceImageSchema = z.discriminatedUnion('kind', [
   epollSchema,
   eventfdSchema,
   inotifySchema,
+  linkSchema,
   memfdSchema,
   namelessSchema,
   pidfdSchema,

@@ -1,5 +1,5 @@
 // Who gets SIGIO or SIGURG for an open file (F_SETOWN, F_SETSIG). Of regular files and the like it is asked only where O_ASYNC
-// is set: they send no signals.
+// is set or there is a lease: others send no signals.
 import { runLocal } from '../../kernel/local-program.ts';
 import { isError, Program } from '../../kernel/program.ts';
 import { readStatus } from '../../kernel/proc/status.ts';
@@ -16,7 +16,8 @@ export function readOwner(
   thief: Thief,
   processes: readonly ProcessRef[],
 ): OpenFile['owner'] | undefined {
-  if ((file.flags & openAsync) === 0 && !/^(pipe|socket):/.test(file.link)) return undefined;
+  const isTold = (file.flags & openAsync) !== 0 || file.locks.some(({ kind }) => kind === 'LEASE');
+  if (!isTold && !/^(pipe|socket):/.test(file.link)) return undefined;
   const fd = thief.fdOf(file);
   const program = new Program();
   const owner = program.room(8);

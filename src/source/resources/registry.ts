@@ -6,6 +6,7 @@ import type { SourceDriver } from './driver.ts';
 import { epoll } from './epoll.ts';
 import { eventfd } from './eventfd.ts';
 import { inotify } from './inotify.ts';
+import { link } from './link.ts';
 import { memfd } from './memfd.ts';
 import { nameless } from './nameless.ts';
 import { pidfd } from './pidfd.ts';
@@ -25,6 +26,7 @@ export const sourceDrivers: { readonly [K in ResourceKind]: SourceDriver<K> } = 
   epoll,
   eventfd,
   inotify,
+  link,
   memfd,
   nameless,
   pidfd,

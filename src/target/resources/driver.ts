@@ -3,7 +3,7 @@ import type { FileIdentity } from '../../images/memory.ts';
 import type { ResourceImage, ResourceKind } from '../../images/resources/registry.ts';
 import type { OpenFile } from '../../images/state.ts';
 import type { Outcome, Program } from '../../kernel/program.ts';
-import type { LateRecord } from './file-locks.ts';
+import type { LateRecord } from '../../kernel/struct-flock.ts';
 import type { UndoLog } from './undo-log.ts';
 
 /** Where programs run: a shell, or whatever stands for it. */

@@ -4,15 +4,15 @@ import { GodwitError } from '../../errors.ts';
 import type { FileLocks } from '../../images/resources/file-locks.ts';
 import { runLocal } from '../../kernel/local-program.ts';
 import { errnoName, Program, type Result } from '../../kernel/program.ts';
-import { structFlock } from '../../kernel/struct-flock.ts';
+import { structFlock, type LateRecord } from '../../kernel/struct-flock.ts';
 import type { ConnectContext, OpenContext } from './driver.ts';
 
 const lockNonblock = 4;
 /** F_SETLK, F_OFD_SETLK: asm-generic/fcntl.h. */
 const setLock = 6;
 const ofdSetLock = 37;
-
-type RecordLock = FileLocks['records'][number];
+const setLease = 1024;
+const readLock = 0;
 
 /** Takes a lock without waiting: 0 or negative errno. */
 export type TakeLock = () => number;
@@ -47,12 +47,6 @@ function lockRange(fd: number, range: FileLocks['ranges'][number]): number {
   return runLocal(program).number(result);
 }
 
-/** A POSIX record lock that its process could not take yet. */
-export interface LateRecord extends RecordLock {
-  /** A descriptor of the file in the process. */
-  readonly fd: number;
-}
-
 /**
  * POSIX record locks, each by its process: no descriptor of the file may be closed there any more, for that drops them (fcntl_locking(2)).
  * @throws GodwitError SYSCALL, PROTOCOL
@@ -75,6 +69,18 @@ export function takeRecords(file: number, { records }: FileLocks, context: Conne
         `process ${record.pid} fd ${fd}: its record lock cannot be taken: ${errnoName(taken)}`,
       );
   }
+}
+
+/** By a process that has it: the kernel takes it for the owner until connectOwner names one. @throws GodwitError REFUSED */
+export function takeLease(file: number, { readLease }: FileLocks, context: ConnectContext): void {
+  const place = context.placesOf(file)[0];
+  if (!readLease || place === undefined) return;
+  const program = new Program();
+  const result = program.attempt('fcntl', place.fd, setLease, readLock);
+  const taken = context.runner(place.vpid).run(program).number(result);
+  if (taken === 0) return;
+  const reason = `process ${place.vpid} fd ${place.fd}: its read lease cannot be taken: ${errnoName(taken)}`;
+  throw new GodwitError('REFUSED', reason, { hint: 'somebody on the target has the file open for writing' });
 }
 
 /** Adds the call that takes a record lock without waiting. */

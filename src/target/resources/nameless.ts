@@ -1,6 +1,6 @@
 // Files without a name: the agent has made the object (shared-objects.ts), each open file of it is opened anew.
 import type { TargetDriver } from './driver.ts';
-import { lockOrLater, takeRecords } from './file-locks.ts';
+import { lockOrLater, takeLease, takeRecords } from './file-locks.ts';
 import { openOrThrow, seek } from './local-files.ts';
 
 /** O_TMPFILE, which includes O_DIRECTORY. */
@@ -16,5 +16,6 @@ export const nameless: TargetDriver<'nameless'> = {
   },
   connect({ locks }, { id }, context) {
     takeRecords(id, locks, context);
+    takeLease(id, locks, context);
   },
 };

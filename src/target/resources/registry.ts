@@ -6,6 +6,7 @@ import type { TargetDriver } from './driver.ts';
 import { epoll } from './epoll.ts';
 import { eventfd } from './eventfd.ts';
 import { inotify } from './inotify.ts';
+import { link } from './link.ts';
 import { memfd } from './memfd.ts';
 import { nameless } from './nameless.ts';
 import { pidfd } from './pidfd.ts';
@@ -23,6 +24,7 @@ export const targetDrivers: { readonly [K in ResourceKind]: TargetDriver<K> } = 
   epoll,
   eventfd,
   inotify,
+  link,
   memfd,
   nameless,
   pidfd,

@@ -3,7 +3,7 @@ import { fstatSync } from 'node:fs';
 import { GodwitError } from '../../errors.ts';
 import { closeLocal } from '../../kernel/socket-facts.ts';
 import type { TargetDriver } from './driver.ts';
-import { lockOrLater, takeRecords } from './file-locks.ts';
+import { lockOrLater, takeLease, takeRecords } from './file-locks.ts';
 import { openOrThrow, seek } from './local-files.ts';
 
 const openPath = 0o10000000;
@@ -27,6 +27,7 @@ export const regular: TargetDriver<'regular'> = {
   },
   connect({ locks }, { id }, context) {
     takeRecords(id, locks, context);
+    takeLease(id, locks, context);
   },
 };
 
