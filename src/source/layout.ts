@@ -1,12 +1,11 @@
-// How the tree's address spaces look: /proc/PID/maps as an image. Flags that maps does not show (advice, locks) are
-// read from smaps when a mapping is first seen: smaps costs 11 ms a GiB, maps 30 us.
+// How the tree's address spaces look: /proc/PID/maps as an image, with the flags of smaps (mapping-flags.ts).
 import type { AddressSpace, Mapping, SharedObject } from '../images/memory.ts';
 import type { ProcessLayout, TreeLayout } from '../images/layout.ts';
 import { GodwitError } from '../errors.ts';
 import { readMaps, type Vma } from '../kernel/proc/maps.ts';
-import { readSmaps } from '../kernel/proc/smaps.ts';
 import { DeletedFiles, isDeletedFile } from './deleted-files.ts';
 import type { FileIdentities } from './file-identities.ts';
+import { noFlags, SeenFlags, type MappingFlags } from './mapping-flags.ts';
 import { aioEvents } from './aio-ring.ts';
 import { objectKey, objectKind } from './pages/shared-objects.ts';
 import { share } from './sharing.ts';
@@ -18,29 +17,14 @@ const protRead = 1;
 const protWrite = 2;
 const protExec = 4;
 
-/** VmFlags of smaps → MADV_*; proc_pid_smaps(5), madvise(2). */
-const advices: readonly (readonly [flag: string, advice: number])[] = [
-  ['rr', 1],
-  ['sr', 2],
-  ['dc', 10],
-  ['mg', 12],
-  ['hg', 14],
-  ['nh', 15],
-  ['dd', 16],
-  ['wf', 18],
-];
-
 interface Range {
   readonly start: number;
   readonly end: number;
 }
 
-/** Flags of a mapping that only smaps shows. */
-type Flags = Pick<Mapping, 'growsDown' | 'noReserve' | 'locked' | 'lockOnFault' | 'advice' | 'writable'>;
-
 export class Layouts {
   readonly #identities: FileIdentities;
-  readonly #flags = new Map<number, Map<string, Flags>>();
+  readonly #flags = new SeenFlags();
   readonly #objects = new Map<string, SharedObject>();
   readonly #deleted = new DeletedFiles();
   #objectCount = 0;
@@ -99,10 +83,10 @@ export class Layouts {
   }
 
   #mappings(process: SourceProcess, vmas: readonly Vma[], segments: SegmentTable): Mapping[] {
-    const flags = this.#flagsOf(process.pid, vmas);
+    const flagsOf = this.#flags.of(process.pid, vmas);
     return vmas.map((vma) => {
       try {
-        return this.#mapping(process, vma, flags.get(keyOf(vma)) ?? noFlags, segments);
+        return this.#mapping(process, vma, flagsOf(vma), segments);
       } catch (error) {
         if (!(error instanceof GodwitError && error.code === 'NO_PROCESS')) throw error;
         // Unmapped since maps was read. Pages of it may be on their way, so it keeps its place until the next look.
@@ -111,7 +95,7 @@ export class Layouts {
     });
   }
 
-  #mapping(process: SourceProcess, vma: Vma, flags: Flags, segments: SegmentTable): Mapping {
+  #mapping(process: SourceProcess, vma: Vma, flags: MappingFlags, segments: SegmentTable): Mapping {
     const protection = (vma.read ? protRead : 0) | (vma.write ? protWrite : 0) | (vma.exec ? protExec : 0);
     const common = { start: vma.start, end: vma.end, protection, shared: vma.shared, offset: 0, ...flags };
     const { special } = vma;
@@ -177,25 +161,7 @@ export class Layouts {
     this.#objects.set(key, entry);
     return entry;
   }
-
-  #flagsOf(pid: number, vmas: readonly Vma[]): Map<string, Flags> {
-    const known = this.#flags.get(pid) ?? new Map<string, Flags>();
-    this.#flags.set(pid, known);
-    const unknown = vmas.filter((vma) => !known.has(keyOf(vma)));
-    if (unknown.length > 0)
-      for (const entry of readSmaps(pid) ?? []) known.set(keyOf(entry), flagsOf(entry.vmFlags));
-    return known;
-  }
 }
-
-const noFlags: Flags = {
-  growsDown: false,
-  noReserve: false,
-  locked: false,
-  lockOnFault: false,
-  advice: [],
-  writable: false,
-};
 
 const placeholder = ({ start, end }: Vma): Mapping => ({
   kind: 'anonymous',
@@ -206,18 +172,6 @@ const placeholder = ({ start, end }: Vma): Mapping => ({
   offset: 0,
   ...noFlags,
 });
-
-function flagsOf(vmFlags: readonly string[]): Flags {
-  const has = (flag: string): boolean => vmFlags.includes(flag);
-  return {
-    growsDown: has('gd'),
-    noReserve: has('nr'),
-    locked: has('lo'),
-    lockOnFault: has('lf'),
-    advice: advices.filter(([flag]) => has(flag)).map(([, advice]) => advice),
-    writable: has('mw'),
-  };
-}
 
 /** `shown`: a parent that is not among them has ended since its children were read. */
 function processLayout(
@@ -246,11 +200,4 @@ function sharesPlaces({ pid, parent }: SourceProcess, shown: ReadonlySet<SourceP
     parent.zombie === undefined &&
     share('places', pid, parent.pid)
   );
-}
-
-/** What must be equal for the flags of smaps to be those seen before. A heap or stack that grew keeps its start or end. */
-function keyOf(vma: Vma): string {
-  const place =
-    vma.special === 'stack' ? `-${vma.end}` : `${vma.start}-${vma.special === 'heap' ? '' : vma.end}`;
-  return `${place} ${vma.read ? 'r' : ''}${vma.write ? 'w' : ''}${vma.exec ? 'x' : ''}${vma.shared ? 's' : ''} ${vma.inode}`;
 }

@@ -37,10 +37,14 @@ interface Family {
 async function lend(t: Test, ms: number): Promise<Family> {
   const spawned = spawn(binary, ['lend', String(ms)], { stdio: ['ignore', 'ignore', 'inherit'] });
   const parent = spawned.pid ?? 0;
-  t.teardown(() => killed(parent));
+  t.teardown(() => {
+    killed(parent);
+  });
   await until('it waits in vfork', () => waitsInVfork(parent), 10_000, 1);
   const child = Number(readFileSync(`/proc/${parent}/task/${parent}/children`, 'utf8'));
-  t.teardown(() => killed(child));
+  t.teardown(() => {
+    killed(child);
+  });
   return { parent, child };
 }
 
