@@ -1,7 +1,7 @@
 // Memory that no tracker sees: it belongs to an inode (shared anonymous memory, a memfd, SysV), and whoever maps or writes it
 // leaves no trace in the others. It is read by file, only where there is data, and compared by hash with what was sent;
 // in the freeze once more. Reading such memory through a mapping would allocate it.
-import { closeSync, constants, fstatSync, openSync, readlinkSync, type BigIntStats } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readlinkSync, statSync, type BigIntStats } from 'node:fs';
 import { GodwitError } from '../../errors.ts';
 import { errnoName } from '../../kernel/program.ts';
 import type { Vma } from '../../kernel/proc/maps.ts';
@@ -66,6 +66,16 @@ export function objectKind(vma: Vma): FoundObject['kind'] | undefined {
   return vma.path === '/dev/zero' ? 'anonymous' : undefined;
 }
 
+/** False: surely not. The process runs, so that it may be another answer a moment later. */
+function leadsTo(path: string, key: string): boolean {
+  try {
+    return keyOfStat(statSync(path, { bigint: true }), readlinkSync(path)) === key;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    return code !== 'ENOENT' && code !== 'ESRCH';
+  }
+}
+
 const blockPages = 256;
 const blockLength = blockPages * pageSize;
 const enxio = 'ENXIO';
@@ -87,12 +97,13 @@ export class SharedObjectReader {
    * what was mapped there may have been replaced since maps was read). @throws GodwitError NO_RIGHTS
    */
   static open(id: number, path: string, key: string): SharedObjectReader | undefined {
+    if (!leadsTo(path, key)) return undefined;
     let fd: number;
     try {
-      fd = openSync(path, constants.O_RDONLY);
+      // Whatever it may be by now: no waiting for the other end of a pipe, no terminal of our own.
+      fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
     } catch (cause) {
-      const { code } = cause as NodeJS.ErrnoException;
-      if (code === 'ENOENT' || code === 'ESRCH') return undefined;
+      if (!leadsTo(path, key)) return undefined;
       throw new GodwitError('NO_RIGHTS', `shared memory cannot be opened through ${path}`, {
         cause,
         hint: 'CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE is needed',

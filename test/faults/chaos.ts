@@ -1,5 +1,6 @@
 // A tree that changes all the time what is dumped is moved at a random instant, with another seed each time: what arrives is never
 // torn, by the tree's own account. GODWIT_CHAOS says how often (100); the seed is printed, and GODWIT_SEED goes on from it.
+// `npm run campaign -- chaos` runs it. It is no part of `npm test` as long as it fails now and then.
 import t from 'tap';
 import { sleep } from '../helpers/commands.ts';
 import { makeHosts } from '../helpers/hosts.ts';
@@ -29,7 +30,7 @@ await t.test(`${runs} trees in chaos arrive whole`, { skip, timeout }, async (t)
     await sleep(random() * 200);
     const result = await from.migrate(chaos.pid, to);
     if (result.code !== 0) {
-      t.fail(`seed ${seed}: it moves: ${explain(result, to)}`);
+      t.fail(`seed ${seed}: it moves; it said: ${chaos.log()}\n${explain(result, to)}`);
       from.kill(chaos.pid);
       await from.waitGone(chaos.pid);
       continue;
@@ -37,7 +38,7 @@ await t.test(`${runs} trees in chaos arrive whole`, { skip, timeout }, async (t)
     await sleep(random() * 100);
     const verdict = await verdictOf(to, chaos);
     if (verdict === 'ok') good++;
-    else t.fail(`seed ${seed}: ${verdict}`);
+    else t.fail(`seed ${seed}: ${verdict} ${chaos.errors()}`);
   }
   t.equal(good, runs, 'trees that found all as they had left it');
   for (const host of hosts.all) t.strictSame(await host.leftovers(), [], `nothing is left on ${host.name}`);
