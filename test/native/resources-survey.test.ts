@@ -6,9 +6,9 @@ const skip = await pythonMissing();
 
 const cases: readonly { readonly what: string; readonly make: string; readonly reason: RegExp }[] = [
   {
-    what: 'a POSIX lock',
-    make: `fd = os.open(path('a'), os.O_RDWR | os.O_CREAT); fcntl.lockf(fd, fcntl.LOCK_EX)`,
-    reason: /POSIX record lock/,
+    what: 'a write lease',
+    make: `fd = os.open(path('a'), os.O_RDWR | os.O_CREAT); fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_WRLCK)`,
+    reason: /write lease/,
   },
   {
     what: 'a terminal',
@@ -40,8 +40,8 @@ const cases: readonly { readonly what: string; readonly make: string; readonly r
   { what: 'a raw socket', make: `s = socket.socket(socket.AF_INET, socket.SOCK_RAW, 1)`, reason: /raw/ },
   { what: 'a namespace', make: `fd = os.open('/proc/self/ns/net', os.O_RDONLY)`, reason: /namespace/ },
   {
-    what: 'a file of a process in /proc',
-    make: `fd = os.open('/proc/self/stat', os.O_RDONLY)`,
+    what: 'a file of another process in /proc',
+    make: `fd = os.open('/proc/1/stat', os.O_RDONLY)`,
     reason: /\/proc or \/sys/,
   },
   {

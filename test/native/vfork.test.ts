@@ -55,7 +55,7 @@ void t.test(
   'a frozen parent in vfork is stopped when its child has executed a program',
   { skip },
   async (t) => {
-    const family = await lend(t, 300);
+    const family = await lend(t, 700);
     const fence = Fence.around(newId(), [family.parent, family.child]);
     t.teardown(() => {
       fence.remove();
