@@ -87,7 +87,9 @@ export class Host {
 
   /** The words before a command that put it into this host. */
   private inside(script: string): string[] {
-    return ['-t', String(this.initPid), '-m', '-u', '-i', '-n', '-p', '-T', 'bash', '-c', script, 'bash'];
+    // Whose standard input is a socket, as Node makes them, takes itself for a remote shell and reads ~/.bashrc.
+    const shell = ['bash', '--norc', '-c', script, 'bash'];
+    return ['-t', String(this.initPid), '-m', '-u', '-i', '-n', '-p', '-T', ...shell];
   }
 
   private env(more: Readonly<Record<string, string>> | undefined): Record<string, string> {

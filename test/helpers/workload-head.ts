@@ -6,6 +6,7 @@
 //   @probe NAME              it needs a facility of the kernel that not every one has (src/native-probe.ts)
 //   @swap                    it needs swap space
 //   @no-pkeys                a CPU with protection keys changes what it is about
+//   @apart                   a campaign of its own runs it, not the suite: it claims nothing
 //   @always-moving           it works all the time: there is no variant at rest
 //   @arguments WORDS         more arguments
 import { readFileSync } from 'node:fs';
@@ -26,6 +27,7 @@ export interface WorkloadHead {
   readonly probes: readonly string[];
   readonly needsSwap: boolean;
   readonly avoidsPkeys: boolean;
+  readonly apart: boolean;
   readonly alwaysMoving: boolean;
   readonly args: readonly string[];
 }
@@ -50,6 +52,7 @@ export function readHead(name: string, source: string): WorkloadHead {
     probes: values('probe'),
     needsSwap: values('swap').length > 0,
     avoidsPkeys: values('no-pkeys').length > 0,
+    apart: values('apart').length > 0,
     alwaysMoving: values('always-moving').length > 0,
     args: values('arguments').flatMap((text) => text.split(' ')),
   };

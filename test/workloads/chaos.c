@@ -4,7 +4,7 @@
 // @family Process tree
 // @directory
 // @arguments 1
-// @always-moving
+// @apart
 #include "chaos.h"
 
 #include <poll.h>
