@@ -13,6 +13,9 @@ const restartBlock = -516n;
 const interrupted = -4n;
 const syscallLength = 2n;
 
+/** KTIME_MAX: as far as the kernel's own clock goes, and longer than it lets anybody wait. */
+export const forEver = 2n ** 63n - 1n;
+
 /** What a thread was waiting for before anything was stopped. */
 export interface TimedWait {
   readonly syscall: number;
@@ -63,6 +66,8 @@ export function prepareRestart(
     return timedWait === undefined ? { registers: again } : { registers: again, wait: timedWait };
   }
   if (rax === restartBlock && isAbsoluteFutexWait(stopped)) return { registers: issueAgain(stopped, call) };
+  if (rax === restartBlock && timedWait?.deadline === forEver && !deliverable)
+    return { registers: issueAgain(stopped, BigInt(timedWait.syscall)) };
   if (rax === restartBlock && timedWait !== undefined) {
     // A handler that is due ends the wait: the kernel turns -516 into EINTR by itself.
     registers[r.origRax] = BigInt(timedWait.syscall);

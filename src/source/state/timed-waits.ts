@@ -13,7 +13,7 @@ import { registerIndex as r } from '../../native-process.ts';
 import { nsPerSec } from '../../units.ts';
 import type { SourceProcess } from '../tree.ts';
 import { remainderOf, restartedCall } from './restarted-call.ts';
-import type { TimedWait } from './syscall-restart.ts';
+import { forEver, type TimedWait } from './syscall-restart.ts';
 
 const timerAbsolute = 1n;
 const milliseconds = 1_000_000n;
@@ -148,7 +148,10 @@ export class TimedWaits {
     const call = restartedCall(pid, tid, args);
     const remainder = remainderOf(call, args);
     const left = remainder === undefined ? undefined : readTimespec(pid, remainder);
-    return this.#begun(call, left ?? durationOf(pid, [BigInt(call), ...args]), seen);
+    const duration = left ?? durationOf(pid, [BigInt(call), ...args]);
+    // poll(2) alone goes on by restart_syscall(2) without a limit too (fs/select.c).
+    if (duration === undefined && call === syscalls.poll) return { syscall: call, deadline: forEver };
+    return this.#begun(call, duration, seen);
   }
 }
 
@@ -204,9 +207,8 @@ function readTimespec(pid: number, address: bigint): bigint | undefined {
   return atMostForEver(seconds * nsPerSec + nanoseconds);
 }
 
-/** KTIME_MAX: as far as the kernel's own clock goes, and longer than it lets anybody wait. */
 function atMostForEver(time: bigint): bigint {
-  return clamp(time, 0n, 2n ** 63n - 1n);
+  return clamp(time, 0n, forEver);
 }
 
 /** How far the scheduler's clock is ahead of CLOCK_MONOTONIC: a thread that has just been put on a CPU shows it. */

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { syscalls } from '../../../src/kernel/syscalls.ts';
 import { registerCount, registerIndex as r } from '../../../src/native-process.ts';
-import { prepareRestart } from '../../../src/source/state/syscall-restart.ts';
+import { forEver, prepareRestart } from '../../../src/source/state/syscall-restart.ts';
 
 /** A thread stopped behind its `syscall` instruction. */
 function stopped(
@@ -79,5 +79,16 @@ void t.test('a sleep whose end nobody knows is slept again, never cut short', (t
   t.equal(registers[r.rip], 0x1000n);
   t.equal(registers[r.rax], BigInt(syscalls.nanosleep));
   t.equal(wait, undefined);
+  t.end();
+});
+
+void t.test('a poll without a limit that was stopped before is made again as a poll', (t) => {
+  const wait = { syscall: syscalls.poll, deadline: forEver };
+  const before = stopped(syscalls.restart_syscall, -516n);
+  const { registers, wait: primed } = prepareRestart(before, false, wait);
+  t.equal(registers[r.rip], 0x1000n);
+  t.equal(registers[r.rax], BigInt(syscalls.poll));
+  t.equal(primed, undefined, 'the target has no time to keep');
+  t.same(prepareRestart(before, true, wait).registers[r.rip], 0x1002n, 'a handler that is due ends it');
   t.end();
 });
