@@ -7,9 +7,7 @@ import { carries, roundsTimeoutMs } from '../helpers/round-trip.ts';
 import { unless } from '../helpers/skip-unless.ts';
 import { startWorkload, verdictOf } from '../helpers/workloads.ts';
 
-await carries('sysv-shm', 'System V segments keep their IDs, their content and who has attached them', {
-  args: ['making'],
-});
+await carries('sysv-shm', 'System V segments keep their IDs, their content and who has attached them');
 
 const skip = await unless('hosts', 'godwit', 'command:cc', 'command:ipcmk', 'command:python3');
 const attach = (id: number): string =>
