@@ -13,7 +13,12 @@ await t.test('nothing inside a process can tell that it was moved there and back
     const first = claims[0];
     if (first === undefined) return;
     const { head, variant } = first.trial;
-    t.strictSame(troubles(claims), [], `${head.name} (${variant}): ${claims.length} claims`);
+    const name = `${head.name} (${variant}): ${claims.length} claims`;
+    if (claims.every(({ outcome }) => outcome === 'skipped')) {
+      void t.skip(`${name}: ${first.why}`, () => undefined);
+      return;
+    }
+    t.strictSame(troubles(claims), [], name);
   });
   t.equal(
     results.length,
