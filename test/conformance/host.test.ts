@@ -15,6 +15,7 @@ await t.test('nothing inside a process can tell that it was moved there and back
     const { head, variant } = first.trial;
     const name = `${head.name} (${variant}): ${claims.length} claims`;
     if (claims.every(({ outcome }) => outcome === 'skipped')) {
+      // The promise is the subtest's, which the parent waits for by itself.
       void t.skip(`${name}: ${first.why}`, () => undefined);
       return;
     }

@@ -13,6 +13,7 @@ const skip = await unless('hosts', 'godwit', 'command:cc', 'command:mkswap', 'co
 await t.test('pages in swap arrive', { skip, timeout: 2 * roundsTimeoutMs }, async (t) => {
   await using swap = await SwapSpace.make(64);
   if (swap.missing !== undefined) {
+    // The promise is the subtest's, which the parent waits for by itself.
     void t.skip(swap.missing, () => undefined);
     return;
   }

@@ -14,6 +14,7 @@ await t.test('every workload is content when it is left alone', { skip, timeout:
   for (const name of workloadNames) {
     const missing = whyNotHere(workloadHead(name));
     if (missing !== undefined) {
+      // The promise is the subtest's, which the parent waits for by itself.
       void t.skip(`${name}: ${missing}`, () => undefined);
       continue;
     }
