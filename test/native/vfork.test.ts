@@ -1,6 +1,7 @@
 // Parents that wait in vfork, which nothing can stop: the freeze lets their children through; the survey names those that stay.
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import type { Writable } from 'node:stream';
 import t from 'tap';
 import type { Test } from 'tap';
 import { Fence } from '../../src/kernel/fence.ts';
@@ -31,11 +32,13 @@ const killed = (pid: number): void => {
 interface Family {
   readonly parent: number;
   readonly child: number;
+  /** Told by this, the child executes its program. */
+  readonly stdin: Writable;
 }
 
-/** A parent that lends its memory to a child for so long; negative: until that is killed. */
-async function lend(t: Test, ms: number): Promise<Family> {
-  const spawned = spawn(binary, ['lend', String(ms)], { stdio: ['ignore', 'ignore', 'inherit'] });
+/** A parent that lends its memory to a child for so many milliseconds; negative: until that is killed. */
+async function lend(t: Test, lasts: number | 'told'): Promise<Family> {
+  const spawned = spawn(binary, ['lend', String(lasts)], { stdio: ['pipe', 'ignore', 'inherit'] });
   const parent = spawned.pid ?? 0;
   t.teardown(() => {
     killed(parent);
@@ -45,7 +48,7 @@ async function lend(t: Test, ms: number): Promise<Family> {
   t.teardown(() => {
     killed(child);
   });
-  return { parent, child };
+  return { parent, child, stdin: spawned.stdin };
 }
 
 const statesOf = ({ parent, child }: Family): string[] =>
@@ -55,13 +58,14 @@ void t.test(
   'a frozen parent in vfork is stopped when its child has executed a program',
   { skip },
   async (t) => {
-    const family = await lend(t, 700);
+    const family = await lend(t, 'told');
     const fence = Fence.around(newId(), [family.parent, family.child]);
     t.teardown(() => {
       fence.remove();
     });
     fence.freeze();
     t.equal(readStat(family.parent)?.state, 'D', 'the freezer takes it for frozen');
+    family.stdin.write('x'); // heard when the fence is thawed for the child alone
     const stopped = new Stopped([]);
     stopFrozen(fence, stopped);
     fence.thaw();

@@ -1,4 +1,4 @@
-// spawns [pause in microseconds | lend milliseconds]: programs are started all the time, as shells, servers and build tools start them: posix_spawn, popen
+// spawns [pause in microseconds | lend milliseconds | lend told]: programs are started all the time, as shells, servers and build tools start them: posix_spawn, popen
 // and system of glibc (clone with CLONE_VM and CLONE_VFORK), and vfork(2) with a child that takes its time before it executes a program
 // or ends. Until then the parent waits inside the kernel, where nothing can stop it, and both have one memory. A process
 // beside them waits in epoll_wait, which nothing may interrupt.
@@ -65,13 +65,17 @@ static void vfork_one(uint64_t seed) {
 }
 
 // The child of vfork keeps the memory for so many milliseconds (negative: until it is killed), then it executes a program that pauses.
-static int lend(long ms) {
+// The child executes a program after so long, or when it is told on its standard input; negative: never.
+static int lend(const char* until) {
   char* args[] = {"child", "pause", NULL};
+  char told;
+  long ms = atol(until);
   struct timespec nap = {ms / 1000, ms % 1000 * 1000000};
   say_ready();
   pid_t pid = vfork();
   if (pid == 0) {
-    syscall(ms < 0 ? SYS_pause : SYS_nanosleep, &nap, NULL);
+    if (strcmp(until, "told") == 0) syscall(SYS_read, STDIN_FILENO, &told, 1);
+    else syscall(ms < 0 ? SYS_pause : SYS_nanosleep, &nap, NULL);
     execve("/proc/self/exe", args, environ);
     _exit(79);
   }
@@ -104,7 +108,7 @@ static void watch(int until) {
 int main(int argc, char** argv) {
   if (argc == 2 && strcmp(argv[1], "pause") == 0) return pause();
   if (argc == 2 && strcmp(argv[0], "child") == 0) return atoi(argv[1]);
-  if (argc == 3 && strcmp(argv[1], "lend") == 0) return lend(atol(argv[2]));
+  if (argc == 3 && strcmp(argv[1], "lend") == 0) return lend(argv[2]);
   if (argc > 1) pause_us = atol(argv[1]);
   listen_for_stop();
   sigset_t stop;
