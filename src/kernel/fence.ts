@@ -4,6 +4,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { GodwitError } from '../errors.ts';
+import { awaitFrozen } from './await-frozen.ts';
 import { CgroupDir, cgroup2Dir, cgroup2Mount, cgroupError, removeCgroupDir } from './cgroup2.ts';
 import type { Mount } from './mountinfo.ts';
 import { readChildren } from './proc/children.ts';
@@ -96,19 +97,11 @@ export class Fence implements Disposable {
   freeze(timeoutMs = freezeMs): void {
     const dirs = [...this.#dirs.values()];
     for (const dir of dirs) dir.frozen = true;
-    const end = performance.now() + timeoutMs;
-    for (const dir of dirs) {
-      while (!dir.isFrozen) {
-        if (performance.now() < end) continue;
-        this.thaw();
-        throw new GodwitError(
-          'TIMEOUT',
-          `the processes in ${dir.path} do not freeze within ${timeoutMs} ms`,
-          {
-            hint: 'one of them may hang in the kernel (state D in ps), for example on a dead network mount',
-          },
-        );
-      }
+    try {
+      for (const dir of dirs) awaitFrozen(dir, timeoutMs);
+    } catch (error) {
+      this.thaw();
+      throw error;
     }
   }
 

@@ -4,7 +4,9 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import t from 'tap';
 import { cgroup2Dir } from '../../../src/kernel/cgroup2.ts';
+import { awaitFrozen } from '../../../src/kernel/await-frozen.ts';
 import { Fence } from '../../../src/kernel/fence.ts';
+import { readStat } from '../../../src/kernel/proc/stat.ts';
 import { sleep, until } from '../../helpers/commands.ts';
 import { Counter, newId, ownFolders, unlessFences } from '../../helpers/keeper-bed.ts';
 
@@ -100,6 +102,45 @@ t.test('threads are found', { skip }, async (t) => {
   t.ok(fence.tids().length > 1);
   fence.remove();
   node.kill('SIGKILL');
+});
+
+t.test('a task that hardly gets a processor freezes, too', { skip }, async (t) => {
+  const pinned = (command: string[]): ChildProcess =>
+    spawn('taskset', ['-c', '0', ...command], { stdio: 'ignore' });
+  const busy = ['sh', '-c', 'while :; do :; done'];
+  const starved = pinned(['chrt', '--idle', '0', ...busy]);
+  const others = [pinned(busy), pinned(busy)];
+  t.teardown(() => {
+    for (const child of [starved, ...others]) endAll(child, []);
+  });
+  await until('it is in SCHED_IDLE', () => readStat(starved.pid ?? 0)?.policy === 5);
+  const fence = Fence.around(newId(), [starved.pid ?? 0]);
+  fence.freeze();
+  t.ok(fence.isFrozen);
+  t.equal(readStat(starved.pid ?? 0)?.state, 'S');
+  fence.remove();
+});
+
+t.test('who does not freeze is named, and runs on', { skip }, (t) => {
+  // Nothing that hangs in the kernel can be made without hurting the machine, so this directory never says "frozen".
+  const sleeper = spawn('sleep', ['60'], { stdio: 'ignore' });
+  t.teardown(() => {
+    endAll(sleeper, []);
+  });
+  const own = process.pid;
+  t.throws(
+    () => {
+      awaitFrozen({ path: '/a/cgroup', isFrozen: false, pids: () => [own] }, 5);
+    },
+    { code: 'TIMEOUT', message: new RegExp(`${own} \\(.*, state R\\)`), hint: /overloaded/ },
+  );
+  t.throws(
+    () => {
+      awaitFrozen({ path: '/a/cgroup', isFrozen: false, pids: () => [sleeper.pid ?? 0] }, 5);
+    },
+    { code: 'TIMEOUT', message: /do not freeze within \d+ ms$/ },
+  );
+  t.end();
 });
 
 t.test('processes that are gone are no reason to fail', { skip }, (t) => {
