@@ -143,15 +143,18 @@ export interface NativePages {
   uffdRegisterWp(fd: number, start: number, length: number): number;
   uffdUnregister(fd: number, start: number, length: number): number;
   /**
-   * Registers each range (one mapping each) that is not registered yet. status[i]: 0 it was, 1 it is now, or negative errno.
-   * `first`: this descriptor has registered nothing so far. Returns how many are new, negative errno when the space is gone.
+   * Registers each range (one mapping each) that is not registered yet, with all else that is mapped in its stretch by then
+   * (native/sys/userfault.h). status[i]: 0 it was, 1 it is now, or negative errno. `first`: this descriptor has registered
+   * nothing so far. `clear`: old write protection is removed. Returns how many are new, negative errno when the space is gone.
    */
   uffdRegisterNew(
     uffd: number,
     pagemapFd: number,
     ranges: Float64Array,
+    stretches: Float64Array,
     count: number,
     first: boolean,
+    clear: boolean,
     status: Int32Array,
   ): number;
 

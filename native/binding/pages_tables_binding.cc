@@ -55,10 +55,11 @@ Napi::Value UffdUnregisterCall(Info info) {
 
 Napi::Value UffdRegisterNewCall(Info info) {
   const Args args(info);
-  const Runs runs = args.RunsAt(2, 3);
-  const bool first = info[4].ToBoolean();
-  const auto status = args.Ints(5, runs.count);
-  return Num(info, UffdRegisterNew(args.Fd(0), args.Fd(1), runs.data, runs.count, first, status.data()));
+  const Runs ranges = args.RunsAt(2, 4), stretches = args.RunsAt(3, 4);
+  const RegisterMode mode = {.first = info[5].ToBoolean(), .clear = info[6].ToBoolean()};
+  const auto status = args.Ints(7, ranges.count);
+  const Trackable known = {ranges.data, stretches.data, ranges.count};
+  return Num(info, UffdRegisterNew(args.Fd(0), args.Fd(1), known, mode, status.data()));
 }
 
 Napi::Value PagemapReadCall(Info info) {

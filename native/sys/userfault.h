@@ -16,12 +16,29 @@ int UffdRegisterWp(int fd, uint64_t start, uint64_t length);
 
 int UffdUnregister(int fd, uint64_t start, uint64_t length);
 
-/// For each range [start, length]: leaves it alone if it is registered already (status 0), else registers it (status 1)
-/// or says why not (status -errno). Each range must lie in one mapping, which is registered whole or not at all.
-/// `first`: nothing can be registered by us yet, so nothing is taken for ours that another userfaultfd tracks.
-/// Later a mapping registered now is first cleared of old write protection: before Linux 6.13 mremap carried it along, and
-/// pages moved here would look clean.
-/// Returns how many were registered now, or -errno when the address space is gone.
-int UffdRegisterNew(int fd, int pagemap_fd, const double* ranges, size_t count, bool first, int32_t* status);
+/// Mappings to be tracked, and the stretch of addresses around each that holds nothing else which was mapped: pairs
+/// [start, length], ascending. Neighbours with nothing untrackable between them have the same stretch.
+///
+///   other |......[ mapping ]...[ mapping ]........| other
+///         ^ ---------- stretch of both ---------- ^
+struct Trackable {
+  const double* ranges;
+  const double* stretches;
+  size_t count;
+};
+
+struct RegisterMode {
+  /// Nothing can be registered by us yet, so nothing is taken for ours that another userfaultfd tracks.
+  bool first;
+  /// Before Linux 6.13 mremap carried old write protection along, and pages moved here would look clean: it is cleared.
+  bool clear;
+};
+
+/// For each range: leaves it alone if it is registered already (status 0), else registers it (status 1) or says why not
+/// (status -errno). The process runs meanwhile, and may have mapped something larger in place of a range: a part of that
+/// would be split off by the kernel, and its next mremap fail with EFAULT. So whole stretches are registered, in which
+/// the kernel takes what it finds, under one lock. Returns how many were registered now, or -errno when the address space
+/// is gone.
+int UffdRegisterNew(int fd, int pagemap_fd, const Trackable& known, RegisterMode mode, int32_t* status);
 
 }  // namespace godwit

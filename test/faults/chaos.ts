@@ -30,7 +30,7 @@ await t.test(`${runs} trees in chaos arrive whole`, { skip, timeout }, async (t)
     await sleep(random() * 200);
     const result = await from.migrate(chaos.pid, to);
     if (result.code !== 0) {
-      t.fail(`seed ${seed}: it moves; it said: ${chaos.log()}\n${explain(result, to)}`);
+      t.fail(`seed ${seed}: it moves; it said: ${chaos.log()}${chaos.errors()}\n${explain(result, to)}`);
       from.kill(chaos.pid);
       await from.waitGone(chaos.pid);
       continue;

@@ -94,11 +94,14 @@ static void map_memory(uint64_t* random) {
   MUST(mprotect(at, bytes, PROT_READ));
   usleep((useconds_t)below(random, 2000));
   check_pattern("memory that was written once", at, bytes, seed);
+  at = mremap(at, bytes, bytes + page, MREMAP_MAYMOVE);
+  if (at == MAP_FAILED) fail("memory that moves: expected some got none");
+  check_pattern("memory that has moved", at, bytes, seed);
   if (below(random, 2) == 0) {
     MUST(madvise(at, page, MADV_DONTNEED));
     EXPECT("a page that was given back", 0, *(uint64_t*)at);
   }
-  MUST(munmap(at, bytes));
+  MUST(munmap(at, bytes + page));
 }
 
 // ---- words through a pipe and an eventfd: none lost, none twice

@@ -6,8 +6,10 @@ import type { Vma } from '../../kernel/proc/maps.ts';
 import { native } from '../../native.ts';
 import { ownedMethod } from '../../native-pages.ts';
 import type { NativePageSet, OwnedMethod } from '../../native-pages.ts';
-import { intersection, ownedRuns, runsInside, runsOf, runsOfSet, setOf } from '../../kernel/page-runs.ts';
+import { intersection, ownedRuns, runsInside, runsOfSet, setOf } from '../../kernel/page-runs.ts';
 import type { PageRuns } from '../../kernel/page-runs.ts';
+import { isLinux } from '../../kernel/release.ts';
+import { stretchesOf } from './stretches.ts';
 import { SeenMappings } from './seen-mappings.ts';
 import type { DirtyPages, Tracker } from './tracker.ts';
 import {
@@ -24,6 +26,8 @@ import type { CarriedRanges } from './tracked-space.ts';
 
 /** UFFD_FEATURE_WP_UNPOPULATED (6.4) and UFFD_FEATURE_WP_ASYNC (6.7), linux/userfaultfd.h. */
 const features = (1 << 13) | (1 << 15);
+/** Before, mremap carried write protection along (linux commit 0cef0bb836e3). */
+const clears = !isLinux(6, 13);
 const esrch = -3;
 
 /** Gets a userfaultfd of the process as a descriptor of the agent, or a negative errno. */
@@ -53,7 +57,7 @@ export class PagemapScanTracker implements Tracker {
   }
 
   arm(vmas: readonly Vma[]): void {
-    const refused = this.#register(carriedRanges(vmas).vmas);
+    const refused = this.#register(vmas, carriedRanges(vmas));
     this.#isFirst = false;
     if (typeof refused === 'number') this.#ended(refused); // the next collection says the same
   }
@@ -61,7 +65,7 @@ export class PagemapScanTracker implements Tracker {
   collect(vmas: readonly Vma[], { frozen }: { readonly frozen: boolean }): DirtyPages {
     const carried = carriedRanges(vmas);
     this.#seen.look(carried.vmas);
-    const untracked = this.#register(carried.vmas);
+    const untracked = this.#register(vmas, carried);
     if (typeof untracked === 'number') return this.#ended(untracked);
     // One scan over everything: with PM_SCAN_CHECK_WPASYNC, or by mapping, reports would get lost between two calls.
     const touched = setOf();
@@ -100,10 +104,21 @@ export class PagemapScanTracker implements Tracker {
   }
 
   /** Registers what is not yet; returns what the kernel refuses to track, or a negative errno. */
-  #register(vmas: readonly Vma[]): readonly Vma[] | number {
-    const status = new Int32Array(vmas.length);
-    const { runs, count } = runsOf(vmas);
-    const result = native.uffdRegisterNew(this.#uffd, this.pagemapFd, runs, count, this.#isFirst, status);
+  #register(all: readonly Vma[], { vmas, all: { runs } }: CarriedRanges): readonly Vma[] | number {
+    const count = vmas.length;
+    const status = new Int32Array(count);
+    const stretches = stretchesOf(all);
+    const { pagemapFd } = this;
+    const result = native.uffdRegisterNew(
+      this.#uffd,
+      pagemapFd,
+      runs,
+      stretches,
+      count,
+      this.#isFirst,
+      clears,
+      status,
+    );
     if (result < 0) return result;
     this.#seen.add(vmas.filter((_, i) => status[i] === 1));
     return vmas.filter((_, i) => (status[i] ?? 0) < 0);
