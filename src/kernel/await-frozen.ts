@@ -3,6 +3,7 @@
 // (seen on a machine with one: a task of nice 19 was not frozen within 2 s).
 import { GodwitError } from '../errors.ts';
 import type { CgroupDir } from './cgroup2.ts';
+import { pause } from './pause.ts';
 import { readStat } from './proc/stat.ts';
 import { readTids } from './proc/task.ts';
 import { waitsInVfork } from './vfork-wait.ts';
@@ -15,8 +16,6 @@ const starvedFactor = 5;
 
 export type Freezing = Pick<CgroupDir, 'path' | 'isFrozen' | 'pids'>;
 
-const never = new Int32Array(new SharedArrayBuffer(4));
-
 /** @throws GodwitError TIMEOUT when a task hangs for so long in the kernel, or finds no processor for five times as long */
 export function awaitFrozen(dir: Freezing, timeoutMs: number): void {
   const begin = performance.now();
@@ -28,7 +27,7 @@ export function awaitFrozen(dir: Freezing, timeoutMs: number): void {
       const isStarved = moving.length > 0 && moving.every(({ state }) => state === 'R');
       if (!isStarved || waited > timeoutMs * starvedFactor) throw notFrozen(dir.path, waited, moving);
     }
-    Atomics.wait(never, 0, 0, napMs);
+    pause(napMs);
   }
 }
 

@@ -5,6 +5,7 @@ import type { Blocker, Requirements } from '../images/requirements.ts';
 import { GodwitError } from '../errors.ts';
 import { bootId } from '../kernel/boot-id.ts';
 import { readCpu } from '../kernel/cpu.ts';
+import { pause } from '../kernel/pause.ts';
 import { readMaps } from '../kernel/proc/maps.ts';
 import { readProcLink } from '../kernel/proc/read-proc.ts';
 import { readStatus } from '../kernel/proc/status.ts';
@@ -202,8 +203,4 @@ function refuseForeign(root: SourceProcess): void {
       },
     );
   }
-}
-
-function pause(ms: number): void {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }

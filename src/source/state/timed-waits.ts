@@ -4,6 +4,7 @@
 // somebody has interrupted before (an agent, SIGSTOP) began earlier than that: what is not known of it makes it end later,
 // never early.
 import { isDeepStrictEqual } from 'node:util';
+import { pause } from '../../kernel/pause.ts';
 import { readExecStart } from '../../kernel/proc/sched.ts';
 import { readSyscall, type BlockedIn } from '../../kernel/proc/syscall.ts';
 import { readKnownWaits, type KnownWait } from '../../kernel/known-waits.ts';
@@ -215,7 +216,7 @@ function atMostForEver(time: bigint): bigint {
 function schedulerClockAhead(): bigint {
   let best: bigint | undefined;
   for (let i = 0; i < 5; i++) {
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+    pause(1);
     const before = process.hrtime.bigint();
     const start = readExecStart(process.pid, process.pid);
     if (start === undefined) return 0n;

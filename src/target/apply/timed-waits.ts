@@ -3,6 +3,7 @@
 // in it: then the kernel of this host knows when the wait ends. A call that comes back at once has its result.
 import { GodwitError } from '../../errors.ts';
 import type { ThreadImage } from '../../images/thread.ts';
+import { pause } from '../../kernel/pause.ts';
 import { errnoName } from '../../kernel/program.ts';
 import { syscalls } from '../../kernel/syscalls.ts';
 import { registerCount, registerIndex as r } from '../../native-process.ts';
@@ -116,9 +117,4 @@ function millisecondsLeft(nanoseconds: bigint): bigint {
 
 function expect({ tid }: WaitingThread, result: number): void {
   if (result < 0) throw new GodwitError('NO_PROCESS', `thread ${tid} is lost: ${errnoName(result)}`);
-}
-
-const never = new Int32Array(new SharedArrayBuffer(4));
-function pause(ms: number): void {
-  Atomics.wait(never, 0, 0, ms);
 }
