@@ -47,6 +47,7 @@
       "sources": [
         "<!@(node scripts/ls.cjs native/keeper .cc)",
         "native/sys/owner_word.cc",
+        "native/sys/terminal_queues.cc",
       ],
       "include_dirs": ["native"],
       "defines": ["_GNU_SOURCE"],

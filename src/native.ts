@@ -9,8 +9,15 @@ import type { NativeKeeper } from './native-keeper.ts';
 import type { NativePages } from './native-pages.ts';
 import type { NativeProbe } from './native-probe.ts';
 import type { NativeProcess } from './native-process.ts';
+import type { NativeTerminal } from './native-terminal.ts';
 
-type Native = NativeProcess & NativePages & NativeKeeper & NativeDiag & NativeDescriptors & NativeProbe;
+type Native = NativeProcess &
+  NativePages &
+  NativeKeeper &
+  NativeDiag &
+  NativeDescriptors &
+  NativeProbe &
+  NativeTerminal;
 
 /** The package's own folder, however deep a build has put this module. */
 export const packageRoot: string = (function nearest(folder: string): string {

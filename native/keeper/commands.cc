@@ -9,14 +9,19 @@
 //   undo rename FROM TO, unlink PATH  -> number
 //   undo kill DIR                     -> number       abort
 //   undo sysv|left shm|sem|msg ID KEY -> number
+//   terminal (+ its master)           -> memory with what waits in it
 //   source: finish, revive            target: spawn ..., run
 //   bye (agent only): it has done its part of an abort, the keeper may go
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <cerrno>
 #include <cstring>
 
 #include "keeper/keeper.h"
 #include "keeper/text.h"
 #include "sys/owner_word.h"
+#include "sys/terminal_queues.h"
 
 namespace godwit {
 namespace {
@@ -79,6 +84,7 @@ Reply Keeper::Execute(Request& request) {
     return OkOr(undo_.Drop(number), "drop");
   if (name == "hold") return ExecuteHold(request);
   if (name == "fetch") return ExecuteFetch(request);
+  if (name == "terminal") return ExecuteTerminal(request, looked_at_);
   if (name == "release") {
     const auto gone = std::erase_if(held_, [&](const auto& held) { return held.first == request.field(1); });
     return OkOr(gone > 0 ? 0 : -ENOENT, "release");
@@ -140,6 +146,22 @@ Reply Keeper::ExecuteFetch(const Request& request) {
   for (const auto& [name, fd] : held_)
     if (name == request.field(1)) return {"ok", fd.get()};
   return Error(-ENOENT, "fetch");
+}
+
+// Taken out and put back in one go, by us, who outlive the agent: what was taken is nowhere else.
+Reply Keeper::ExecuteTerminal(const Request& request, Fd& reply_fd) {
+  if (!request.fd.valid()) return Error(-EBADF, "terminal without a descriptor");
+  Termios termios{};
+  TerminalQueues queues;
+  int error = TakeTerminalQueues(request.fd.get(), termios, queues);
+  if (error == 0) error = PutTerminalQueues(request.fd.get(), termios, queues);
+  if (error != 0) return Error(error, "terminal");
+  const std::string text = EncodeTerminalQueues(queues);
+  reply_fd = Fd(memfd_create("godwit-terminal", MFD_CLOEXEC));
+  if (!reply_fd.valid() ||
+      pwrite(reply_fd.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()))
+    return Error(-errno, "terminal");
+  return {"ok", reply_fd.get()};
 }
 
 // spawn vpid=N newpid=0|1 timens=-|MONO_S:MONO_NS:BOOT_S:BOOT_NS sid=N pidfd=N

@@ -61,6 +61,7 @@ class Keeper final : public Executor {
   Reply ExecuteUndo(Request& request);
   Reply ExecuteHold(Request& request);
   Reply ExecuteFetch(const Request& request);
+  static Reply ExecuteTerminal(const Request& request, Fd& reply_fd);
   Reply ExecuteSpawn(const Request& request);
   Reply Status() const;
 
@@ -70,6 +71,7 @@ class Keeper final : public Executor {
   UndoList undo_;
   Server server_;
   std::vector<std::pair<std::string, Fd>> held_;
+  Fd looked_at_;  // went with the last reply
   std::uint64_t* word_ = nullptr;
   Fd agent_;  // pidfd
   Fd signals_;
