@@ -2,6 +2,7 @@
 // Sent whole whenever it changed; the target finds the difference itself.
 import * as z from 'zod';
 import { addressSpaceSchema, fileIdentitySchema, sharedObjectSchema } from './memory.ts';
+import { terminalNameSchema } from './resources/terminal.ts';
 import { groupId, i64, list, pid } from './scalars.ts';
 
 export const processLayoutSchema = z.strictObject({
@@ -20,6 +21,8 @@ export const processLayoutSchema = z.strictObject({
   inherits: z.boolean().default(false),
   /** Working directory, root and umask are its parent's as well (CLONE_FS): born so, or never. */
   sharesPlaces: z.boolean().optional(),
+  /** Its controlling terminal, when that is one of the tree's. */
+  terminal: terminalNameSchema.optional(),
 });
 export type ProcessLayout = z.infer<typeof processLayoutSchema>;
 

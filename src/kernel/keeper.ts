@@ -1,10 +1,13 @@
 // The agent's hand on its keeper: what must be undone if we die, the root shells of a tree, and the last decisions.
 // Requests are synchronous (they are made in the freeze too); those that kill or undo wait on the thread pool.
-import { OwnerWord, ownerState, type OwnerState } from './owner-word.ts';
+import { closeSync, fstatSync, readSync } from 'node:fs';
+import { OwnerWord } from './owner-word.ts';
 import type { FenceUndo } from './fence.ts';
 import { startKeeperProcess, type KeeperProcess, type KeeperStart } from './keeper-process.ts';
 import { KeeperSocket } from './keeper-socket.ts';
+import { keeperStatus, type KeeperStatus } from './keeper-status.ts';
 import { migrationDir, type Role } from './run-dir.ts';
+import { decodeQueues, type WaitingBytes } from './terminal-queues.ts';
 
 /** Offsets of a time namespace, relative to the initial one as in /proc/PID/timens_offsets (time_namespaces(7)). */
 export interface TimeOffsets {
@@ -36,23 +39,6 @@ export interface KeeperShell {
   readonly pid: number;
   /** PID of the namespace's init, as the agent sees it; 0 in the host's namespace. */
   readonly init: number;
-}
-
-export interface KeeperStatus {
-  readonly role: string;
-  readonly word: OwnerState;
-  readonly agentAlive: boolean;
-  /** Living root processes. */
-  readonly children: number;
-  readonly init: number;
-  /** Entries on the undo list. */
-  readonly undo: number;
-  /** PID of the resolver that runs, or 0. */
-  readonly resolver: number;
-  /** The keeper could leave the agent's cgroup. */
-  readonly ownCgroup: boolean;
-  /** The target's fence. */
-  readonly fence: string | undefined;
 }
 
 const slowMs = 60_000;
@@ -130,6 +116,22 @@ export class Keeper implements FenceUndo, AsyncDisposable {
     return this.#number(['undo', 'hold'], fd);
   }
 
+  /**
+   * What waits in a pseudoterminal, by its master: the keeper takes it out and puts it back, for whoever dies in between loses it.
+   * Preconditions: nobody uses the terminal; its slave has been opened; no packet status waits. @throws GodwitError KEEPER
+   */
+  terminalQueues(master: number): WaitingBytes {
+    const { fd } = this.#socket.request({ fields: ['terminal'], fd: master });
+    try {
+      const { size } = fstatSync(fd);
+      const bytes = new Uint8Array(size);
+      readSync(fd, bytes, 0, size, 0);
+      return decodeQueues(bytes);
+    } finally {
+      closeSync(fd);
+    }
+  }
+
   drop(number: number | 'all'): void {
     this.#socket.request({ fields: ['drop', number] });
   }
@@ -190,19 +192,7 @@ export class Keeper implements FenceUndo, AsyncDisposable {
 
   status(): KeeperStatus {
     const { fields } = this.#socket.request({ fields: ['status'] });
-    const values = new Map(fields.map((field) => splitOnce(field)));
-    const number = (name: string): number => Number(values.get(name) ?? 0);
-    return {
-      role: values.get('role') ?? '',
-      word: ownerState(number('word')),
-      agentAlive: number('agent') === 1,
-      children: number('children'),
-      init: number('init'),
-      undo: number('undo'),
-      resolver: number('resolver'),
-      ownCgroup: values.get('cgroup') === 'own',
-      fence: values.get('fence'),
-    };
+    return keeperStatus(fields);
   }
 
   /**
@@ -240,9 +230,4 @@ export class Keeper implements FenceUndo, AsyncDisposable {
 
 function encodeOffsets({ monotonic, boottime }: TimeOffsets): string {
   return [monotonic.seconds, monotonic.nanoseconds, boottime.seconds, boottime.nanoseconds].join(':');
-}
-
-function splitOnce(field: string): [string, string] {
-  const at = field.indexOf('=');
-  return [field.slice(0, at), field.slice(at + 1)];
 }

@@ -7,6 +7,7 @@ import type { Flight } from './flight.ts';
 import { dumpOpenFiles, type DumpOptions, type PreparedOpenFiles } from './open-files.ts';
 import { strangersInOnePlace } from './sharing.ts';
 import type { VmasOf } from './wire.ts';
+import type { TerminalQueuesOf } from './resources/driver.ts';
 import { treeClocks } from './staged-layout.ts';
 import { readJobStop } from './state/job-stop.ts';
 import { readProcessState } from './state/process-state.ts';
@@ -20,6 +21,8 @@ export interface DumpContext {
   readonly prepared: PreparedOpenFiles;
   readonly tcpClose: boolean;
   readonly lateObject: DumpOptions['lateObject'];
+  /** Asks the keeper what waits in a terminal; absent in rehearsals. */
+  readonly terminalQueues?: TerminalQueuesOf;
 }
 
 export type StateButMemory = Pick<TreeState, 'processes' | 'openFiles' | 'readAt' | 'tcpClose'>;
@@ -31,6 +34,7 @@ export function dumpState({
   prepared,
   tcpClose,
   lateObject,
+  terminalQueues,
 }: DumpContext): StateButMemory {
   refuseStrangers(flight.living);
   const readAt = treeClocks(flight.rootPid).monotonic;
@@ -47,7 +51,14 @@ export function dumpState({
     if (live === undefined) throw new GodwitError('INTERNAL', `process ${pid} is none of the tree's`);
     return live.run(program);
   };
-  const open = dumpOpenFiles(flight.living, { prepared, objectOf, lateObject, tcpClose, runIn });
+  const open = dumpOpenFiles(flight.living, {
+    prepared,
+    objectOf,
+    lateObject,
+    tcpClose,
+    runIn,
+    terminalQueues,
+  });
   const processes: ProcessState[] = flight.living.map((process) => {
     const parent = process.parent?.zombie === undefined ? process.parent : undefined;
     const jobStop = readJobStop(process, parent && flight.of(parent).live);

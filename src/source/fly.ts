@@ -110,6 +110,7 @@ async function land(
     prepared,
     tcpClose: plan.tcpClose,
     lateObject: (object) => objects.late(object),
+    terminalQueues: (master) => keeper.terminalQueues(master),
   });
   if (objects.hasLate) {
     await staged.update(flight, flight.living, delta.vmasOf);

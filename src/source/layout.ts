@@ -3,6 +3,7 @@ import type { AddressSpace, Mapping, SharedObject } from '../images/memory.ts';
 import type { ProcessLayout, TreeLayout } from '../images/layout.ts';
 import { GodwitError } from '../errors.ts';
 import { readMaps, type Vma } from '../kernel/proc/maps.ts';
+import { controllingTerminals } from './controlling-terminals.ts';
 import { DeletedFiles, isDeletedFile } from './deleted-files.ts';
 import type { FileIdentities } from './file-identities.ts';
 import { noFlags, SeenFlags, type MappingFlags } from './mapping-flags.ts';
@@ -65,6 +66,7 @@ export class Layouts {
   ): TreeLayout {
     const shown = new Set(processes);
     const segments = new SegmentTable(vpidsOf(processes));
+    const terminals = controllingTerminals(processes);
     const spaces: AddressSpace[] = [];
     this.#deleted.lookAgain();
     for (const process of processes) {
@@ -75,7 +77,9 @@ export class Layouts {
     this.#forgetSegments(segments);
     return {
       root: root.vpid,
-      processes: processes.map((process) => processLayout(process, shown, inheriting.has(process.pid))),
+      processes: processes.map((process) =>
+        processLayout(process, shown, inheriting.has(process.pid), terminals.get(process.pid)),
+      ),
       spaces,
       files: this.#identities.list,
       objects: [...this.#objects.values()],
@@ -178,6 +182,7 @@ function processLayout(
   process: SourceProcess,
   shown: ReadonlySet<SourceProcess>,
   inherits: boolean,
+  terminal: ProcessLayout['terminal'],
 ): ProcessLayout {
   const { parent } = process;
   return {
@@ -189,6 +194,7 @@ function processLayout(
     exitSignal: process.exitSignal < 0 ? 17 : process.exitSignal,
     inherits,
     sharesPlaces: process.zombie === undefined && sharesPlaces(process, shown),
+    ...(terminal === undefined ? {} : { terminal }),
     ...(process.zombie === undefined ? {} : { zombie: process.zombie }),
   };
 }

@@ -14,6 +14,7 @@ import type {
   OpenFileOptions,
   Refusal,
   SourceDriver,
+  TerminalQueuesOf,
 } from './resources/driver.ts';
 import { hasFragileLease } from './resources/file-locks.ts';
 import { FileNames } from './resources/file-names.ts';
@@ -26,6 +27,7 @@ import { unsupported, unsupportedSocket } from './resources/refuse.ts';
 import { driverOf } from './resources/registry.ts';
 import { isKernelFile, type OpenFileGroup, type ProcessRef, type SeenFile } from './resources/seen-file.ts';
 import { listeningAddress } from './resources/tcp.ts';
+import { terminalPairs } from './resources/terminal-pairs.ts';
 import { Thief } from './resources/thief.ts';
 import { surveyThreadTables } from './resources/thread-tables.ts';
 import { TreeFiles } from './resources/tree-files.ts';
@@ -49,6 +51,7 @@ export interface DumpOptions extends OpenFileOptions {
   readonly lateObject: (object: OpenObject) => number | undefined;
   /** Runs a program in a stopped process of the tree (the agent's PID); absent while it runs. */
   readonly runIn?: DumpContext['runIn'];
+  readonly terminalQueues?: TerminalQueuesOf | undefined;
 }
 
 export interface DumpedOpenFiles {
@@ -107,7 +110,7 @@ export function prepareOpenFiles(
 /** What the target must have for the open files. */
 export function openFileRequirements(
   processes: readonly ProcessRef[],
-): Pick<Requirements, 'files' | 'directories' | 'ports'> {
+): Pick<Requirements, 'files' | 'directories' | 'ports' | 'terminals'> {
   using thief = new Thief();
   const tree = TreeFiles.read(processes);
   const { files } = prepareOpenFiles(processes, new FileIdentities());
@@ -128,7 +131,8 @@ export function openFileRequirements(
     });
     thief.release();
   }
-  return { files: files.list, directories: [...directories], ports };
+  const pairs = [...terminalPairs(tree.groups).values()].map(({ name }) => name);
+  return { files: files.list, directories: [...directories], ports, terminals: pairs };
 }
 
 function isDirectory(path: string): boolean {
@@ -150,6 +154,7 @@ export function dumpOpenFiles(processes: readonly ProcessRef[], options: DumpOpt
       return object && options.lateObject({ key, object, procPath: file.procPath });
     },
     runIn: options.runIn,
+    terminalQueues: options.terminalQueues,
   };
   const openFiles = tree.groups.map((group) => {
     const driver: SourceDriver<ResourceKind> | undefined = driverOf(group.first, thief);

@@ -24,6 +24,8 @@ export interface SourceProcess {
   /** Wait status of a zombie. */
   readonly zombie: number | undefined;
   readonly exitSignal: number;
+  /** Device number of its controlling terminal, 0: none. */
+  readonly terminal: number;
   /** Start time in clock ticks: tells a PID that was used again. */
   readonly startTime: number;
   readonly comm: string;
@@ -72,6 +74,7 @@ function readProcess(pid: number, parent: SourceProcess | undefined): SourceProc
     threads,
     zombie: isZombie ? stat.exitCode : undefined,
     exitSignal: stat.exitSignal,
+    terminal: stat.ttyNr,
     startTime: stat.startTime,
     comm: stat.comm,
   };

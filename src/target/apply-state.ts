@@ -15,6 +15,7 @@ import {
   type InheritedNumbers,
   type ProcessContext,
 } from './apply/process-state.ts';
+import { settleTerminals } from './controlling-terminals.ts';
 import { restoreOpenFiles, type RestoredOpenFiles, type UndoStep } from './open-files.ts';
 import type { ShellTree } from './shell-tree.ts';
 import { StandIns } from './stand-ins.ts';
@@ -43,6 +44,10 @@ export function applyState(tree: ShellTree, state: TreeState, context: ApplyCont
     context.dropped(space, runs);
   }
   for (const { space, runs } of state.guards) advisePages(tree, space, runs, madvGuardInstall);
+  tree.terminals.keep(
+    state.openFiles.flatMap(({ resource }) => (resource.kind === 'terminal' ? [resource.name] : [])),
+  );
+  settleTerminals((vpid) => tree.shell(vpid), layout.processes);
   const elapsed = (): bigint => context.now() - state.readAt;
   const executable = ({ exe = -1, exeObject }: MmFields): number => {
     if (exeObject !== undefined) return tree.objects.executable(exeObject);
@@ -62,6 +67,7 @@ export function applyState(tree: ShellTree, state: TreeState, context: ApplyCont
     warn: context.warn,
     agentPidfd: context.agentPidfd,
     objectFd: (id) => tree.objects.fd(id),
+    terminals: tree.terminals,
     fileOf: (index) => {
       const identity = layout.files[index];
       if (identity === undefined)

@@ -21,6 +21,8 @@ export interface Births {
   readonly shells: Map<number, Shell>;
   /** Makes the very first process. */
   spawn(vpid: number, sid: number): Shell;
+  /** Hears of leaders of sessions before they bear children. */
+  founded(shell: Shell): void;
   /** Signal sent to the parent at the end. */
   exitSignal(vpid: number): number;
   /** Working directory, root and umask are its parent's. */
@@ -48,8 +50,10 @@ export function carryOut(steps: readonly BirthStep[], births: Births): readonly 
       );
     else if (step.step === 'orphan') add(bearOrphan(get(step.from), vpid, shells.get(step.heir)));
     else if (step.step === 'clone-for') add(bearFor(get(step.heir), get(step.from), vpid));
-    else if (step.step === 'found-session') foundSession(get(vpid));
-    else if (step.step === 'join-group') joinGroup(get(vpid), step.pgid);
+    else if (step.step === 'found-session') {
+      foundSession(get(vpid));
+      births.founded(get(vpid));
+    } else if (step.step === 'join-group') joinGroup(get(vpid), step.pgid);
     else {
       endShell(get(vpid), shells.get(get(vpid).ppid));
       shells.delete(vpid);
@@ -75,7 +79,7 @@ function cloneProcess(from: Shell, vpid: number, exitSignal: number, options: Cl
   const { sibling = false, sharesPlaces = false } = options;
   const flags = (sibling ? cloneParent : 0) | (sharesPlaces ? cloneFs : 0);
   const [result, pid] = clone(from, [vpid], flags, sibling ? 0 : exitSignal)[0] ?? [0, 0];
-  return new Shell({
+  const shell = new Shell({
     vpid: result,
     pid,
     scratch: from.scratch,
@@ -86,6 +90,8 @@ function cloneProcess(from: Shell, vpid: number, exitSignal: number, options: Cl
     pgid: from.pgid,
     sharesPlaces,
   });
+  shell.terminal = from.terminal;
+  return shell;
 }
 
 /**
@@ -178,6 +184,7 @@ function foundSession(shell: Shell): void {
   program.call('setsid');
   shell.run(program);
   shell.sid = shell.vpid;
+  shell.terminal = undefined;
   shell.pgid = shell.vpid;
 }
 

@@ -9,6 +9,7 @@ import { checkMachine } from './check/machine.ts';
 import { checkPorts } from './check/ports.ts';
 import { checkRoom } from './check/room.ts';
 import { checkSysv } from './check/sysv.ts';
+import { checkTerminals } from './check/terminals.ts';
 import { takenIds } from './pid-namespace.ts';
 
 /** Facilities that building a tree takes; others concern the source. */
@@ -26,6 +27,7 @@ export async function checkRequirements(requirements: Requirements): Promise<Blo
     ...checkFiles(requirements, requirements.bootId === bootId()),
     ...checkPorts(requirements),
     ...checkSysv(requirements),
+    ...checkTerminals(requirements),
     ...checkRoom(requirements),
   ];
 }

@@ -14,6 +14,7 @@ import { connectOwner } from './resources/owner.ts';
 import { placeDescriptors, type Placement } from './resources/place.ts';
 import { targetDriverOf } from './resources/registry.ts';
 import type { TakeLock } from './resources/file-locks.ts';
+import { Terminals } from './terminals.ts';
 import { UndoLog, type UndoStep } from './resources/undo-log.ts';
 
 export type { UndoStep } from './resources/undo-log.ts';
@@ -31,6 +32,8 @@ export interface RestoreOptions {
   /** Number under which every shell holds a pidfd of the agent. It is closed in the end. */
   readonly agentPidfd: number;
   readonly objectFd: (id: number) => number;
+  /** Pairs that were claimed before. */
+  readonly terminals?: Terminals;
   readonly fileOf: (index: number) => FileIdentity;
   /** Source and target have one boot ID: device and inode numbers mean the same. */
   readonly sameKernel: boolean;
@@ -129,6 +132,8 @@ function openAll(options: RestoreOptions, { undo, agentFds, closeLater, locks }:
     mismatch: options.mismatch ?? ((identity, fd) => mismatchOf(identity, fd, options.sameKernel)),
     elapsed: options.elapsed,
     undo,
+    terminals: options.terminals ?? new Terminals(),
+    runner: options.shellOf,
     lockLater: (fd, take) => void locks.push({ fd, take }),
     closeLater: (fd) => void closeLater.push(fd),
     shared: <T>(key: object, make: () => T): T => {

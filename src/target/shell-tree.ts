@@ -3,10 +3,12 @@
 import { GodwitError } from '../errors.ts';
 import type { ProcessLayout, TreeLayout } from '../images/layout.ts';
 import type { Mapping } from '../images/memory.ts';
+import type { TerminalName } from '../images/resources/terminal.ts';
 import { AgentFiles } from './agent-files.ts';
 import { applyLayout, makeBlank, unmapObjects } from './apply-layout.ts';
 import { planBirths } from './birth-plan.ts';
 import { bearThreads, becomeSubreaper, carryOut, leavePlaces, shellOf } from './births.ts';
+import { giveUpTerminal, sessionTerminals, takeTerminal } from './controlling-terminals.ts';
 import { awaitShell, endShell, endThread, killShell } from './end-shell.ts';
 import { openFirstShell, type SpawnedProcess } from './first-shell.ts';
 import { moveScratch } from './move-scratch.ts';
@@ -14,6 +16,7 @@ import type { Range, ScratchMemory } from './scratch.ts';
 import { SharedObjects } from './shared-objects.ts';
 import type { Shell } from './shell.ts';
 import type { SysvUndo } from './sysv/make.ts';
+import { Terminals } from './terminals.ts';
 
 const sigchld = 17;
 
@@ -33,6 +36,7 @@ export class ShellTree {
   readonly shells = new Map<number, Shell>();
   readonly files: AgentFiles;
   readonly objects: SharedObjects;
+  readonly terminals = new Terminals();
   /** The layout that the shells follow now. */
   layout: TreeLayout | undefined;
   readonly #spawn: Spawn;
@@ -138,9 +142,15 @@ export class ShellTree {
 
   #bear(processes: readonly ProcessLayout[], spaces: ReadonlyMap<number, readonly Mapping[]>): void {
     const byPid = new Map(processes.map((process) => [process.pid, process]));
+    const terminals = sessionTerminals(processes);
+    this.#followTerminals(terminals);
     const born = carryOut(planBirths([...this.shells.values()], processes), {
       shells: this.shells,
       sharesPlaces: (vpid) => byPid.get(vpid)?.sharesPlaces === true,
+      founded: (shell) => {
+        const name = terminals.get(shell.vpid);
+        if (name !== undefined) takeTerminal(shell, name, this.terminals);
+      },
       exitSignal: (vpid) => byPid.get(vpid)?.exitSignal ?? sigchld,
       spawn: (vpid, sid) => {
         const first = openFirstShell(this.#spawn(vpid, sid), [...spaces.values()].flat());
@@ -156,6 +166,19 @@ export class ShellTree {
     }
   }
 
+  /** Leaders that live already take what they have got since, and give up what they have not any more. */
+  #followTerminals(wanted: ReadonlyMap<number, TerminalName>): void {
+    for (const shell of this.shells.values()) {
+      if (shell.sid !== shell.vpid) continue;
+      const name = wanted.get(shell.vpid);
+      if (name !== undefined) takeTerminal(shell, name, this.terminals);
+      else if (shell.terminal !== undefined) {
+        giveUpTerminal(shell);
+        for (const member of this.shells.values()) if (member.sid === shell.vpid) member.terminal = undefined;
+      }
+    }
+  }
+
   /** Kills all shells and takes what is left of them; for the keeper's abort, which cannot reap what we trace. */
   destroy(): void {
     const all = [...this.shells.values()];
@@ -167,6 +190,7 @@ export class ShellTree {
 
   /** Descriptors of the agent; the shells have their own by then. */
   close(): void {
+    this.terminals.close();
     this.files.close();
     this.objects.close();
   }

@@ -37,6 +37,8 @@ export class Shell {
   sid: number;
   pgid: number;
   sharesPlaces: boolean;
+  /** Path of its controlling terminal. */
+  terminal: string | undefined;
 
   constructor(birth: ShellBirth) {
     this.vpid = birth.vpid;

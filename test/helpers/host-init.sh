@@ -5,6 +5,8 @@
 n=$1 id=$2 scratch=$3
 mkdir -p /run/godwit
 mount -t tmpfs -o mode=0755 "godwit-$id" /run/godwit || exit 1
+# Numbers of pseudoterminals are counted by devpts: each host has its own.
+mount -t devpts -o mode=0620,ptmxmode=0666 "godwit-$id" /dev/pts || exit 1
 hostname "h$n-$id"
 echo $((n * 8000 - 7000)) >/proc/sys/kernel/ns_last_pid
 mkfifo "$scratch/.h$n.hold"

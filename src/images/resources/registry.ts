@@ -14,6 +14,7 @@ import { pipeSchema } from './pipe.ts';
 import { regularSchema } from './regular.ts';
 import { signalfdSchema } from './signalfd.ts';
 import { tcpSchema } from './tcp.ts';
+import { terminalSchema } from './terminal.ts';
 import { timerfdSchema } from './timerfd.ts';
 import { udpSchema } from './udp.ts';
 import { unixSchema } from './unix.ts';
@@ -32,6 +33,7 @@ export const resourceSchemas = {
   regular: regularSchema,
   signalfd: signalfdSchema,
   tcp: tcpSchema,
+  terminal: terminalSchema,
   timerfd: timerfdSchema,
   udp: udpSchema,
   unix: unixSchema,
@@ -53,6 +55,7 @@ export const resourceImageSchema = z.discriminatedUnion('kind', [
   regularSchema,
   signalfdSchema,
   tcpSchema,
+  terminalSchema,
   timerfdSchema,
   udpSchema,
   unixSchema,

@@ -2,10 +2,11 @@
 import type { ResourceImage, ResourceKind } from '../../images/resources/registry.ts';
 import type { Outcome, Program } from '../../kernel/program.ts';
 import type { UnixSocketInfo } from '../../kernel/sockets.ts';
+import type { WaitingBytes } from '../../kernel/terminal-queues.ts';
 import type { FileIdentities } from '../file-identities.ts';
 import type { FileNames } from './file-names.ts';
 import type { OutsideHolders } from './outside.ts';
-import type { OpenFileGroup, SeenFile } from './seen-file.ts';
+import type { OpenFileGroup, ProcessRef, SeenFile } from './seen-file.ts';
 import type { Thief } from './thief.ts';
 
 /** Why an open file cannot be carried, and what can be done about it. */
@@ -23,6 +24,9 @@ export interface OpenFileOptions {
 export interface DriverContext {
   readonly options: OpenFileOptions;
   readonly thief: Thief;
+  /** Everything that is open. */
+  readonly groups: readonly OpenFileGroup[];
+  readonly processes: readonly ProcessRef[];
   /** The open files whose descriptors link to this ("pipe:[123]", "/a/file"). */
   readonly linkedTo: (link: string) => readonly OpenFileGroup[];
   /** The open file that a number of a process refers to. */
@@ -45,7 +49,12 @@ export interface DumpContext extends DriverContext {
   readonly objectOf: (file: SeenFile) => number | undefined;
   /** Runs a program in a process of the tree, by its PID as the agent sees it; absent while the tree runs. */
   readonly runIn: ((pid: number, program: Program) => Outcome) | undefined;
+  /** What waits in the pseudoterminal of a master; absent where nothing may be touched. */
+  readonly terminalQueues?: TerminalQueuesOf | undefined;
 }
+
+/** Preconditions: nobody uses the terminal. */
+export type TerminalQueuesOf = (master: number) => WaitingBytes;
 
 /**
  * `matches` looks at link, mode and socket domain only. `survey` runs while the tree runs and finds all that `dump`

@@ -3,6 +3,9 @@ import { readdirSync } from 'node:fs';
 import { readComm } from '../../kernel/proc/comm.ts';
 import { listFds } from '../../kernel/proc/fd.ts';
 import { readStat } from '../../kernel/proc/stat.ts';
+import { readDescriptors } from './seen-file.ts';
+import { looksLikeTerminal, terminalOf } from './terminal-names.ts';
+import { unlessGone } from './unless-gone.ts';
 
 /** By link ("pipe:[123]"): "pid 12 (bash)". */
 export type OutsideHolders = ReadonlyMap<string, string>;
@@ -25,10 +28,19 @@ export function findOutsideHolders(links: ReadonlySet<string>, inside: ReadonlyS
 
 function linksOf(pid: number): string[] {
   try {
-    return (listFds(pid) ?? []).map(({ target }) => target);
+    const links = (listFds(pid) ?? []).map(({ target }) => target);
+    return links.some((link) => looksLikeTerminal(link)) ? [...links, ...terminalsOf(pid)] : links;
   } catch {
     return []; // another user's
   }
+}
+
+/** Ends of pseudoterminals, by the keys of terminal-names.ts. */
+function terminalsOf(pid: number): string[] {
+  return readDescriptors({ pid, vpid: pid }).flatMap((file) => {
+    const seen = unlessGone(() => terminalOf(file));
+    return seen === undefined ? [] : [`${seen.key} ${seen.isMaster ? 'master' : 'slave'}`];
+  });
 }
 
 function descendsFrom(pid: number, ancestors: ReadonlySet<number>): boolean {

@@ -55,8 +55,14 @@ function characterDevice(rdev: bigint): Refusal {
   const isTerminal = major === 4 || major === 5 || (major >= 136 && major <= 143);
   if (!isTerminal)
     return { reason: `device ${major}:${Number(rdev & 0xffn)} belongs to this host`, remedy: closeIt };
+  return terminalOutside(undefined);
+}
+
+/** `holder`: who has its other end, where that is known. */
+export function terminalOutside(holder: string | undefined): Refusal {
   return {
-    reason: 'a terminal outside the tree',
-    remedy: 'start the program without one: setsid program </dev/null >log 2>&1',
+    reason: `a terminal outside the tree${holder === undefined ? '' : `, of ${holder}`}`,
+    remedy:
+      'start the program without one (setsid program </dev/null >log 2>&1), or migrate a tree that contains its other end',
   };
 }

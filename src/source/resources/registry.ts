@@ -16,6 +16,7 @@ import type { SeenFile } from './seen-file.ts';
 import { signalfd } from './signalfd.ts';
 import { tcp } from './tcp.ts';
 import type { Thief } from './thief.ts';
+import { terminal } from './terminal.ts';
 import { timerfd } from './timerfd.ts';
 import { udp } from './udp.ts';
 import { unix } from './unix.ts';
@@ -34,6 +35,7 @@ export const sourceDrivers: { readonly [K in ResourceKind]: SourceDriver<K> } = 
   regular,
   signalfd,
   tcp,
+  terminal,
   timerfd,
   udp,
   unix,

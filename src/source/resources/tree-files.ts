@@ -7,6 +7,7 @@ import type { FileNames } from './file-names.ts';
 import { groupOpenFiles } from './identity.ts';
 import type { OutsideHolders } from './outside.ts';
 import { readDescriptors, type OpenFileGroup, type ProcessRef } from './seen-file.ts';
+import { terminalPairs } from './terminal-pairs.ts';
 import type { Thief } from './thief.ts';
 import { unlessGone } from './unless-gone.ts';
 
@@ -39,6 +40,8 @@ export class TreeFiles {
   ): DriverContext {
     return {
       options,
+      groups: this.groups,
+      processes: this.#processes,
       thief,
       names,
       vpidOf: (pid) => this.#vpidOf(pid),
@@ -73,7 +76,9 @@ export class TreeFiles {
 
   /** What processes outside may hold as well: pipes, FIFOs, and sockets with their peers. */
   #sharedLinks(): Set<string> {
-    const links = new Set<string>();
+    const links = new Set<string>(
+      [...terminalPairs(this.groups).keys()].flatMap((key) => [`${key} master`, `${key} slave`]),
+    );
     for (const { first } of this.groups) {
       if (
         first.link.startsWith('pipe:[') ||

@@ -65,7 +65,7 @@ export function applyProcess(shell: Shell, state: ProcessState, context: Process
   program.call('prctl', prSetChildSubreaper, state.childSubreaper ? 1 : 0, 0, 0, 0);
   program.attempt('prctl', prSetThpDisable, state.thpDisabled ? 1 : 0, 0, 0, 0);
   setSpaceControls(program, state.controls);
-  drainPending(program, 3);
+  drainPending(program, 6); // SIGCHLD, and of terminals SIGHUP, SIGCONT, SIGWINCH
   setActions(program, state.actions);
   queueForProcess(program, shell.vpid, state.pending);
   const limits = state.limits.map((limit) => ({ limit, result: setLimit(program, limit) }));

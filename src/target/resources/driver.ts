@@ -4,6 +4,7 @@ import type { ResourceImage, ResourceKind } from '../../images/resources/registr
 import type { OpenFile } from '../../images/state.ts';
 import type { Outcome, Program } from '../../kernel/program.ts';
 import type { LateRecord } from '../../kernel/struct-flock.ts';
+import type { Terminals } from '../terminals.ts';
 import type { UndoLog } from './undo-log.ts';
 
 /** Where programs run: a shell, or whatever stands for it. */
@@ -26,7 +27,7 @@ export interface OpenContext {
   readonly taskOf: (vpid: number) => number | undefined;
   /** The process with that PID, or one for a moment that stands in for it; undefined: there is none but the agent. */
   readonly actor: (vpid: number) => Actor | undefined;
-  /** Number under which every actor holds a pidfd of the agent. */
+  /** Number under which every actor and process holds a pidfd of the agent, until descriptors are in their place. */
   readonly agentPidfd: number;
   readonly warn: (text: string) => void;
   readonly fileOf: (index: number) => FileIdentity;
@@ -35,6 +36,8 @@ export interface OpenContext {
   /** Nanoseconds that have passed for the tree since its timers were read. */
   readonly elapsed: () => bigint;
   readonly undo: UndoLog;
+  readonly terminals: Terminals;
+  readonly runner: (vpid: number) => Runner;
   /** Locks that somebody else (the source, until its end) still holds: taken later. */
   readonly lockLater: (fd: number, take: () => number) => void;
   /** Closes a descriptor of the agent when everything is in its place. */

@@ -14,6 +14,7 @@ import { pipe } from './pipe.ts';
 import { regular } from './regular.ts';
 import { signalfd } from './signalfd.ts';
 import { tcp } from './tcp.ts';
+import { terminal } from './terminal.ts';
 import { timerfd } from './timerfd.ts';
 import { udp } from './udp.ts';
 import { unix } from './unix.ts';
@@ -32,6 +33,7 @@ export const targetDrivers: { readonly [K in ResourceKind]: TargetDriver<K> } = 
   regular,
   signalfd,
   tcp,
+  terminal,
   timerfd,
   udp,
   unix,
