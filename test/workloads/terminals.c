@@ -117,7 +117,9 @@ static const char* answer(void) {
   size_t used = 0;
   while (used == 0 || text[used - 1] != '\n') {
     struct pollfd wanted = {.fd = console.master, .events = POLLIN};
-    if (MUST(poll(&wanted, 1, 20000)) == 0) fail("an answer: expected one in 20 s got %.*s", (int)used, text);
+    int ready;
+    while ((ready = poll(&wanted, 1, 20000)) == -1 && errno == EINTR) continue;  // the stop comes at any time
+    if (MUST(ready) == 0) fail("an answer: expected one in 20 s got %.*s", (int)used, text);
     used += (size_t)MUST(read(console.master, text + used, 1));
   }
   text[used] = 0;
