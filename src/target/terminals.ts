@@ -13,6 +13,7 @@ import {
   tellTerminal,
   tty,
 } from '../kernel/terminals.ts';
+import { inTurn } from './terminal-turn.ts';
 import { openExactly } from './resources/local-files.ts';
 
 const readWrite = 2;
@@ -31,7 +32,7 @@ export class Terminals {
     const key = keyOf(name);
     const known = this.#claimed.get(key);
     if (known !== undefined) return known;
-    const master = openMaster(name);
+    const master = inTurn(name.devpts, () => openMaster(name));
     tellTerminal(master, tty.lock, int32(0));
     const slave = openPeer(master);
     if (slave < 0) {
