@@ -3,6 +3,7 @@
 import { closeSync, statSync } from 'node:fs';
 import { GodwitError } from '../errors.ts';
 import type { TerminalName } from '../images/resources/terminal.ts';
+import { pause } from '../kernel/pause.ts';
 import { errnoName } from '../kernel/program.ts';
 import {
   askTerminal,
@@ -13,6 +14,7 @@ import {
   tellTerminal,
   tty,
 } from '../kernel/terminals.ts';
+import { holderOf } from './terminal-holder.ts';
 import { inTurn } from './terminal-turn.ts';
 import { openExactly } from './resources/local-files.ts';
 
@@ -73,7 +75,27 @@ export function keyOf({ devpts, number }: TerminalName): string {
 
 export const pathOf = keyOf;
 
+/** Somebody who has a number for a moment only (another climber of any kind, a session that ends) gives it back within this time. */
+const patienceMs = 500;
+
 function openMaster(name: TerminalName): number {
+  const end = performance.now() + patienceMs;
+  for (;;) {
+    const fd = climbTo(name);
+    if (fd !== undefined) return fd;
+    if (performance.now() > end) throw refused(name, whyNot(name));
+    pause(5);
+  }
+}
+
+function whyNot({ number }: TerminalName): string {
+  const holder = holderOf(number);
+  const held = holder && `process ${holder.pid} (${holder.comm}) has that number`;
+  return held ?? 'that number is in use, or another devpts counts it';
+}
+
+/** The kernel gives the lowest free number. Undefined: the wanted one is not free. @throws GodwitError REFUSED */
+function climbTo(name: TerminalName): number | undefined {
   const held: number[] = [];
   try {
     for (;;) {
@@ -83,7 +105,7 @@ function openMaster(name: TerminalName): number {
       if (number === name.number && isSlave(name)) return fd;
       held.push(fd);
       if (number < 0) throw refused(name, `${name.ptmx} makes no pseudoterminals`);
-      if (number >= name.number) throw refused(name, 'that number is in use, or another devpts counts it');
+      if (number >= name.number) return undefined;
     }
   } finally {
     for (const fd of held) closeSync(fd);
