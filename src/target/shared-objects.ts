@@ -112,7 +112,9 @@ export class SharedObjects {
     for (const entry of this.#entries.values()) {
       const { fd, object } = entry;
       if (fd !== entry.readFd) cutTail(entry);
-      if (object.sysv !== undefined) finishSegment(object.sysv, shellOf(object.sysv.last));
+      // Without an undo it is one that the tree has removed.
+      if (object.sysv !== undefined && entry.undo !== undefined)
+        finishSegment(object.sysv, shellOf(object.sysv.last));
       if (object.kind !== 'memfd' || object.seals === sealSeal || object.seals === 0) continue;
       const program = new Program();
       program.call('fcntl', fd, addSeals, object.seals);

@@ -3,12 +3,14 @@ import t from 'tap';
 import { until } from '../helpers/commands.ts';
 import { godwitPath } from '../helpers/host.ts';
 import { makeHosts } from '../helpers/hosts.ts';
-import { carries, roundsTimeoutMs } from '../helpers/round-trip.ts';
+import { carries, fly, rounds, roundsTimeoutMs } from '../helpers/round-trip.ts';
 import { unless } from '../helpers/skip-unless.ts';
 import { startWorkload, verdictOf } from '../helpers/workloads.ts';
 
 await carries('sysv-shm', 'System V segments keep their IDs, their content and who has attached them');
 
+/** At what moment of its work the tree freezes is chance. */
+const flights = 4 * rounds;
 const skip = await unless('hosts', 'godwit', 'command:cc', 'command:ipcmk', 'command:python3');
 const attach = (id: number): string =>
   `import ctypes, time; c = ctypes.CDLL(None); c.shmat(${id}, None, 0); print("attached", flush=True); time.sleep(100)`;
@@ -46,5 +48,28 @@ await t.test(
 
     t.equal(await verdictOf(a, workload), 'ok', 'the workload is content');
     for (const host of hosts.all) t.strictSame(await host.leftovers(), [], `nothing is left on ${host.name}`);
+  },
+);
+
+await t.test(
+  'segments that come and go all the time, also in the moment of the freeze',
+  { skip, timeout: roundsTimeoutMs },
+  async (t) => {
+    await using hosts = await makeHosts({ count: 2 });
+    const { a, b } = hosts;
+    await a.receive();
+    await b.receive();
+    for (let flight = 0; flight < flights; flight++) {
+      const [from, to] = flight % 2 === 0 ? [a, b] : [b, a];
+      const workload = await startWorkload(from, 'sysv-shm', ['making']);
+      const good = await fly(t, from, to, workload.pid);
+      t.equal(
+        await verdictOf(good ? to : from, workload),
+        'ok',
+        `the workload is content ${workload.errors()}`,
+      );
+      for (const host of hosts.all)
+        t.strictSame(await host.leftovers(), [], `nothing is left on ${host.name}`);
+    }
   },
 );

@@ -34,8 +34,8 @@ static struct shmid_ds about(int id) {
 }
 
 // Each look finds other attachments, and, if that is wanted, another set of segments.
+static int made = -1;
 static void churn(void) {
-  static int made = -1;
   static uint64_t turn, *word;
   static void* before;
   if (turn++ % 8 != 0) return;
@@ -179,6 +179,7 @@ int main(int argc, char** argv) {
   EXPECT("the destroyed one", -1, shmctl(doomed, IPC_STAT, &dead));
   int next = (int)MUST(shmget(IPC_PRIVATE, page, IPC_CREAT | 0600));
   MUST(shmctl(next, IPC_RMID, NULL));
+  if (made >= 0) MUST(shmctl(made, IPC_RMID, NULL));
   MUST(shmctl(split, IPC_RMID, NULL));
   MUST(shmctl(keyed, IPC_RMID, NULL));
   return say_ok();
