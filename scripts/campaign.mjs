@@ -60,12 +60,19 @@ async function move(name) {
   let moved = 0;
   const downtimes = [];
   const problems = [];
+  let told = 0; // lines of the last problem
   const code = await run(file, env, (line) => {
     const found = /^ +ok .* moved from \w+ to \w+, downtime ([\d.]+) ms/.exec(line);
     if (found !== null) {
       moved++;
       downtimes.push(Number(found[1]));
-    } else if (/^ +not ok/.test(line)) problems.push(line.trim());
+    } else if (/^ +not ok/.test(line)) {
+      problems.push(line.trim());
+      told = 1;
+    } else if (told > 0 && told < 30 && !/^ +\.\.\.$/.test(line)) {
+      problems.push(line);
+      told++;
+    } else told = 0;
   });
   downtimes.sort((x, y) => x - y);
   const [median, worst] = [downtimes[downtimes.length >> 1], downtimes.at(-1)];
