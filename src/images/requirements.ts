@@ -37,7 +37,14 @@ export const requirementsSchema = z.strictObject({
   hardLimits: list(z.strictObject({ resource: z.number().int(), hard: u64 })),
   /** System V objects: their IDs and keys have to be free. */
   sysv: list(
-    z.strictObject({ kind: z.enum(['shm', 'sem', 'msg']), id: sysvId, key: sysvKey, owners: list(u32, 2) }),
+    z.strictObject({
+      kind: z.enum(['shm', 'sem', 'msg']),
+      id: sysvId,
+      key: sysvKey,
+      owners: list(u32, 2),
+      /** Of a queue: what has to fit into it. */
+      room: u32.optional(),
+    }),
   ).default([]),
   pidNamespace: z.enum(['auto', 'host', 'new']),
 });

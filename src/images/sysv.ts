@@ -1,6 +1,6 @@
 // System V IPC objects (sysvipc(7)). They belong to the IPC namespace, not to a process: programs know them by their IDs.
 import * as z from 'zod';
-import { u32 } from './scalars.ts';
+import { bytes, i64, list, u32 } from './scalars.ts';
 
 /** The kernel's int; negative ones are errors. */
 export const sysvId = z.number().int().min(0).max(0x7fff_ffff);
@@ -29,3 +29,16 @@ export const segmentSchema = z.strictObject({
 });
 export type SegmentImage = z.infer<typeof segmentSchema>;
 export type SysvPermissions = Pick<SegmentImage, keyof typeof permissionFields>;
+
+/** A message queue (msgop(2)). When something was sent or received last is not carried: nobody can set it. */
+export const queueSchema = z.strictObject({
+  ...permissionFields,
+  /** msg_qbytes: how many bytes of messages fit. */
+  room: z.number().int().min(0).max(0x7fff_ffff),
+  /** Who sent, and who received last. */
+  sender: noted,
+  receiver: noted,
+  /** In their order. */
+  messages: list(z.strictObject({ type: i64, text: bytes(1 << 30) })),
+});
+export type QueueImage = z.infer<typeof queueSchema>;

@@ -17,7 +17,7 @@ import { openFileRequirements, surveyOpenFiles } from './open-files.ts';
 import { readResourceLimits } from './state/credentials.ts';
 import { ancestors, inVfork, surveyTree } from './survey.ts';
 import { segmentObject, unattachedSegments } from './sysv/segments.ts';
-import { sysvRequirements } from './sysv/requirements.ts';
+import { queueRequirements, sysvRequirements } from './sysv/requirements.ts';
 import { readSourceTree, type SourceProcess } from './tree.ts';
 
 export type PidNamespaceChoice = Requirements['pidNamespace'];
@@ -117,7 +117,10 @@ function requirementsOf(
     uids: [...new Set(living.map(({ pid }) => readStatus(pid)?.uid[0] ?? 0))],
     cgroupFreezer: true,
     hardLimits: [...highestLimits(living)].map(([resource, hard]) => ({ resource, hard })),
-    sysv: sysvRequirements([...layouts.objects.values(), ...unattachedSegments(living).map(segmentObject)]),
+    sysv: [
+      ...sysvRequirements([...layouts.objects.values(), ...unattachedSegments(living).map(segmentObject)]),
+      ...queueRequirements(living),
+    ],
     pidNamespace: options.pidNamespace,
   };
 }

@@ -9,6 +9,7 @@ import { strangersInOnePlace } from './sharing.ts';
 import type { VmasOf } from './wire.ts';
 import type { TerminalQueuesOf } from './resources/driver.ts';
 import { treeClocks } from './staged-layout.ts';
+import { dumpQueues } from './sysv/queues.ts';
 import { readJobStop } from './state/job-stop.ts';
 import { readProcessState } from './state/process-state.ts';
 import type { PageRuns } from '../kernel/page-runs.ts';
@@ -25,7 +26,7 @@ export interface DumpContext {
   readonly terminalQueues?: TerminalQueuesOf;
 }
 
-export type StateButMemory = Pick<TreeState, 'processes' | 'openFiles' | 'readAt' | 'tcpClose'>;
+export type StateButMemory = Pick<TreeState, 'processes' | 'openFiles' | 'queues' | 'readAt' | 'tcpClose'>;
 
 /** Preconditions: every thread is stopped and the processes were read after the freeze. */
 export function dumpState({
@@ -68,7 +69,7 @@ export function dumpState({
       ...(jobStop === undefined ? {} : { jobStop }),
     };
   });
-  return { processes, openFiles: open.openFiles, readAt, tcpClose };
+  return { processes, openFiles: open.openFiles, queues: dumpQueues(flight.living), readAt, tcpClose };
 }
 
 /** A parent that shared its working directory with two children may have ended while the tree was copied. */

@@ -23,6 +23,7 @@ import type { ClosingReport } from './report.ts';
 import { resolverCommand } from './resolver-command.ts';
 import { copyRound, type RoundContext } from './rounds.ts';
 import { StagedLayout } from './staged-layout.ts';
+import { removeQueuesAtEnd } from './sysv/queues.ts';
 import { refuseOutsideAttachments, removeSegmentsAtEnd } from './sysv/segments.ts';
 import { chooseTracker } from './trackers/choose.ts';
 
@@ -119,6 +120,7 @@ async function land(
   const pages = { stale: stalePages(flight, delta.vmasOf), guards: guardPages(flight, delta.vmasOf) };
   const layout = flight.layout(flight.processes, delta.vmasOf);
   removeSegmentsAtEnd(layout.objects, keeper);
+  removeQueuesAtEnd(state.queues, keeper);
   wire.control.send({
     type: 'final',
     state: { layout, ...state, ...pages },

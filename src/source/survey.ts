@@ -22,7 +22,8 @@ import {
 } from './deleted-files.ts';
 import { share, sharers, strangersInOnePlace } from './sharing.ts';
 import { surveySegments } from './sysv/segments.ts';
-import { surveyUncarried } from './sysv/uncarried.ts';
+import { surveyQueues } from './sysv/queues.ts';
+import { surveySemaphores } from './sysv/semaphores.ts';
 import type { SourceProcess } from './tree.ts';
 import { isZeroDevice } from './zero-device.ts';
 
@@ -41,7 +42,8 @@ export function surveyTree(processes: readonly SourceProcess[]): Blocker[] {
     ...processes.flatMap(surveyProcess),
     ...surveySharing(processes),
     ...surveySegments(processes.map(({ pid }) => readMaps(pid) ?? [])),
-    ...surveyUncarried(processes),
+    ...surveyQueues(processes),
+    ...surveySemaphores(processes),
     ...surveyAgent(processes),
   ];
 }

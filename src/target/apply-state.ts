@@ -19,6 +19,8 @@ import { settleTerminals } from './controlling-terminals.ts';
 import { restoreOpenFiles, type RestoredOpenFiles, type UndoStep } from './open-files.ts';
 import type { ShellTree } from './shell-tree.ts';
 import { StandIns } from './stand-ins.ts';
+import type { SysvUndo } from './sysv/make.ts';
+import { makeQueues } from './sysv/queues.ts';
 import { becomeZombie } from './zombies.ts';
 
 const madvDontneed = 4;
@@ -32,6 +34,8 @@ export interface ApplyContext {
   readonly warn: (text: string) => void;
   /** Hears of names of unix sockets before they are put aside: the keeper's undo list. */
   readonly announce: (step: UndoStep) => void;
+  /** The way back of System V objects. */
+  readonly sysvUndo: SysvUndo;
   /** Pages that were given back. */
   readonly dropped: (vpid: number, runs: readonly number[]) => void;
 }
@@ -86,6 +90,7 @@ export function applyState(tree: ShellTree, state: TreeState, context: ApplyCont
     }
     stopJobs(tree, processes);
     tree.objects.finish((vpid) => tree.shells.get(vpid));
+    makeQueues(state.queues, (vpid) => tree.shells.get(vpid), context.sysvUndo);
     const guardsOf = new Map(state.guards.map(({ space, runs }) => [space, runs]));
     const processContext: ProcessContext = { ...ownFacts(), elapsed, warn: context.warn };
     for (const process of processes) {

@@ -20,6 +20,7 @@ import { PageWriter } from './pages/page-writer.ts';
 import { idsOf, needsNewNamespace, type PidNamespaceChoice } from './pid-namespace.ts';
 import type { TargetContext } from './session.ts';
 import { ShellTree, type SpaceObserver, type Spawn } from './shell-tree.ts';
+import type { SysvUndo } from './sysv/make.ts';
 import { Stopwatch, type Times } from './stopwatch.ts';
 import { treeClock, type TreeClock } from './time-namespace.ts';
 
@@ -48,6 +49,7 @@ export class Landing {
   readonly #keeper: Keeper;
   readonly #journal: Journal;
   readonly #clock: TreeClock;
+  readonly #sysvUndo: SysvUndo;
   readonly #tree: ShellTree;
   readonly #writer: PageWriter;
   readonly #pages: ReturnType<LandingContext['openPages']>;
@@ -81,12 +83,13 @@ export class Landing {
       const order = { vpid, sid, newPidNamespace, agentPidfd, ...(offsets && { timeOffsets: offsets }) };
       return { vpid, sid, agentPidfd, pid: keeper.spawnShell(order).pid };
     };
-    this.#tree = new ShellTree(spawn, sameKernel, observerOf(this.#writer), {
+    this.#sysvUndo = {
       announce: (object) => keeper.undoSysv(object),
       drop: (number) => {
         keeper.drop(number);
       },
-    });
+    };
+    this.#tree = new ShellTree(spawn, sameKernel, observerOf(this.#writer), this.#sysvUndo);
     this.#pages = context.openPages({
       checksum: (payload) => native.xxh3(payload),
       handler: (frame) => {
@@ -133,6 +136,7 @@ export class Landing {
           if (step.kind === 'rename') this.#keeper.undoRename(step.from, step.to);
           else this.#keeper.undoUnlink(step.path);
         },
+        sysvUndo: this.#sysvUndo,
         dropped: (vpid, runs) => {
           this.#writer.dropped(vpid, { runs: Float64Array.from(runs), count: runs.length / 2 });
         },

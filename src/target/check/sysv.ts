@@ -1,10 +1,13 @@
 // System V objects are known by their IDs, in all of the host's IPC namespace: the IDs and keys must be free here, and the kernel must
 // let us choose them.
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, readFileSync } from 'node:fs';
 import type { Blocker, Requirements } from '../../images/requirements.ts';
+import { readStatus } from '../../kernel/proc/status.ts';
 import { readSysv } from '../../kernel/proc/sysvipc.ts';
 import { nextIdPath } from '../sysv/make.ts';
 import { blocker } from './blocker.ts';
+
+const capSysResource = 1n << 24n;
 
 type Wanted = Requirements['sysv'][number];
 
@@ -21,7 +24,13 @@ export function checkSysv({ sysv }: Pick<Requirements, 'sysv'>): Blocker[] {
   });
 }
 
-function problemOf({ kind, id, key, owners }: Wanted): [reason: string, remedy: string] | undefined {
+function problemOf({
+  kind,
+  id,
+  key,
+  owners,
+  room = 0,
+}: Wanted): [reason: string, remedy: string] | undefined {
   try {
     accessSync(nextIdPath(kind), constants.W_OK);
   } catch {
@@ -40,6 +49,11 @@ function problemOf({ kind, id, key, owners }: Wanted): [reason: string, remedy: 
       `its key 0x${(key >>> 0).toString(16)} is taken here by number ${sameKey.id}`,
       remove(sameKey.id),
     ];
+  const most = room === 0 ? 0 : Number(readFileSync('/proc/sys/kernel/msgmnb', 'latin1'));
+  if (room > most && ((readStatus('self')?.capEff ?? 0n) & capSysResource) === 0n) {
+    const remedy = `sysctl kernel.msgmnb=${room} on the target, or run receive with CAP_SYS_RESOURCE`;
+    return [`it may hold ${room} bytes, and a queue of this host only ${most}`, remedy];
+  }
   const self = process.geteuid?.() ?? 0;
   const other = owners.find((owner) => owner !== self);
   if (self === 0 || other === undefined) return undefined;

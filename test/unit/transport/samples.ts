@@ -21,10 +21,23 @@ export const stage: SourceMessage = {
   layout,
   clocks: { monotonic: 1n, boottime: 2n ** 62n, realtime: -5n },
 };
+const queue = {
+  ...{ id: 3, key: 0, uid: 0, gid: 0, cuid: 0, cgid: 0, mode: 0o600, room: 16_384, sender: 2, receiver: 0 },
+  messages: [{ type: 7n, text: Uint8Array.of(1, 2, 3) }],
+};
 export const final: SourceMessage = {
   type: 'final',
   lastSequence: 9,
-  state: { layout, processes: [], openFiles: [], stale: [], guards: [], readAt: 12n, tcpClose: false },
+  state: {
+    layout,
+    processes: [],
+    openFiles: [],
+    queues: [queue],
+    stale: [],
+    guards: [],
+    readAt: 12n,
+    tcpClose: false,
+  },
 };
 export const check: SourceMessage = {
   type: 'check',
