@@ -10,6 +10,7 @@ import { native } from '../native.ts';
 import { Layouts } from './layout.ts';
 import { LiveProcess } from '../kernel/live-process.ts';
 import type { FileIdentities } from './file-identities.ts';
+import type { PageRuns } from '../kernel/page-runs.ts';
 import { SpaceCopy } from './space-copy.ts';
 import { readSeccomp } from './state/seccomp.ts';
 import { TimedWaits } from './state/timed-waits.ts';
@@ -177,6 +178,14 @@ export class Flight implements Disposable {
     this.layouts.ours.delete(process.pid);
     this.#replaced.set(process.pid, flying);
     flying.copy.close();
+  }
+
+  /** The target has mapped these afresh: what it held there is sent again. False: nobody flies with that space. */
+  lost(space: number, ranges: PageRuns): boolean {
+    const process = this.living.find(({ vpid }) => vpid === space);
+    const flying = process && this.#flying.get(process.pid);
+    flying?.copy.lost(ranges);
+    return flying !== undefined;
   }
 
   /** The layout of these processes as the target is to see it. */

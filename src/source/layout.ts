@@ -167,15 +167,27 @@ export class Layouts {
   }
 }
 
-const placeholder = ({ start, end }: Vma): Mapping => ({
-  kind: 'anonymous',
-  start,
-  end,
-  protection: protRead | protWrite,
-  shared: false,
-  offset: 0,
-  ...noFlags,
-});
+const placeholders = new WeakSet<Mapping>();
+
+function placeholder({ start, end }: Vma): Mapping {
+  const protection = protRead | protWrite;
+  const mapping: Mapping = {
+    kind: 'anonymous',
+    start,
+    end,
+    protection,
+    shared: false,
+    offset: 0,
+    ...noFlags,
+  };
+  placeholders.add(mapping);
+  return mapping;
+}
+
+/** Whether it only keeps a place for what could not be looked at any more. */
+export function isPlaceholder(mapping: Mapping): boolean {
+  return placeholders.has(mapping);
+}
 
 /** `shown`: a parent that is not among them has ended since its children were read. */
 function processLayout(

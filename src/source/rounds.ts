@@ -58,8 +58,10 @@ export async function copyRound(
       addCounters(counters, (await untilEnded(here, process, send)) ?? newCounters());
     }
   }
-  if (frozen && flight.hasReplaced) {
-    // It executed another program just before the freeze: all of its memory is new, and nothing changes any more.
+  const hasRemapped = staged.takeRemapped();
+  if (frozen && (flight.hasReplaced || hasRemapped)) {
+    // It executed another program just before the freeze, and all of its memory is new; or the target has lost some of its pages.
+    // Nothing changes any more.
     const again = await copyRound(context, round, frozen);
     addCounters(again, counters);
     return again;

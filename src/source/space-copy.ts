@@ -56,6 +56,12 @@ export class SpaceCopy {
     this.#onTarget.inherit(old.#onTarget, noRuns);
   }
 
+  /** The target has dropped these, with the mappings they were in: the next collection has them all. */
+  lost(ranges: PageRuns): void {
+    this.#onTarget.dropped(ranges);
+    this.#tracker.forget(ranges);
+  }
+
   async send(pages: PageRuns, round: number, sink: PageSender): Promise<PageCounters> {
     const onSent = (sent: PageRuns, payload: Uint8Array | undefined): void => {
       this.#tracker.sent(sent, payload);

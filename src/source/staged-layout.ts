@@ -4,6 +4,7 @@ import { clocksAhead, readClocks } from '../kernel/clocks.ts';
 import type { ControlConnection } from '../transport/control-connection.ts';
 import { clocksAtLastReply } from './clock-offset.ts';
 import type { Flight } from './flight.ts';
+import { remapped } from './remapped.ts';
 import type { VmasOf } from './wire.ts';
 import type { SourceProcess } from './tree.ts';
 
@@ -13,10 +14,19 @@ export class StagedLayout {
   readonly #control: ControlConnection<'source'>;
   readonly #signal: AbortSignal;
   #sent = '';
+  #layout: TreeLayout | undefined;
+  #hasRemapped = false;
 
   constructor(control: ControlConnection<'source'>, signal: AbortSignal) {
     this.#control = control;
     this.#signal = signal;
+  }
+
+  /** Whether the target has lost pages since this was asked last: they come with the next collection. */
+  takeRemapped(): boolean {
+    const had = this.#hasRemapped;
+    this.#hasRemapped = false;
+    return had;
   }
 
   /** `known`: the living processes to be shown. Returns the layout that the target has now. */
@@ -38,6 +48,10 @@ export class StagedLayout {
     this.#control.send({ type: 'stage', layout, clocks });
     await this.#control.expect('staged', { timeoutMs: stageTimeoutMs, signal: this.#signal });
     this.#sent = key;
+    for (const { space, ranges } of remapped(this.#layout, layout)) {
+      if (flight.lost(space, ranges)) this.#hasRemapped = true;
+    }
+    this.#layout = layout;
     return layout;
   }
 }

@@ -1,6 +1,7 @@
 // What must change in an address space so that it looks as wanted: a sweep over the intervals of both lists.
 // Pure. Content is kept where the same thing stays mapped at the same place; everything else is mapped afresh.
 import type { Mapping } from '../images/memory.ts';
+import { isSameContent } from '../images/same-content.ts';
 import type { Range } from './scratch.ts';
 
 /** A special mapping that goes elsewhere as a whole. */
@@ -84,14 +85,6 @@ function* intervals(has: readonly Mapping[], wants: readonly Mapping[]): Generat
     if (old !== undefined && old.end <= end) i++;
     if (wanted !== undefined && wanted.end <= end) j++;
   }
-}
-
-/** May pages stay where they are? Everything but protection, advice, name and locks is the same. */
-function isSameContent(a: Mapping, b: Mapping): boolean {
-  if (a.kind !== b.kind || a.shared !== b.shared || a.growsDown !== b.growsDown) return false;
-  if (a.noReserve !== b.noReserve || a.writable !== b.writable || a.source !== b.source) return false;
-  if (a.kind === 'aio') return a.start === b.start && a.end === b.end;
-  return a.kind === 'anonymous' || a.offset - a.start === b.offset - b.start;
 }
 
 function* changes(old: Mapping, wanted: Mapping, range: Range): Generator<Change> {
