@@ -9,7 +9,7 @@ import { fd, i64, index, list, path, pid, u32 } from './scalars.ts';
 import { seccompSchema } from './seccomp.ts';
 import { pendingSignalsSchema, signalActionSchema } from './signals.ts';
 import { threadsSchema } from './thread.ts';
-import { queueSchema } from './sysv.ts';
+import { queueSchema, semaphoreSetSchema } from './sysv.ts';
 import { timersSchema } from './timers.ts';
 
 /** An open file: descriptors of any process refer to it by id, so that dup, fork and SCM_RIGHTS sharing fall out. */
@@ -64,8 +64,9 @@ export const treeStateSchema = z.strictObject({
   stale: list(spaceRunsSchema),
   /** Guard pages: MADV_GUARD_INSTALL (Linux 6.13). */
   guards: list(spaceRunsSchema).default([]),
-  /** System V message queues that the tree uses. */
+  /** System V objects that the tree uses. */
   queues: list(queueSchema, 32_768).default([]),
+  semaphores: list(semaphoreSetSchema, 32_768).default([]),
   /** CLOCK_MONOTONIC as the tree sees it when timers were read: what has passed since is subtracted on arrival. */
   readAt: i64,
   /** --tcp-close was given: connections are dropped. */

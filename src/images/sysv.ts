@@ -42,3 +42,19 @@ export const queueSchema = z.strictObject({
   messages: list(z.strictObject({ type: i64, text: bytes(1 << 30) })),
 });
 export type QueueImage = z.infer<typeof queueSchema>;
+
+/** A semaphore set (semop(2)). When it was used last is not carried: nobody can set it. */
+export const semaphoreSetSchema = z.strictObject({
+  ...permissionFields,
+  /** By number. */
+  semaphores: list(z.strictObject({ value: z.number().int().min(0).max(32_767), last: noted }), 32_000),
+  /** What is added to semaphores when a process ends (SEM_UNDO). */
+  undo: list(
+    z.strictObject({
+      pid: noted,
+      number: z.number().int().min(0).max(31_999),
+      adjust: z.number().int().min(-32_768).max(32_767),
+    }),
+  ),
+});
+export type SemaphoreSetImage = z.infer<typeof semaphoreSetSchema>;

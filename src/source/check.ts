@@ -17,7 +17,7 @@ import { openFileRequirements, surveyOpenFiles } from './open-files.ts';
 import { readResourceLimits } from './state/credentials.ts';
 import { ancestors, inVfork, surveyTree } from './survey.ts';
 import { segmentObject, unattachedSegments } from './sysv/segments.ts';
-import { queueRequirements, sysvRequirements } from './sysv/requirements.ts';
+import { queueRequirements, semaphoreRequirements, sysvRequirements } from './sysv/requirements.ts';
 import { readSourceTree, type SourceProcess } from './tree.ts';
 
 export type PidNamespaceChoice = Requirements['pidNamespace'];
@@ -120,6 +120,7 @@ function requirementsOf(
     sysv: [
       ...sysvRequirements([...layouts.objects.values(), ...unattachedSegments(living).map(segmentObject)]),
       ...queueRequirements(living),
+      ...semaphoreRequirements(living),
     ],
     pidNamespace: options.pidNamespace,
   };

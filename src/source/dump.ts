@@ -9,6 +9,7 @@ import { strangersInOnePlace } from './sharing.ts';
 import type { VmasOf } from './wire.ts';
 import type { TerminalQueuesOf } from './resources/driver.ts';
 import { treeClocks } from './staged-layout.ts';
+import { dumpSemaphores } from './sysv/semaphores.ts';
 import { dumpQueues } from './sysv/queues.ts';
 import { readJobStop } from './state/job-stop.ts';
 import { readProcessState } from './state/process-state.ts';
@@ -26,7 +27,10 @@ export interface DumpContext {
   readonly terminalQueues?: TerminalQueuesOf;
 }
 
-export type StateButMemory = Pick<TreeState, 'processes' | 'openFiles' | 'queues' | 'readAt' | 'tcpClose'>;
+export type StateButMemory = Pick<
+  TreeState,
+  'processes' | 'openFiles' | 'queues' | 'semaphores' | 'readAt' | 'tcpClose'
+>;
 
 /** Preconditions: every thread is stopped and the processes were read after the freeze. */
 export function dumpState({
@@ -69,7 +73,9 @@ export function dumpState({
       ...(jobStop === undefined ? {} : { jobStop }),
     };
   });
-  return { processes, openFiles: open.openFiles, queues: dumpQueues(flight.living), readAt, tcpClose };
+  const queues = dumpQueues(flight.living);
+  const semaphores = dumpSemaphores(flight.living, runIn);
+  return { processes, openFiles: open.openFiles, queues, semaphores, readAt, tcpClose };
 }
 
 /** A parent that shared its working directory with two children may have ended while the tree was copied. */

@@ -23,6 +23,7 @@ import type { ClosingReport } from './report.ts';
 import { resolverCommand } from './resolver-command.ts';
 import { copyRound, type RoundContext } from './rounds.ts';
 import { StagedLayout } from './staged-layout.ts';
+import { removeSetsAtEnd } from './sysv/semaphores.ts';
 import { removeQueuesAtEnd } from './sysv/queues.ts';
 import { refuseOutsideAttachments, removeSegmentsAtEnd } from './sysv/segments.ts';
 import { chooseTracker } from './trackers/choose.ts';
@@ -121,6 +122,7 @@ async function land(
   const layout = flight.layout(flight.processes, delta.vmasOf);
   removeSegmentsAtEnd(layout.objects, keeper);
   removeQueuesAtEnd(state.queues, keeper);
+  removeSetsAtEnd(state.semaphores, keeper);
   wire.control.send({
     type: 'final',
     state: { layout, ...state, ...pages },

@@ -2,7 +2,7 @@
 import { native } from '../native.ts';
 
 /** KCMP_* of linux/kcmp.h. */
-export const kcmpKind = { memory: 1, descriptors: 2, places: 3, handlers: 4 } as const;
+export const kcmpKind = { memory: 1, descriptors: 2, places: 3, handlers: 4, undo: 6 } as const;
 export type SharedKind = keyof typeof kcmpKind;
 
 /** kcmp(2): 0 equal, 1 less, 2 greater; a negative errno when one is gone. */

@@ -20,6 +20,7 @@ import { restoreOpenFiles, type RestoredOpenFiles, type UndoStep } from './open-
 import type { ShellTree } from './shell-tree.ts';
 import { StandIns } from './stand-ins.ts';
 import type { SysvUndo } from './sysv/make.ts';
+import { makeSemaphores } from './sysv/semaphores.ts';
 import { makeQueues } from './sysv/queues.ts';
 import { becomeZombie } from './zombies.ts';
 
@@ -91,6 +92,7 @@ export function applyState(tree: ShellTree, state: TreeState, context: ApplyCont
     stopJobs(tree, processes);
     tree.objects.finish((vpid) => tree.shells.get(vpid));
     makeQueues(state.queues, (vpid) => tree.shells.get(vpid), context.sysvUndo);
+    makeSemaphores(state.semaphores, (vpid) => tree.shells.get(vpid), context.sysvUndo);
     const guardsOf = new Map(state.guards.map(({ space, runs }) => [space, runs]));
     const processContext: ProcessContext = { ...ownFacts(), elapsed, warn: context.warn };
     for (const process of processes) {

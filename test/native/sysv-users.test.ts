@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import t from 'tap';
 import { readSourceTree } from '../../src/source/tree.ts';
 import { dumpQueues, queuesOf, surveyQueues } from '../../src/source/sysv/queues.ts';
-import { surveySemaphores } from '../../src/source/sysv/semaphores.ts';
+import { setsOf, surveySemaphores } from '../../src/source/sysv/semaphores.ts';
 import { mustRun, runCommand, until } from '../helpers/commands.ts';
 import { unless } from '../helpers/skip-unless.ts';
 
@@ -34,10 +34,10 @@ t.test('used last, or waited for', { skip }, async (t) => {
   await until('it waits', () => queues().length === 2);
   t.same(new Set(queues()), new Set([queue, empty]));
   t.strictSame(
-    surveySemaphores(readSourceTree(pid)).map(({ object }) => object),
-    [`process ${pid} System V semaphore set ${set}`],
+    setsOf(readSourceTree(pid)).map(({ row, semaphores }) => [row.id, semaphores.map(({ value }) => value)]),
+    [[set, [0, 0, 5]]],
   );
-  t.match(surveySemaphores(readSourceTree(pid)), [{ side: 'source', reason: /does not carry semaphores/ }]);
+  t.strictSame(surveySemaphores(readSourceTree(pid)), [], 'nobody else uses it');
   const own = readSourceTree(process.pid).filter((other) => other.pid === process.pid);
   t.strictSame([...surveySemaphores(own), ...surveyQueues(own), ...queuesOf(own)], []);
 

@@ -4,6 +4,7 @@ import type { Requirements } from '../../images/requirements.ts';
 import { queueState } from '../../kernel/sysv-queues.ts';
 import type { SourceProcess } from '../tree.ts';
 import { queuesOf } from './queues.ts';
+import { setsOf } from './semaphores.ts';
 
 export function sysvRequirements(objects: Iterable<Pick<SharedObject, 'sysv'>>): Requirements['sysv'] {
   return [...objects].flatMap(({ sysv }) => {
@@ -18,5 +19,11 @@ export function queueRequirements(processes: readonly SourceProcess[]): Requirem
     const state = queueState(id);
     if (state === undefined) return [];
     return [{ kind: 'msg' as const, id, key, owners: [...new Set([uid, cuid])], room: state.room }];
+  });
+}
+
+export function semaphoreRequirements(processes: readonly SourceProcess[]): Requirements['sysv'] {
+  return setsOf(processes).map(({ row: { id, key, uid, cuid } }) => {
+    return { kind: 'sem' as const, id, key, owners: [...new Set([uid, cuid])] };
   });
 }

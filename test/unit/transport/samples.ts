@@ -25,6 +25,11 @@ const queue = {
   ...{ id: 3, key: 0, uid: 0, gid: 0, cuid: 0, cgid: 0, mode: 0o600, room: 16_384, sender: 2, receiver: 0 },
   messages: [{ type: 7n, text: Uint8Array.of(1, 2, 3) }],
 };
+const semaphores = {
+  ...{ id: 4, key: 9, uid: 0, gid: 0, cuid: 0, cgid: 0, mode: 0o600 },
+  semaphores: [{ value: 3, last: 2 }],
+  undo: [{ pid: 2, number: 0, adjust: -5 }],
+};
 export const final: SourceMessage = {
   type: 'final',
   lastSequence: 9,
@@ -33,6 +38,7 @@ export const final: SourceMessage = {
     processes: [],
     openFiles: [],
     queues: [queue],
+    semaphores: [semaphores],
     stale: [],
     guards: [],
     readAt: 12n,
