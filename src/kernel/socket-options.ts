@@ -15,6 +15,12 @@ export interface OptionRule {
   readonly length: number;
 }
 
+export interface OptionValue {
+  readonly level: number;
+  readonly name: number;
+  readonly value: Uint8Array<ArrayBuffer>;
+}
+
 type Row = readonly [label: string, option: number, length?: number];
 
 function rules(level: number, prefix: string, rows: readonly Row[]): OptionRule[] {
@@ -44,7 +50,7 @@ const ip = rules(solIp, 'IP_', [
 
 const ipv6 = rules(solIpv6, 'IPV6_', [
   ['UNICAST_HOPS', 16], ['MULTICAST_IF', 17], ['MULTICAST_HOPS', 18], ['MULTICAST_LOOP', 19], ['MTU_DISCOVER', 23],
-  ['RECVERR', 25], ['V6ONLY', 26], ['RECVPKTINFO', 49], ['RECVHOPLIMIT', 51], ['DONTFRAG', 62], ['RECVTCLASS', 66],
+  ['RECVERR', 25], ['V6ONLY', 26], ['MULTICAST_ALL', 29], ['RECVPKTINFO', 49], ['RECVHOPLIMIT', 51], ['DONTFRAG', 62], ['RECVTCLASS', 66],
   ['TCLASS', 67], ['AUTOFLOWLABEL', 70], ['MINHOPCOUNT', 73], ['TRANSPARENT', 75], ['FREEBIND', 78],
 ]); // prettier-ignore
 

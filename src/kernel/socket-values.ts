@@ -1,5 +1,6 @@
 // Options of sockets of the agent: reading those that were changed, and setting them.
 import { GodwitError } from '../errors.ts';
+import { valuesToSet, valueToSend } from './interface-options.ts';
 import { runLocal } from './local-program.ts';
 import { PreparedProgram } from './prepared-program.ts';
 import { errnoName, isError, Program } from './program.ts';
@@ -12,6 +13,7 @@ import {
   soRcvbuf,
   soSndbuf,
   type OptionRule,
+  type OptionValue,
 } from './socket-options.ts';
 import { ask, type Question } from './socket-questions.ts';
 
@@ -22,11 +24,7 @@ const bufferLocks = new Map([[soSndbuf, 1], [soRcvbuf, 2]]); // prettier-ignore
 const soSndbufForce = 32;
 const soRcvbufForce = 33;
 
-export interface OptionValue {
-  readonly level: number;
-  readonly name: number;
-  readonly value: Uint8Array<ArrayBuffer>;
-}
+const enodev = 19;
 
 interface OptionQuestions {
   readonly prepared: PreparedProgram;
@@ -54,7 +52,9 @@ export function changedOptions(fd: number, facts: SocketFacts): OptionValue[] {
         ? (locks & lock) !== 0
         : // The default of IPV6_V6ONLY is a setting of the host.
           (level === solIpv6 && option === ipv6Only) || Buffer.compare(value, fresh[index] ?? empty) !== 0;
-    if (isChanged) changed.push({ level, name: option, value: value.slice() });
+    if (!isChanged) continue;
+    const read = { level, name: option, value: value.slice() };
+    changed.push({ ...read, value: valueToSend(fd, read) });
   }
   return changed;
 }
@@ -114,23 +114,29 @@ function freshOptions(facts: SocketFacts): readonly (Uint8Array | undefined)[] {
 export function setOptions(fd: number, options: readonly OptionValue[], object: string): void {
   if (options.length === 0) return;
   const program = new Program();
-  const results = options.map(({ level, name, value }) => {
+  const attempts = options.map((option) => {
+    const { level, name, value } = option;
     const isBuffer = level === solSocket && bufferLocks.has(name);
     if (!isBuffer) {
-      const data = program.bytes(value);
-      return { level, name, result: program.attempt('setsockopt', fd, level, name, data, value.length) };
+      const results = valuesToSet(fd, option).map((here) =>
+        program.attempt('setsockopt', fd, level, name, program.bytes(here), here.length),
+      );
+      return { level, name, results };
     }
     // The kernel doubles what it is given. The forced form exceeds net.core.[rw]mem_max and wants CAP_NET_ADMIN.
     const half = new DataView(value.buffer, value.byteOffset).getUint32(0, true) >>> 1;
     const data = program.bytes(new Uint8Array(Uint32Array.of(half).buffer));
     const result = program.attempt('setsockopt', fd, level, name, data, 4);
     program.attempt('setsockopt', fd, level, name === soSndbuf ? soSndbufForce : soRcvbufForce, data, 4);
-    return { level, name, result };
+    return { level, name, results: [result] };
   });
   const outcome = runLocal(program);
-  const refused = results.filter(({ result }) => isError(outcome.result(result)));
-  if (refused.length === 0) return;
-  const list = refused.map((o) => `${optionLabel(o.level, o.name)} (${errnoName(outcome.result(o.result))})`);
+  const list = attempts.flatMap(({ level, name, results }) => {
+    const codes = results.map((result) => outcome.result(result));
+    if (codes.some((code) => !isError(code))) return [];
+    return [`${optionLabel(level, name)} (${errnoName(codes.at(-1) ?? -enodev)})`];
+  });
+  if (list.length === 0) return;
   throw new GodwitError('UNSUPPORTED', `${object}: this host refuses ${list.join(', ')}`, {
     hint: 'load what is missing (a congestion control module, a network device), or run the agent as root',
   });

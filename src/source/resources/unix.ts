@@ -2,9 +2,9 @@
 import { readlinkSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { ResourceImage } from '../../images/resources/registry.ts';
-import { afUnix, sockDgram, solSocket } from '../../kernel/socket-options.ts';
+import { afUnix, sockDgram, solSocket, type OptionValue } from '../../kernel/socket-options.ts';
 import type { SocketFacts } from '../../kernel/socket-facts.ts';
-import { changedOptions, type OptionValue } from '../../kernel/socket-values.ts';
+import { changedOptions } from '../../kernel/socket-values.ts';
 import { unixName } from '../../kernel/socket-address.ts';
 import type { UnixSocketInfo } from '../../kernel/sockets.ts';
 import type { DriverContext, DumpContext, Refusal, SourceDriver } from './driver.ts';
