@@ -27,6 +27,8 @@ export const requirementsSchema = z.strictObject({
       text: z.string().max(80),
     }),
   ),
+  /** Network interfaces that sockets name. */
+  interfaces: list(z.string().min(1).max(15), 4096).default([]),
   /** Pseudoterminals, whose numbers must be free. */
   terminals: list(terminalNameSchema, 4096).default([]),
   /** Bytes of memory that will be touched. */

@@ -7,8 +7,15 @@ export interface Question {
   readonly length: Data;
 }
 
-export function ask(program: Program, fd: Argument, level: number, option: number, length: number): Question {
-  const value = program.room(length);
-  const size = program.bytes(new Uint8Array(Uint32Array.of(length).buffer));
+/** `room`: how long it is, or what the kernel reads there before it answers. */
+export function ask(
+  program: Program,
+  fd: Argument,
+  level: number,
+  option: number,
+  room: number | Uint8Array,
+): Question {
+  const value = typeof room === 'number' ? program.room(room) : program.bytes(room);
+  const size = program.bytes(new Uint8Array(Uint32Array.of(value.length).buffer));
   return { result: program.attempt('getsockopt', fd, level, option, value, size), value, length: size };
 }

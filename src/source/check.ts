@@ -112,6 +112,7 @@ function requirementsOf(
     ],
     places: [...places],
     ports: open.ports,
+    interfaces: open.interfaces,
     terminals: open.terminals,
     memory,
     uids: [...new Set(living.map(({ pid }) => readStatus(pid)?.uid[0] ?? 0))],

@@ -6,6 +6,7 @@ import { GodwitError } from '../errors.ts';
 import type { ResourceKind, AnyResourceImage } from '../images/resources/registry.ts';
 import type { Descriptor, OpenFile } from '../images/state.ts';
 import type { Blocker, Requirements } from '../images/requirements.ts';
+import { MembershipReader } from '../kernel/memberships.ts';
 import { addressText } from '../kernel/socket-address.ts';
 import { FileIdentities } from './file-identities.ts';
 import type {
@@ -31,6 +32,7 @@ import { terminalPairs } from './resources/terminal-pairs.ts';
 import { Thief } from './resources/thief.ts';
 import { surveyThreadTables } from './resources/thread-tables.ts';
 import { TreeFiles } from './resources/tree-files.ts';
+import { namedInterfaces } from './resources/udp.ts';
 import { unlessGone } from './resources/unless-gone.ts';
 
 export { closeConnections } from './resources/close-connections.ts';
@@ -110,12 +112,14 @@ export function prepareOpenFiles(
 /** What the target must have for the open files. */
 export function openFileRequirements(
   processes: readonly ProcessRef[],
-): Pick<Requirements, 'files' | 'directories' | 'ports' | 'terminals'> {
+): Pick<Requirements, 'files' | 'directories' | 'ports' | 'interfaces' | 'terminals'> {
   using thief = new Thief();
   const tree = TreeFiles.read(processes);
   const { files } = prepareOpenFiles(processes, new FileIdentities());
   const directories = new Set<string>();
   const ports: Requirements['ports'] = [];
+  const interfaces = new Set<string>();
+  const memberships = new MembershipReader();
   for (const group of tree.groups) {
     const { first } = group;
     unlessGone(() => {
@@ -124,6 +128,8 @@ export function openFileRequirements(
       if (inotify.matches(first, thief))
         for (const path of watchedPaths(first)) directories.add(isDirectory(path) ? path : dirname(path));
       if (!first.link.startsWith('socket:[')) return;
+      for (const name of namedInterfaces(group, { thief, memberships: () => memberships }))
+        interfaces.add(name);
       const address = listeningAddress(group, { thief });
       if (address === undefined) return;
       const { domain: family, type } = thief.socket(first);
@@ -132,7 +138,13 @@ export function openFileRequirements(
     thief.release();
   }
   const pairs = [...terminalPairs(tree.groups).values()].map(({ name }) => name);
-  return { files: files.list, directories: [...directories], ports, terminals: pairs };
+  return {
+    files: files.list,
+    directories: [...directories],
+    ports,
+    interfaces: [...interfaces],
+    terminals: pairs,
+  };
 }
 
 function isDirectory(path: string): boolean {

@@ -5,6 +5,7 @@ import { bootId } from '../kernel/boot-id.ts';
 import { probeAll } from '../kernel/probes/probe-all.ts';
 import { blocker } from './check/blocker.ts';
 import { checkFiles } from './check/files.ts';
+import { checkInterfaces } from './check/interfaces.ts';
 import { checkMachine } from './check/machine.ts';
 import { checkPorts } from './check/ports.ts';
 import { checkRoom } from './check/room.ts';
@@ -26,6 +27,7 @@ export async function checkRequirements(requirements: Requirements): Promise<Blo
     ...checkIds(requirements),
     ...checkFiles(requirements, requirements.bootId === bootId()),
     ...checkPorts(requirements),
+    ...checkInterfaces(requirements),
     ...checkSysv(requirements),
     ...checkTerminals(requirements),
     ...checkRoom(requirements),

@@ -1,7 +1,16 @@
-// A UDP socket: unbound, bound or connected.
+// A UDP socket: unbound, bound or connected; with its multicast groups.
 import * as z from 'zod';
 import { bytes, list } from '../scalars.ts';
 import { socketOptionSchema } from './tcp.ts';
+
+/** A multicast group that it has joined, on an interface by name; the source filter as MCAST_MSFILTER has it. */
+const membershipSchema = z.strictObject({
+  device: z.string().min(1).max(15),
+  /** 4 or 16 bytes, as the sources. */
+  group: bytes(16),
+  mode: z.enum(['include', 'exclude']),
+  sources: list(bytes(16), 65_536),
+});
 
 export const udpSchema = z.strictObject({
   kind: z.literal('udp'),
@@ -9,4 +18,5 @@ export const udpSchema = z.strictObject({
   local: bytes(28).optional(),
   remote: bytes(28).optional(),
   options: list(socketOptionSchema, 64),
+  memberships: list(membershipSchema, 65_536).default([]),
 });

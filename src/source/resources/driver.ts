@@ -1,5 +1,6 @@
 // What a driver of one kind of open file is on the source, and what it is given. No mechanics.
 import type { ResourceImage, ResourceKind } from '../../images/resources/registry.ts';
+import type { MembershipReader } from '../../kernel/memberships.ts';
 import type { Outcome, Program } from '../../kernel/program.ts';
 import type { UnixSocketInfo } from '../../kernel/sockets.ts';
 import type { WaitingBytes } from '../../kernel/terminal-queues.ts';
@@ -36,6 +37,8 @@ export interface DriverContext {
   readonly names: FileNames;
   /** The number of a task as the tree sees it; undefined: it is none of the tree's. */
   readonly vpidOf: (pid: number) => number | undefined;
+  /** Reads the multicast groups of sockets; those of the namespace are read once, when first asked for. */
+  readonly memberships: () => MembershipReader;
   /** Unix sockets of the host by inode; read once, when first asked for. */
   readonly unix: () => ReadonlyMap<number, UnixSocketInfo>;
   /** Who outside the tree holds pipes and sockets; reads every process of the host, so only in the survey. */

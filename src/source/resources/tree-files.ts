@@ -1,5 +1,6 @@
 // All open files of a tree at one moment, with the ways in which drivers look for others.
 import type { Descriptor } from '../../images/state.ts';
+import { MembershipReader } from '../../kernel/memberships.ts';
 import { readStatus } from '../../kernel/proc/status.ts';
 import { unixSockets, type UnixSocketInfo } from '../../kernel/sockets.ts';
 import type { DriverContext, OpenFileOptions } from './driver.ts';
@@ -48,6 +49,7 @@ export class TreeFiles {
       linkedTo: (link) => this.#byLink.get(link) ?? [],
       fileAt: (pid, fd) => this.#byNumber.get(`${pid}:${fd}`),
       withInode: (ino) => this.#byInode.get(ino) ?? [],
+      memberships: once(() => new MembershipReader()),
       unix: once((): ReadonlyMap<number, UnixSocketInfo> => unixSockets()),
       outside: once(() => findOutside(this.#sharedLinks())),
     };

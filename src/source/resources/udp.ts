@@ -1,18 +1,20 @@
-// UDP: unbound, bound, connected. Datagrams that wait to be read are dropped, which UDP allows; multicast memberships
-// cannot be read from the kernel and are not carried (docs/limits.md).
+// UDP: unbound, bound, connected, with the multicast groups that it has joined. Datagrams that wait to be read are dropped, which
+// UDP allows.
+import { interfaceOf } from '../../kernel/interface-options.ts';
 import { addressPort } from '../../kernel/socket-address.ts';
 import { afInet, afInet6, sockDgram } from '../../kernel/socket-options.ts';
 import type { SocketFacts } from '../../kernel/socket-facts.ts';
 import { changedOptions } from '../../kernel/socket-values.ts';
-import type { Refusal, SourceDriver } from './driver.ts';
+import type { DriverContext, Refusal, SourceDriver } from './driver.ts';
 import { refuse } from './refuse.ts';
+import type { OpenFileGroup } from './seen-file.ts';
 
 const ipprotoUdp = 17;
 
 export const udp: SourceDriver<'udp'> = {
   matches: (file, thief) => file.link.startsWith('socket:[') && isUdp(thief.socket(file)),
   survey: ({ first }, { thief }) => filterRefusal(thief.socket(first)),
-  dump({ first }, { thief }) {
+  dump({ first }, { thief, memberships }) {
     const facts = thief.socket(first);
     const problem = filterRefusal(facts);
     if (problem !== undefined) throw refuse(first, problem);
@@ -22,9 +24,26 @@ export const udp: SourceDriver<'udp'> = {
       ...(addressPort(facts.local) === 0 ? {} : { local: facts.local }),
       ...(facts.remote === undefined ? {} : { remote: facts.remote }),
       options: changedOptions(thief.fdOf(first), facts),
+      memberships: memberships().of(thief.fdOf(first), facts.domain),
     };
   },
 };
+
+/** Network interfaces that a UDP socket names: the target must have them. */
+export function namedInterfaces(
+  { first }: OpenFileGroup,
+  { thief, memberships }: Pick<DriverContext, 'thief' | 'memberships'>,
+): string[] {
+  const facts = thief.socket(first);
+  if (!isUdp(facts)) return [];
+  const fd = thief.fdOf(first);
+  return [
+    ...memberships()
+      .of(fd, facts.domain)
+      .map(({ device }) => device),
+    ...changedOptions(fd, facts).flatMap((option) => interfaceOf(option) ?? []),
+  ];
+}
 
 function isUdp({ domain, type, protocol }: SocketFacts): boolean {
   return (domain === afInet || domain === afInet6) && type === sockDgram && protocol === ipprotoUdp;

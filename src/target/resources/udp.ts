@@ -1,6 +1,7 @@
-// UDP sockets: options, address, peer.
+// UDP sockets: options, multicast groups, address, peer.
 import { GodwitError } from '../../errors.ts';
 import { runLocal } from '../../kernel/local-program.ts';
+import { joinGroup, membershipText, type Membership } from '../../kernel/memberships.ts';
 import { errnoName, isError, Program } from '../../kernel/program.ts';
 import { addressText, anyHost } from '../../kernel/socket-address.ts';
 import { openSocket } from '../../kernel/socket-facts.ts';
@@ -12,10 +13,11 @@ import type { TargetDriver } from './driver.ts';
 const ipprotoUdp = 17;
 
 export const udp: TargetDriver<'udp'> = {
-  open({ family, local, remote, options }) {
+  open({ family, local, remote, options, memberships }) {
     const fd = openSocket(family, sockDgram, ipprotoUdp);
     const name = `UDP socket ${local === undefined ? '' : addressText(local)}`.trim();
     setOptions(fd, options, name);
+    for (const membership of memberships) join(fd, membership, name);
     if (local !== undefined) {
       const result = bindSocket(fd, local);
       // A connected socket got its address from the route to its peer: here it may be another one.
@@ -27,6 +29,19 @@ export const udp: TargetDriver<'udp'> = {
     if (remote !== undefined) connectTo(fd, remote, name);
     return fd;
   },
+};
+
+function join(fd: number, membership: Membership, name: string): void {
+  const problem = joinGroup(fd, membership);
+  if (problem === undefined) return;
+  throw new GodwitError('REFUSED', `${name} cannot join ${membershipText(membership)}: ${problem}`, {
+    hint: hints[problem] ?? 'let the network interface have the same name on both hosts',
+  });
+}
+
+const hints: Readonly<Record<string, string>> = {
+  ENOBUFS:
+    'raise the limits of the target: net.ipv4.igmp_max_memberships, net.ipv4.igmp_max_msf, net.ipv6.mld_max_msf, net.core.optmem_max',
 };
 
 function connectTo(fd: number, remote: Uint8Array, name: string): void {

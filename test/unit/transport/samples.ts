@@ -57,6 +57,7 @@ export const check: SourceMessage = {
     files: [],
     directories: ['/'],
     places: [],
+    interfaces: ['eth0'],
     terminals: [],
     ports: [{ family: 2, type: 1, address: new Uint8Array([2, 0, 0x1b, 0x9e]), text: '0.0.0.0:7070' }],
     memory: 4096,
