@@ -11,9 +11,14 @@ const cases: readonly { readonly what: string; readonly make: string; readonly r
     reason: /write lease/,
   },
   {
-    what: 'a terminal',
-    make: `import pty; m, fd = pty.openpty()`,
-    reason: /terminal outside the tree|device 5:2/,
+    what: 'a terminal that nobody has opened yet',
+    make: `fd = os.open('/dev/ptmx', os.O_RDWR | os.O_NOCTTY)`,
+    reason: /nobody has opened its other end/,
+  },
+  {
+    what: 'a terminal of which something waits that can be read only once',
+    make: `import pty, termios; m, fd = pty.openpty(); fcntl.ioctl(m, termios.TIOCPKT, struct.pack('i', 1)); termios.tcflush(fd, termios.TCIFLUSH)`,
+    reason: /status of packet mode/,
   },
   {
     what: 'an inotify instance with unread events',
