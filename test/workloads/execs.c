@@ -7,7 +7,7 @@
 
 #include "workload.h"
 
-enum { slots = 24, words = 4096 };
+enum { slots = 8, words = 4096 };
 
 static uint64_t common[words];  // of the parent, from before
 
@@ -24,7 +24,7 @@ static void work(uint64_t seed, long us) {
 }
 
 static int executed(uint64_t seed) {
-  work(seed, 300000 + (long)(mix(seed + 7) % 300000));
+  work(seed, 100000 + (long)(mix(seed + 7) % 200000));
   char text[64];
   snprintf(text, sizeof text, "%.3f", (double)(seed % 1000) / 8);  // the program's libraries
   return strtod(text, NULL) * 8 < (double)(seed % 1000) + 0.01 ? (int)(mix(seed) % 100) : 101;
