@@ -7,7 +7,8 @@ import { wound } from '../../src/target/resources/timerfd.ts';
 import { readFdInfo } from '../../src/kernel/proc/fdinfo.ts';
 import { Program } from '../../src/kernel/program.ts';
 import { runLocal } from '../../src/kernel/local-program.ts';
-import { pythonMissing, roundTrip } from '../helpers/open-file-puppets.ts';
+import { pythonMissing } from '../helpers/open-file-puppets.ts';
+import { roundTrip } from '../helpers/open-file-trip.ts';
 
 const skip = await pythonMissing();
 

@@ -1,6 +1,7 @@
 // Files, directories, devices, pipes and memfds: dumped from one process, restored into another, looked at from the inside.
 import t from 'tap';
-import { pythonMissing, roundTrip } from '../helpers/open-file-puppets.ts';
+import { pythonMissing } from '../helpers/open-file-puppets.ts';
+import { roundTrip } from '../helpers/open-file-trip.ts';
 
 const skip = await pythonMissing();
 

@@ -5,7 +5,8 @@ import { joinGroup, MembershipReader } from '../../src/kernel/memberships.ts';
 import { afInet, afInet6, sockDgram, solIp, solIpv6 } from '../../src/kernel/socket-options.ts';
 import { setOptions } from '../../src/kernel/socket-values.ts';
 import { checkInterfaces } from '../../src/target/check/interfaces.ts';
-import { pythonMissing, roundTrip } from '../helpers/open-file-puppets.ts';
+import { pythonMissing } from '../helpers/open-file-puppets.ts';
+import { roundTrip } from '../helpers/open-file-trip.ts';
 
 const skip = await pythonMissing();
 const ipMulticastIf = 32;

@@ -4,7 +4,8 @@ import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
 import { closeConnections } from '../../src/source/open-files.ts';
-import { dumpPuppets, Puppets, pythonMissing, roundTrip, until } from '../helpers/open-file-puppets.ts';
+import { Puppets, pythonMissing, until } from '../helpers/open-file-puppets.ts';
+import { dumpPuppets, roundTrip } from '../helpers/open-file-trip.ts';
 
 const skip = await pythonMissing();
 

@@ -1,6 +1,7 @@
 // What the survey says of open files that cannot be carried: object, reason and remedy, all at once.
 import t from 'tap';
-import { dumpPuppets, Puppets, pythonMissing } from '../helpers/open-file-puppets.ts';
+import { Puppets, pythonMissing } from '../helpers/open-file-puppets.ts';
+import { dumpPuppets } from '../helpers/open-file-trip.ts';
 
 const skip = await pythonMissing();
 
