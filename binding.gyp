@@ -47,7 +47,9 @@
       "sources": [
         "<!@(node scripts/ls.cjs native/keeper .cc)",
         "native/sys/owner_word.cc",
-        "native/sys/terminal_queues.cc",
+        "native/sys/terminal_encoding.cc",
+        "native/sys/terminal_fill.cc",
+        "native/sys/terminal_take.cc",
       ],
       "include_dirs": ["native"],
       "defines": ["_GNU_SOURCE"],
