@@ -26,8 +26,12 @@
 // @claim futex-bitset calls.futex
 // @claim open-fifo calls.pipe
 // @claim absolute-sleep calls.clock-absolute
+// @claim io-getevents calls.aio
+// @claim io-pgetevents calls.aio
+#include <linux/aio_abi.h>
 #include <linux/futex.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/select.h>
@@ -44,7 +48,8 @@ static const char* const names[] = {
     "pause",         "sigsuspend",   "wait4",     "waitid",       "sigwaitinfo", "read-eventfd",
     "read-signalfd", "read-timerfd", "read-fifo", "readv-pipe",   "writev-pipe", "splice",
     "epoll-pwait",   "epoll-pwait2", "ppoll",     "pselect",      "recvmsg",     "recv-datagram",
-    "send-full",     "accept",       "futex",     "futex-bitset", "open-fifo",   "absolute-sleep"};
+    "send-full",     "accept",       "futex",     "futex-bitset", "open-fifo",   "absolute-sleep",
+    "io-getevents",  "io-pgetevents"};
 enum { kinds = sizeof names / sizeof *names };
 struct shared {
   uint32_t word[kinds];
@@ -55,6 +60,33 @@ static struct shared* shared;
 static int in[kinds][2];  // what each waits for; 0 waits, 1 lets go
 
 static void on_usr2(int signal) { (void)signal; }
+
+// The ring of io_setup(2) belongs to one process's memory: another thread of it makes the request, once the child is let go.
+static aio_context_t ring;
+static void* submit_later(void* pipe_end) {
+  char go, byte;
+  MUST(read(*(int*)pipe_end, &go, 1));
+  struct iocb request = {.aio_fildes = (uint32_t)MUST(open("/proc/self/exe", O_RDONLY)),
+                         .aio_lio_opcode = IOCB_CMD_PREAD,
+                         .aio_buf = (uint64_t)(uintptr_t)&byte,
+                         .aio_nbytes = 1};
+  struct iocb* list[] = {&request};
+  MUST(syscall(SYS_io_submit, ring, 1, list));
+  return NULL;
+}
+
+static long get_event(int kind) {
+  pthread_t thread;
+  struct io_event event;
+  MUST(syscall(SYS_io_setup, 1, &ring));
+  if (pthread_create(&thread, NULL, submit_later, &in[kind][0]) != 0) fail("a thread");
+  long got = kind == 24 ? syscall(SYS_io_getevents, ring, 1, 1, &event, NULL)
+                        : syscall(SYS_io_pgetevents, ring, 1, 1, &event, NULL, NULL);
+  int error = errno;
+  if (got == 1) pthread_join(thread, NULL);
+  errno = error;
+  return got == 1 ? event.res : got;
+}
 
 static long wait_in(int kind) {
   static char bytes[1 << 16];
@@ -108,6 +140,8 @@ static long wait_in(int kind) {
     case 21:
       return syscall(SYS_futex, &shared->word[kind], FUTEX_WAIT_BITSET, 0, NULL, NULL, 8) == 0 ? 1 : -1;
     case 22: return open("opened", O_RDONLY) >= 0 ? 1 : -1;
+    case 24:
+    case 25: return get_event(kind);
     default: {
       struct timespec end;  // a point in time far away, left by a signal
       clock_gettime(CLOCK_MONOTONIC, &end);
