@@ -21,6 +21,8 @@ export const processLayoutSchema = z.strictObject({
   inherits: z.boolean().default(false),
   /** Working directory, root and umask are its parent's as well (CLONE_FS): born so, or never. */
   sharesPlaces: z.boolean().optional(),
+  /** Its descriptor table is its parent's as well (CLONE_FILES): born so, or never. The image has its descriptors at the parent. */
+  sharesDescriptors: z.boolean().optional(),
   /** Its controlling terminal, when that is one of the tree's. */
   terminal: terminalNameSchema.optional(),
 });

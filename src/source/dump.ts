@@ -5,7 +5,7 @@ import { clocksAhead } from '../kernel/clocks.ts';
 import type { Outcome, Program } from '../kernel/program.ts';
 import type { Flight } from './flight.ts';
 import { dumpOpenFiles, type DumpOptions, type PreparedOpenFiles } from './open-files.ts';
-import { strangersInOnePlace } from './sharing.ts';
+import { inheritable, sharingStrangers } from './sharing.ts';
 import type { VmasOf } from './wire.ts';
 import type { TerminalQueuesOf } from './resources/driver.ts';
 import { treeClocks } from './staged-layout.ts';
@@ -78,13 +78,15 @@ export function dumpState({
   return { processes, openFiles: open.openFiles, queues, semaphores, readAt, tcpClose };
 }
 
-/** A parent that shared its working directory with two children may have ended while the tree was copied. */
+/** A parent that shared its working directory or its descriptors with two children may have ended while the tree was copied. */
 function refuseStrangers(living: readonly SourceProcess[]): void {
-  const [pair] = strangersInOnePlace(living);
-  if (pair === undefined) return;
-  const [first, second] = pair;
-  const reason = `processes ${first.pid} and ${second.pid} share one working directory (CLONE_FS), and not with their parent`;
-  throw new GodwitError('REFUSED', reason, { hint: 'no order of births brings that about' });
+  for (const [kind, what] of inheritable) {
+    const [pair] = sharingStrangers(kind, living);
+    if (pair === undefined) continue;
+    const [first, second] = pair;
+    const reason = `processes ${first.pid} and ${second.pid} share ${what}, and not with their parent`;
+    throw new GodwitError('REFUSED', reason, { hint: 'no order of births brings that about' });
+  }
 }
 
 /**

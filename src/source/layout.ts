@@ -9,7 +9,7 @@ import type { FileIdentities } from './file-identities.ts';
 import { noFlags, SeenFlags, type MappingFlags } from './mapping-flags.ts';
 import { aioEvents } from './aio-ring.ts';
 import { objectKey, objectKind } from './pages/shared-objects.ts';
-import { share } from './sharing.ts';
+import { sharesWithParent } from './sharing.ts';
 import { SegmentTable, segmentObject, vpidsOf } from './sysv/segments.ts';
 import type { SourceProcess } from './tree.ts';
 import { isZeroDevice } from './zero-device.ts';
@@ -197,25 +197,19 @@ function processLayout(
   terminal: ProcessLayout['terminal'],
 ): ProcessLayout {
   const { parent } = process;
+  const isShown = parent !== undefined && shown.has(parent);
+  const canShare = isShown && process.zombie === undefined;
   return {
     pid: process.vpid,
-    ppid: parent !== undefined && shown.has(parent) ? parent.vpid : 0,
+    ppid: isShown ? parent.vpid : 0,
     pgid: process.pgid,
     sid: process.sid,
     threads: process.threads.map((thread) => thread.vtid),
     exitSignal: process.exitSignal < 0 ? 17 : process.exitSignal,
     inherits,
-    sharesPlaces: process.zombie === undefined && sharesPlaces(process, shown),
+    sharesPlaces: canShare && sharesWithParent('places', process),
+    sharesDescriptors: canShare && sharesWithParent('descriptors', process),
     ...(terminal === undefined ? {} : { terminal }),
     ...(process.zombie === undefined ? {} : { zombie: process.zombie }),
   };
-}
-
-function sharesPlaces({ pid, parent }: SourceProcess, shown: ReadonlySet<SourceProcess>): boolean {
-  return (
-    parent !== undefined &&
-    shown.has(parent) &&
-    parent.zombie === undefined &&
-    share('places', pid, parent.pid)
-  );
 }

@@ -17,18 +17,29 @@ export function share(kind: SharedKind, a: number, b: number): boolean {
 
 interface Child {
   readonly pid: number;
-  readonly parent: { readonly pid: number; readonly zombie: number | undefined } | undefined;
+  readonly parent?: { readonly pid: number; readonly zombie: number | undefined } | undefined;
 }
 
+/** Whether a process has one of these in common with its parent, which lives. */
+export function sharesWithParent(kind: SharedKind, { pid, parent }: Child): boolean {
+  return parent !== undefined && parent.zombie === undefined && share(kind, pid, parent.pid);
+}
+
+/** What a shell can have in common with its parent's, and how messages call it. */
+export const inheritable = [
+  ['places', 'one working directory (CLONE_FS)'],
+  ['descriptors', 'one descriptor table (CLONE_FILES)'],
+] as const;
+
 /**
- * Pairs that share working directory, root and umask while the second does not share them with its parent, from which alone its
- * shell could get them: one of its parents in between has ended, or has taken places of its own.
+ * Pairs that share while the second does not share with its parent, from which alone its shell could get it: one of its parents in
+ * between has ended, or has taken places or descriptors of its own.
  */
-export function strangersInOnePlace<P extends Child>(living: readonly P[]): [first: P, other: P][] {
-  return sharers(living, 'places').filter(
-    ([, { pid, parent }]) =>
-      parent?.zombie !== undefined || parent === undefined || !share('places', pid, parent.pid),
-  );
+export function sharingStrangers<P extends Child>(
+  kind: SharedKind,
+  living: readonly P[],
+): [first: P, other: P][] {
+  return sharers(living, kind).filter(([, process]) => !sharesWithParent(kind, process));
 }
 
 /**

@@ -20,7 +20,7 @@ import {
   readExecutable,
   unmappedExecutable,
 } from './deleted-files.ts';
-import { share, sharers, strangersInOnePlace } from './sharing.ts';
+import { inheritable, share, sharers, sharingStrangers } from './sharing.ts';
 import { surveySegments } from './sysv/segments.ts';
 import { surveyQueues } from './sysv/queues.ts';
 import { surveySemaphores } from './sysv/semaphores.ts';
@@ -170,8 +170,9 @@ function surveySharing(processes: readonly SourceProcess[]): Blocker[] {
   const alive = processes.filter(({ zombie }) => zombie === undefined);
   const kinds = [
     ['memory', 'one address space (CLONE_VM)', sharers(alive, 'memory')],
-    ['descriptors', 'one descriptor table (CLONE_FILES)', sharers(alive, 'descriptors')],
-    ['places', 'one working directory (CLONE_FS), and not with their parent', strangersInOnePlace(alive)],
+    ...inheritable.map(([kind, what]) => {
+      return [kind, `${what}, and not with their parent`, sharingStrangers(kind, alive)] as const;
+    }),
   ] as const;
   return kinds.flatMap(([kind, what, pairs]) =>
     pairs.map(([first, second]) => {

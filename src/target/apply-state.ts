@@ -65,7 +65,7 @@ export function applyState(tree: ShellTree, state: TreeState, context: ApplyCont
   using standIns = new StandIns(tree, context.warn);
   const openFiles = restoreOpenFiles({
     openFiles: state.openFiles,
-    processes,
+    processes: processes.filter(({ pid }) => !tree.shell(pid).shares.descriptors),
     shellOf: (vpid) => tree.shell(vpid),
     taskOf: (vpid) => tree.task(vpid),
     actor: (vpid) => standIns.actor(vpid),

@@ -4,10 +4,10 @@ import type { Mapping } from '../images/memory.ts';
 import { Program } from '../kernel/program.ts';
 import type { BirthStep } from './birth-plan.ts';
 import { endShell } from './end-shell.ts';
-import { Shell } from './shell.ts';
+import { shareKinds, sharesNothing, Shell, type ShareKind, type Sharing } from './shell.ts';
 
-const cloneFs = 0x200;
 const cloneVm = 0x100;
+const shareFlags: Readonly<Record<ShareKind, number>> = { places: 0x200, descriptors: 0x400 }; // CLONE_FS, CLONE_FILES
 const cloneParent = 0x8000;
 const cloneThread = 0x1_0000;
 /** CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM. */
@@ -25,8 +25,8 @@ export interface Births {
   founded(shell: Shell): void;
   /** Signal sent to the parent at the end. */
   exitSignal(vpid: number): number;
-  /** Working directory, root and umask are its parent's. */
-  sharesPlaces(vpid: number): boolean;
+  /** What it has in common with its parent. */
+  shares(vpid: number): Sharing;
 }
 
 /** Returns the vpids that were born and stay. */
@@ -45,7 +45,7 @@ export function carryOut(steps: readonly BirthStep[], births: Births): readonly 
       add(
         cloneProcess(get(step.from), vpid, births.exitSignal(vpid), {
           sibling: step.sibling,
-          sharesPlaces: !step.sibling && births.sharesPlaces(vpid),
+          ...(step.sibling ? {} : { shares: births.shares(vpid) }),
         }),
       );
     else if (step.step === 'orphan') add(bearOrphan(get(step.from), vpid, shells.get(step.heir)));
@@ -71,13 +71,16 @@ export function shellOf(shells: ReadonlyMap<number, Shell>, vpid: number): Shell
 
 interface CloneOptions {
   readonly sibling?: boolean;
-  readonly sharesPlaces?: boolean;
+  readonly shares?: Sharing;
 }
 
 /** clone3 of a process with its PID. vpid 0: any PID. */
 function cloneProcess(from: Shell, vpid: number, exitSignal: number, options: CloneOptions = {}): Shell {
-  const { sibling = false, sharesPlaces = false } = options;
-  const flags = (sibling ? cloneParent : 0) | (sharesPlaces ? cloneFs : 0);
+  const { sibling = false, shares = sharesNothing } = options;
+  const flags = shareKinds.reduce(
+    (all, kind) => all | (shares[kind] ? shareFlags[kind] : 0),
+    sibling ? cloneParent : 0,
+  );
   const [result, pid] = clone(from, [vpid], flags, sibling ? 0 : exitSignal)[0] ?? [0, 0];
   const shell = new Shell({
     vpid: result,
@@ -88,7 +91,7 @@ function cloneProcess(from: Shell, vpid: number, exitSignal: number, options: Cl
     ppid: sibling ? from.ppid : from.vpid,
     sid: from.sid,
     pgid: from.pgid,
-    sharesPlaces,
+    shares,
   });
   shell.terminal = from.terminal;
   return shell;
@@ -171,12 +174,12 @@ function errnoOf({ cause }: GodwitError): unknown {
   return typeof cause === 'object' && cause !== null && 'errno' in cause ? cause.errno : undefined;
 }
 
-/** From now on its working directory, root and umask are its own. */
-export function leavePlaces(shell: Shell): void {
+/** From now on these are its own. */
+export function unshare(shell: Shell, kind: ShareKind): void {
   const program = new Program();
-  program.call('unshare', cloneFs);
+  program.call('unshare', shareFlags[kind]);
   shell.run(program);
-  shell.sharesPlaces = false;
+  shell.shares = { ...shell.shares, [kind]: false };
 }
 
 function foundSession(shell: Shell): void {

@@ -7,14 +7,14 @@ import type { TerminalName } from '../images/resources/terminal.ts';
 import { AgentFiles } from './agent-files.ts';
 import { applyLayout, makeBlank, unmapObjects } from './apply-layout.ts';
 import { planBirths } from './birth-plan.ts';
-import { bearThreads, becomeSubreaper, carryOut, leavePlaces, shellOf } from './births.ts';
+import { bearThreads, becomeSubreaper, carryOut, shellOf, unshare } from './births.ts';
 import { giveUpTerminal, sessionTerminals, takeTerminal } from './controlling-terminals.ts';
 import { awaitShell, endShell, endThread, killShell } from './end-shell.ts';
 import { openFirstShell, type SpawnedProcess } from './first-shell.ts';
 import { moveScratch } from './move-scratch.ts';
 import type { Range, ScratchMemory } from './scratch.ts';
 import { SharedObjects } from './shared-objects.ts';
-import type { Shell } from './shell.ts';
+import { shareKinds, type Shell, type Sharing } from './shell.ts';
 import type { SysvUndo } from './sysv/make.ts';
 import { Terminals } from './terminals.ts';
 
@@ -91,7 +91,7 @@ export class ShellTree {
     const { scratch } = this;
     if (scratch !== undefined) moveScratch(scratch, this.shells.values(), [...spaces.values()].flat());
     this.#bear(processes, spaces);
-    for (const process of processes) this.#followPlaces(process);
+    for (const process of processes) this.#followSharing(process);
     for (const process of processes) this.#followThreads(process);
     const removed = this.objects.removed(layout.objects);
     for (const shell of this.shells.values()) unmapObjects(shell, removed);
@@ -146,7 +146,7 @@ export class ShellTree {
     this.#followTerminals(terminals);
     const born = carryOut(planBirths([...this.shells.values()], processes), {
       shells: this.shells,
-      sharesPlaces: (vpid) => byPid.get(vpid)?.sharesPlaces === true,
+      shares: (vpid) => sharingOf(byPid.get(vpid)),
       founded: (shell) => {
         const name = terminals.get(shell.vpid);
         if (name !== undefined) takeTerminal(shell, name, this.terminals);
@@ -196,15 +196,20 @@ export class ShellTree {
   }
 
   /** What is shared by clone flags is shared from birth on, until one side leaves it. */
-  #followPlaces({ pid, sharesPlaces = false }: ProcessLayout): void {
-    const shell = this.shell(pid);
-    if (shell.sharesPlaces === sharesPlaces) return;
-    if (!sharesPlaces) leavePlaces(shell);
-    else {
-      const reason = `${shell.name} has its parent's working directory (CLONE_FS), and was not born so here`;
-      throw new GodwitError('REFUSED', reason, {
-        hint: 'its PID was used anew just now, or its parent has changed: try again',
-      });
+  #followSharing(process: ProcessLayout): void {
+    const shell = this.shell(process.pid);
+    const wanted = sharingOf(process);
+    for (const kind of shareKinds) {
+      if (shell.shares[kind] === wanted[kind]) continue;
+      if (!wanted[kind]) unshare(shell, kind);
+      else {
+        const what = { places: 'working directory (CLONE_FS)', descriptors: 'descriptors (CLONE_FILES)' }[
+          kind
+        ];
+        throw new GodwitError('REFUSED', `${shell.name} has its parent's ${what}, and was not born so here`, {
+          hint: 'its PID was used anew just now, or its parent has changed: try again',
+        });
+      }
     }
   }
 
@@ -215,4 +220,11 @@ export class ShellTree {
     const missing = threads.filter((vtid) => !shell.tids.has(vtid));
     if (missing.length > 0) bearThreads(shell, missing);
   }
+}
+
+function sharingOf({
+  sharesPlaces = false,
+  sharesDescriptors = false,
+}: Partial<ProcessLayout> = {}): Sharing {
+  return { places: sharesPlaces, descriptors: sharesDescriptors };
 }

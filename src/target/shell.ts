@@ -6,6 +6,13 @@ import { Program, type Outcome } from '../kernel/program.ts';
 import { native } from '../native.ts';
 import type { ScratchMemory } from './scratch.ts';
 
+/** What a process can have in common with its parent by flags of clone(2). */
+export type ShareKind = 'places' | 'descriptors';
+export const shareKinds: readonly ShareKind[] = ['places', 'descriptors'];
+/** places: working directory, root and umask (CLONE_FS); descriptors: the table (CLONE_FILES). */
+export type Sharing = Readonly<Record<ShareKind, boolean>>;
+export const sharesNothing: Sharing = { places: false, descriptors: false };
+
 /** What a shell is born with. */
 export interface ShellBirth {
   /** PID as the tree sees it. */
@@ -20,8 +27,7 @@ export interface ShellBirth {
   readonly ppid: number;
   readonly sid: number;
   readonly pgid: number;
-  /** Working directory, root and umask are its parent's (CLONE_FS). */
-  readonly sharesPlaces?: boolean;
+  readonly shares?: Sharing;
 }
 
 export class Shell {
@@ -36,7 +42,8 @@ export class Shell {
   ppid: number;
   sid: number;
   pgid: number;
-  sharesPlaces: boolean;
+  /** What is its parent's as well. */
+  shares: Sharing;
   /** Path of its controlling terminal. */
   terminal: string | undefined;
 
@@ -49,7 +56,7 @@ export class Shell {
     this.ppid = birth.ppid;
     this.sid = birth.sid;
     this.pgid = birth.pgid;
-    this.sharesPlaces = birth.sharesPlaces ?? false;
+    this.shares = birth.shares ?? sharesNothing;
     this.tids.set(birth.vpid, birth.pid);
   }
 

@@ -21,7 +21,7 @@ const reasons = [
   /a write lease/,
   /its working directory .* was removed/,
   /huge pages of hugetlbfs/,
-  /one descriptor table \(CLONE_FILES\)/,
+  /one descriptor table \(CLONE_FILES\), and not with their parent/,
 ];
 
 await t.test('a process with ten unsupported things is told of ten', { skip }, async (t) => {

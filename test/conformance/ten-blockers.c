@@ -25,6 +25,12 @@ static int sleep_on(void* arg) {
   return 0;
 }
 
+// Its child has its descriptors, and another parent.
+static int bear_sibling(void* stack) {
+  must("CLONE_FILES", clone(sleep_on, stack, CLONE_FILES | CLONE_PARENT | SIGCHLD, NULL));
+  return sleep_on(NULL);
+}
+
 enum { guard_install = 102 };
 
 int main(int argc, char** argv) {
@@ -44,7 +50,7 @@ int main(int argc, char** argv) {
   // No page of it is touched, so none has to be reserved.
   int huge = MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_NORESERVE;
   if (mmap(NULL, 2 << 20, PROT_READ | PROT_WRITE, huge, -1, 0) == MAP_FAILED) return 3;
-  must("CLONE_FILES", clone(sleep_on, stack + sizeof stack, CLONE_FILES | SIGCHLD, NULL));
+  must("a child", clone(bear_sibling, stack + sizeof stack / 2, SIGCHLD, stack + sizeof stack));
   void* shared = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (shared == MAP_FAILED) return 3;
   if (madvise(shared, 4096, guard_install) == 0 && write(1, "guarded\n", 8) != 8) return 4;

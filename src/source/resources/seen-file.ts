@@ -13,6 +13,8 @@ export interface ProcessRef {
   readonly pid: number;
   /** As the tree sees it. */
   readonly vpid: number;
+  /** In the tree. */
+  readonly parent?: { readonly pid: number; readonly zombie: number | undefined } | undefined;
 }
 
 export const accessMode = 3;

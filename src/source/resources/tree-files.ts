@@ -2,6 +2,7 @@
 import type { Descriptor } from '../../images/state.ts';
 import { MembershipReader } from '../../kernel/memberships.ts';
 import { readStatus } from '../../kernel/proc/status.ts';
+import { sharesWithParent } from '../sharing.ts';
 import { unixSockets, type UnixSocketInfo } from '../../kernel/sockets.ts';
 import type { DriverContext, OpenFileOptions } from './driver.ts';
 import type { FileNames } from './file-names.ts';
@@ -29,8 +30,10 @@ export class TreeFiles {
     this.#byInode = groupBy(groups, ({ first }) => first.info.ino);
   }
 
+  /** A descriptor table that processes have in common (CLONE_FILES) is its first process's, which is the parent of the others. */
   static read(processes: readonly ProcessRef[]): TreeFiles {
-    return new TreeFiles(processes, groupOpenFiles(processes.flatMap((process) => readDescriptors(process))));
+    const owners = processes.filter((process) => !sharesWithParent('descriptors', process));
+    return new TreeFiles(processes, groupOpenFiles(owners.flatMap((process) => readDescriptors(process))));
   }
 
   context(

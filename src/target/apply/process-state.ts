@@ -57,7 +57,7 @@ export function applyProcess(shell: Shell, state: ProcessState, context: Process
   }
   const program = new Program();
   // Else its parent, which came first, has done so for both; a second chroot would begin in the first.
-  if (!shell.sharesPlaces) {
+  if (!shell.shares.places) {
     program.call('chdir', program.cstring(state.cwd));
     if (state.root !== '/') program.call('chroot', program.cstring(state.root));
     program.call('umask', state.umask);
