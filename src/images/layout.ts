@@ -23,6 +23,10 @@ export const processLayoutSchema = z.strictObject({
   sharesPlaces: z.boolean().optional(),
   /** Its descriptor table is its parent's as well (CLONE_FILES): born so, or never. The image has its descriptors at the parent. */
   sharesDescriptors: z.boolean().optional(),
+  /** Its memory is its parent's (CLONE_VM): there is no space of its PID. */
+  sharesMemory: z.boolean().optional(),
+  /** Its signal handlers are its parent's (CLONE_SIGHAND), and then its memory. */
+  sharesHandlers: z.boolean().optional(),
   /** Its controlling terminal, when that is one of the tree's. */
   terminal: terminalNameSchema.optional(),
 });

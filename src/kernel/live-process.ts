@@ -26,7 +26,6 @@ export class LiveProcess {
     this.#vdso = vdso;
     this.address = address;
     this.#memory = new Uint8Array(memory);
-    this.#memory.set(native.stubCode());
   }
 
   /** Preconditions: `tid` is ptrace-stopped, no other thread of the process runs a program. */
@@ -44,7 +43,13 @@ export class LiveProcess {
     const memory = native.mapShared(fd, scratchLength);
     native.closeFd(fd);
     if (typeof memory === 'number') throw failure(pid, 'open scratch memory', memory);
+    new Uint8Array(memory).set(native.stubCode());
     return new LiveProcess(pid, vdso, address, memory);
+  }
+
+  /** For another process with the same memory (CLONE_VM): one scratch serves both, one program at a time. */
+  sharedBy(pid: number): LiveProcess {
+    return new LiveProcess(pid, this.#vdso, this.address, this.#memory.buffer);
   }
 
   /** The range in which the scratch memory stands: no part of the tree's memory. */

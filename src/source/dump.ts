@@ -117,7 +117,7 @@ export function guardPages(flight: Flight, vmasOf: VmasOf): TreeState['guards'] 
 }
 
 function runsBySpace(flight: Flight, runsOf: (process: SourceProcess) => PageRuns): TreeState['stale'] {
-  return flight.living.flatMap((process) => {
+  return flight.owners.flatMap((process) => {
     const { runs, count } = runsOf(process);
     return count === 0 ? [] : [{ space: process.vpid, runs: [...runs.subarray(0, 2 * count)] }];
   });

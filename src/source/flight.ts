@@ -6,11 +6,11 @@ import { Program } from '../kernel/program.ts';
 import type { Fence } from '../kernel/fence.ts';
 import type { Keeper } from '../kernel/keeper.ts';
 import type { Vma } from '../kernel/proc/maps.ts';
-import { native } from '../native.ts';
 import { Layouts } from './layout.ts';
 import { LiveProcess } from '../kernel/live-process.ts';
 import type { FileIdentities } from './file-identities.ts';
 import type { PageRuns } from '../kernel/page-runs.ts';
+import { openUserfaultfd, type FlyingProcess } from './flying-process.ts';
 import { SpaceCopy } from './space-copy.ts';
 import { readSeccomp } from './state/seccomp.ts';
 import { TimedWaits } from './state/timed-waits.ts';
@@ -18,22 +18,11 @@ import { stopTasks } from '../kernel/stopped.ts';
 import { stopLeader } from './stop-leader.ts';
 import { makeTracker, type ChosenTracker } from './trackers/choose.ts';
 import { readSourceTree, readThreads, type SourceProcess } from './tree.ts';
-import { withoutBorrowers } from './vfork.ts';
-
-const userfaultfdFlags = 0o2000000 | 1; // O_CLOEXEC | UFFD_USER_MODE_ONLY
+import { sortSharers, type Sharers } from './vfork.ts';
 
 /** What a flight needs of its fence, and of its keeper. */
 export type FlightFence = Pick<Fence, 'rescan' | 'pids' | 'freeze' | 'thaw'>;
 export type FlightKeeper = Pick<Keeper, 'undoPoke'>;
-
-/** One process with everything that was attached to it. */
-export interface FlyingProcess {
-  readonly startTime: number;
-  readonly live: LiveProcess;
-  readonly copy: SpaceCopy;
-  /** Its shell is cloned from its parent's: what both share by copy-on-write is not sent twice. */
-  readonly inherits: boolean;
-}
 
 export class Flight implements Disposable {
   readonly rootPid: number;
@@ -46,6 +35,7 @@ export class Flight implements Disposable {
   /** Copies of address spaces that exec has ended, until the process is taken aboard again. */
   readonly #replaced = new Map<number, FlyingProcess>();
   #processes: SourceProcess[] = [];
+  #sharers: Sharers = { processes: [], memoryOf: new Map(), suspects: new Map() };
   #isAbandoned = false;
 
   constructor(
@@ -77,6 +67,16 @@ export class Flight implements Disposable {
     return this.#processes.filter(({ zombie }) => zombie === undefined);
   }
 
+  /** Processes with memory of their own, parents first. */
+  get owners(): SourceProcess[] {
+    return this.living.filter((process) => !this.#sharers.memoryOf.has(process));
+  }
+
+  /** Whose memory a process has: mostly its own. */
+  ownerOf(process: SourceProcess): SourceProcess {
+    return this.#sharers.memoryOf.get(process) ?? process;
+  }
+
   /** @throws GodwitError INTERNAL for a process that was not taken aboard. */
   of(process: SourceProcess): FlyingProcess {
     const flying = this.#flying.get(process.pid);
@@ -86,19 +86,17 @@ export class Flight implements Disposable {
 
   /**
    * Reads the tree again. Returns the processes that are new and have to be taken aboard. `frozen`: nobody waits in vfork any more.
-   * @throws GodwitError REFUSED for memory that processes share otherwise
    */
   refresh(frozen = false): SourceProcess[] {
     const seen = readSourceTree(this.rootPid, this.#fence.rescan());
-    this.#processes = withoutBorrowers(seen);
-    const borrower = frozen ? seen.find((process) => !this.#processes.includes(process)) : undefined;
-    if (borrower !== undefined) throw sharedMemory(borrower);
+    this.#sharers = sortSharers(seen, frozen ? undefined : this.#sharers.suspects);
+    this.#processes = this.#sharers.processes;
     const present = new Map(this.living.map((process) => [process.pid, process]));
     for (const [pid, flying] of this.#flying) {
-      if (present.get(pid)?.startTime === flying.startTime) continue;
-      this.#flying.delete(pid); // it ended; another process may have its PID now
-      this.layouts.ours.delete(pid);
-      flying.copy.close();
+      const process = present.get(pid);
+      const owner = process && this.#sharers.memoryOf.get(process)?.pid;
+      // It ended, and another process may have its PID now; or it has executed a program, and memory of its own since.
+      if (process?.startTime !== flying.startTime || owner !== flying.memoryOf) this.#leave(pid);
     }
     // A process on its way out looks as if it had executed another program, until it is seen to be gone.
     for (const [pid, { startTime }] of this.#replaced)
@@ -112,11 +110,11 @@ export class Flight implements Disposable {
 
   /** A process has ended since the last look: the flight goes on without it. */
   lose(process: SourceProcess): void {
-    this.#processes = this.#processes.filter((other) => other !== process);
-    this.#flying.get(process.pid)?.copy.close();
-    this.#flying.delete(process.pid);
+    this.#processes = this.#processes.filter(
+      (other) => other !== process && this.#sharers.memoryOf.get(other) !== process,
+    );
+    this.#leave(process.pid);
     this.#replaced.delete(process.pid);
-    this.layouts.ours.delete(process.pid);
     for (const child of this.#processes) {
       const flying = child.parent === process ? this.#flying.get(child.pid) : undefined;
       // There is no shell to clone its own from.
@@ -135,6 +133,26 @@ export class Flight implements Disposable {
     if (stopped?.has(pid) === false) throw new GodwitError('NO_PROCESS', `process ${pid} ended`);
     if (stopped !== undefined) this.timedWaits.settle(pid, stopped.tids);
     readSeccomp({ pid, threads: process.threads.slice(0, 1) }); // refuses a supervised one before a page has moved
+    const owner = this.#sharers.memoryOf.get(process);
+    if (owner === undefined) this.#attach(process);
+    else this.#attachTo(owner, process);
+  }
+
+  /** What it needs is in its memory already. */
+  #attachTo(owner: SourceProcess, { pid, startTime }: SourceProcess): void {
+    const { live, copy } = this.of(owner);
+    this.#flying.set(pid, {
+      startTime,
+      live: live.sharedBy(pid),
+      copy,
+      memoryOf: owner.pid,
+      inherits: false,
+    });
+    this.layouts.ours.set(pid, live.range);
+  }
+
+  #attach(process: SourceProcess): void {
+    const { pid } = process;
     const live = LiveProcess.open(pid, pid);
     this.#keeper.undoPoke(pid, live.releaseAddress, 1, 4);
     const hide = new Program();
@@ -161,11 +179,6 @@ export class Flight implements Disposable {
     this.layouts.ours.set(pid, live.range);
   }
 
-  /** PIDs whose shells are cloned from their parents' with content. */
-  get inheriting(): ReadonlySet<number> {
-    return new Set([...this.#flying].filter(([, { inherits }]) => inherits).map(([pid]) => pid));
-  }
-
   /** Some process has executed another program since the last look, and was not taken aboard again. */
   get hasReplaced(): boolean {
     return this.#replaced.size > 0;
@@ -174,10 +187,8 @@ export class Flight implements Disposable {
   /** The process has executed another program: everything that was attached is gone with its memory. */
   markReplaced(process: SourceProcess): void {
     const flying = this.of(process);
-    this.#flying.delete(process.pid);
-    this.layouts.ours.delete(process.pid);
+    this.#leave(process.pid);
     this.#replaced.set(process.pid, flying);
-    flying.copy.close();
   }
 
   /** The target has mapped these afresh: what it held there is sent again. False: nobody flies with that space. */
@@ -190,12 +201,13 @@ export class Flight implements Disposable {
 
   /** The layout of these processes as the target is to see it. */
   layout(shown: readonly SourceProcess[], vmasOf: ReadonlyMap<number, readonly Vma[]>): TreeLayout {
-    return this.layouts.read(this.root, shown, vmasOf, this.inheriting);
+    const inheriting = new Set([...this.#flying].filter(([, { inherits }]) => inherits).map(([pid]) => pid));
+    return this.layouts.read(this.root, shown, vmasOf, inheriting, this.#sharers.memoryOf);
   }
 
-  /** VMAs of every living process, read now. */
+  /** VMAs of everyone that has memory of its own, read now. */
   readVmas(): Map<number, Vma[]> {
-    return new Map(this.living.map((process) => [process.pid, this.layouts.vmas(process)]));
+    return new Map(this.owners.map((process) => [process.pid, this.layouts.vmas(process)]));
   }
 
   /** The target owns the tree: nothing is taken off processes that will not run again. */
@@ -205,7 +217,8 @@ export class Flight implements Disposable {
 
   /** Takes everything off the processes again, which run on as before. */
   [Symbol.dispose](): void {
-    for (const [pid, { live, copy }] of this.#flying) {
+    for (const [pid, { live, copy, memoryOf }] of this.#flying) {
+      if (memoryOf !== undefined) continue;
       copy.close();
       if (this.#isAbandoned) continue;
       try {
@@ -219,31 +232,18 @@ export class Flight implements Disposable {
     this.#flying.clear();
   }
 
+  /** A process is not aboard any more. */
+  #leave(pid: number): void {
+    const flying = this.#flying.get(pid);
+    this.#flying.delete(pid);
+    this.layouts.ours.delete(pid);
+    if (flying?.memoryOf === undefined) flying?.copy.close();
+  }
+
   #whileStopped(process: SourceProcess, work: () => void): void {
     this.timedWaits.sample([process]);
     using stopped = stopTasks(process.threads.map(({ tid }) => tid));
     this.timedWaits.settle(process.pid, stopped.tids);
     work();
   }
-}
-
-/** Preconditions: the leader is stopped. Returns the agent's own descriptor; none stays in the process. */
-function openUserfaultfd(live: LiveProcess): number {
-  const make = new Program();
-  const fd = make.attempt('userfaultfd', userfaultfdFlags);
-  const remote = live.run(make).number(fd);
-  if (remote < 0) return remote;
-  const pidfd = native.pidfdOpen(live.pid);
-  const own = native.pidfdGetfd(pidfd, remote);
-  native.closeFd(pidfd);
-  const close = new Program();
-  close.attempt('close', remote);
-  live.run(close);
-  return own;
-}
-
-function sharedMemory({ pid, comm }: SourceProcess): GodwitError {
-  return new GodwitError('REFUSED', `process ${pid} (${comm}) shares its parent's address space (CLONE_VM)`, {
-    hint: 'look with: godwit check; it was born so while the tree was copied',
-  });
 }

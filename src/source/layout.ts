@@ -57,12 +57,16 @@ export class Layouts {
     );
   }
 
-  /** The layout of the whole tree. `inheriting`: PIDs whose shells are cloned from their parents' with content. */
+  /**
+   * The layout of the whole tree. `inheriting`: PIDs whose shells are cloned from their parents' with content; `memoryOf`: whose memory
+   * those have that have none of their own.
+   */
   read(
     root: SourceProcess,
     processes: readonly SourceProcess[],
     vmasOf: ReadonlyMap<number, readonly Vma[]>,
     inheriting: ReadonlySet<number>,
+    memoryOf: ReadonlyMap<SourceProcess, SourceProcess> = new Map(),
   ): TreeLayout {
     const shown = new Set(processes);
     const segments = new SegmentTable(vpidsOf(processes));
@@ -70,16 +74,20 @@ export class Layouts {
     const spaces: AddressSpace[] = [];
     this.#deleted.lookAgain();
     for (const process of processes) {
-      if (process.zombie !== undefined) continue;
+      if (process.zombie !== undefined || memoryOf.has(process)) continue;
       const vmas = vmasOf.get(process.pid) ?? [];
       spaces.push({ id: process.vpid, mappings: this.#mappings(process, vmas, segments) });
     }
     this.#forgetSegments(segments);
     return {
       root: root.vpid,
-      processes: processes.map((process) =>
-        processLayout(process, shown, inheriting.has(process.pid), terminals.get(process.pid)),
-      ),
+      processes: processes.map((process) => ({
+        ...processLayout(process, shown, inheriting.has(process.pid), terminals.get(process.pid)),
+        ...(memoryOf.has(process) && {
+          sharesMemory: true,
+          sharesHandlers: sharesWithParent('handlers', process),
+        }),
+      })),
       spaces,
       files: this.#identities.list,
       objects: [...this.#objects.values()],

@@ -88,13 +88,13 @@ function rehearseDump(root: number, tracker: ChosenTracker): TreeState {
   using flight = new Flight(root, identities, fence, { undoPoke: () => 0 }, tracker);
   for (const process of flight.refresh()) flight.takeAboard(process, false);
   for (const [pid, vmas] of flight.readVmas())
-    for (const process of flight.living) if (process.pid === pid) flight.of(process).copy.arm(vmas);
+    for (const process of flight.owners) if (process.pid === pid) flight.of(process).copy.arm(vmas);
   let state: TreeState | undefined;
   for (let i = 0; i < repeats; i++) {
     const prepared = prepareOpenFiles(flight.living, identities);
     using _frozen = Frozen.freeze(flight, fence);
     const vmasOf = flight.readVmas();
-    for (const process of flight.living)
+    for (const process of flight.owners)
       flight.of(process).copy.collect(vmasOf.get(process.pid) ?? [], i === repeats - 1);
     const dumped = dumpState({ flight, identities, prepared, tcpClose: false, lateObject: () => undefined });
     const pages = { stale: stalePages(flight, vmasOf), guards: guardPages(flight, vmasOf) };

@@ -36,7 +36,7 @@ export async function copyRound(
   const here: Here = { flight, frozen };
   const fresh = takeAboard(here);
   const vmasOf = readVmas(here);
-  for (const process of fresh)
+  for (const process of flight.owners.filter((owner) => fresh.has(owner)))
     unlessEnded(here, process, () => {
       flight.of(process).copy.arm(vmasOf.get(process.pid) ?? []);
     });
@@ -44,9 +44,11 @@ export async function copyRound(
   else objects.refreshDescriptors(flight.living);
   objects.refreshSegments(flight.living);
   for (const { known, members } of generations(flight.living, fresh)) {
-    const toSend = members.flatMap(
-      (process) => unlessEnded(here, process, () => collect(flight, process, vmasOf, frozen, fresh)) ?? [],
-    );
+    const toSend = members
+      .filter((process) => flight.ownerOf(process) === process)
+      .flatMap(
+        (process) => unlessEnded(here, process, () => collect(flight, process, vmasOf, frozen, fresh)) ?? [],
+      );
     if (members.some((process) => fresh.has(process))) await wire.pages.flush();
     await staged.update(
       flight,
@@ -122,7 +124,7 @@ function takeAboard(here: Here): Set<SourceProcess> {
 
 function readVmas(here: Here): Map<number, readonly Vma[]> {
   const vmasOf = new Map<number, readonly Vma[]>();
-  for (const process of here.flight.living) {
+  for (const process of here.flight.owners) {
     const vmas = unlessEnded(here, process, () => here.flight.layouts.vmas(process));
     if (vmas !== undefined) vmasOf.set(process.pid, vmas);
   }
@@ -144,7 +146,8 @@ function collect(
   }
   const { parent } = process;
   if (!inherits || parent === undefined || !fresh.has(process)) return [{ process, pages: dirty }];
-  return [{ process, pages: copy.inherit(flight.of(parent).copy, vmasOf.get(parent.pid) ?? [], dirty) }];
+  const from = flight.ownerOf(parent);
+  return [{ process, pages: copy.inherit(flight.of(from).copy, vmasOf.get(from.pid) ?? [], dirty) }];
 }
 
 interface Generation {

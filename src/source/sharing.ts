@@ -29,6 +29,7 @@ export function sharesWithParent(kind: SharedKind, { pid, parent }: Child): bool
 export const inheritable = [
   ['places', 'one working directory (CLONE_FS)'],
   ['descriptors', 'one descriptor table (CLONE_FILES)'],
+  ['memory', 'one address space (CLONE_VM)'],
 ] as const;
 
 /**

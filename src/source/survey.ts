@@ -8,7 +8,6 @@ import { readNamespaces } from '../kernel/proc/ns.ts';
 import { readSmaps, type SmapsEntry } from '../kernel/proc/smaps.ts';
 import { readStatus, type TaskStatus } from '../kernel/proc/status.ts';
 import { readStat } from '../kernel/proc/stat.ts';
-import { waitsInVfork } from '../kernel/vfork-wait.ts';
 import { readAioRing } from './aio-ring.ts';
 import { unlessGone } from './resources/unless-gone.ts';
 import { sharedWithGuards } from './pages/guard-pages.ts';
@@ -20,15 +19,14 @@ import {
   readExecutable,
   unmappedExecutable,
 } from './deleted-files.ts';
-import { inheritable, share, sharers, sharingStrangers } from './sharing.ts';
+import { share } from './sharing.ts';
+import { surveySharing } from './survey-sharing.ts';
 import { surveySegments } from './sysv/segments.ts';
 import { surveyQueues } from './sysv/queues.ts';
 import { surveySemaphores } from './sysv/semaphores.ts';
 import type { SourceProcess } from './tree.ts';
 import { isZeroDevice } from './zero-device.ts';
 
-/** Stands in the way for a moment only, as a rule. */
-export const inVfork = 'the first waits in vfork for the second, with which it shares its memory meanwhile';
 const deletedMark = ' (deleted)';
 const kernelThread = 0x0020_0000; // PF_KTHREAD
 
@@ -162,25 +160,6 @@ function surveyNamespaces(name: string, pid: number): Blocker[] {
           'run migrate inside the same container or namespace',
         ),
       )
-  );
-}
-
-/** Two processes of one address space, descriptor table or file-system state (clone flags of vfork and its kin). */
-function surveySharing(processes: readonly SourceProcess[]): Blocker[] {
-  const alive = processes.filter(({ zombie }) => zombie === undefined);
-  const kinds = [
-    ['memory', 'one address space (CLONE_VM)', sharers(alive, 'memory')],
-    ...inheritable.map(([kind, what]) => {
-      return [kind, `${what}, and not with their parent`, sharingStrangers(kind, alive)] as const;
-    }),
-  ] as const;
-  return kinds.flatMap(([kind, what, pairs]) =>
-    pairs.map(([first, second]) => {
-      const object = `processes ${first.pid} and ${second.pid}`;
-      const isLent = kind === 'memory' && first.threads.some(({ tid }) => waitsInVfork(tid));
-      if (isLent) return blocker(object, inVfork, 'wait until the second executes a program or ends');
-      return blocker(object, `they share ${what}`, 'none in this version: start the program without it');
-    }),
   );
 }
 

@@ -4,7 +4,7 @@
 import { readStat } from '../kernel/proc/stat.ts';
 import { readTids } from '../kernel/proc/task.ts';
 import { waitsInVfork } from '../kernel/vfork-wait.ts';
-import { share } from './sharing.ts';
+import { share, sharesWithParent } from './sharing.ts';
 import type { SourceProcess } from './tree.ts';
 
 export interface Task {
@@ -48,18 +48,37 @@ function isBorrower(pid: number, lenders: readonly number[]): boolean {
   return !lenders.includes(pid) || sharers.includes(readStat(pid)?.ppid ?? 0);
 }
 
+export interface Sharers {
+  /** Without processes that have their parent's memory for a moment, and without what descends from them. */
+  readonly processes: SourceProcess[];
+  /** Those that have their parent's memory and keep it (CLONE_VM), to the process whose memory that is. */
+  readonly memoryOf: ReadonlyMap<SourceProcess, SourceProcess>;
+  /** Processes that were left out: the next look tells whether they keep it. */
+  readonly suspects: ReadonlyMap<number, number>;
+}
+
 /**
- * The tree without processes that have their parent's memory, and without what descends from them: what is attached to such a one
- * would be attached to the parent. A moment later it has memory of its own, or is gone.
+ * Who has its parent's memory: for a moment (vfork), and is left out, for what is attached to such a one would be attached to the
+ * parent; or for good. A parent that does not wait may be about to (the child exists before its parent waits in kernel/fork.c), so it
+ * takes two looks, `suspects` from the one before; undefined: the tree is frozen, and nobody waits any more.
  */
-export function withoutBorrowers(processes: readonly SourceProcess[]): SourceProcess[] {
-  const left = new Set<SourceProcess>();
-  for (const process of processes) {
-    const { parent, pid, zombie } = process;
-    if (parent !== undefined && !left.has(parent)) continue;
-    if (parent?.zombie === undefined && zombie === undefined && parent && share('memory', pid, parent.pid))
-      continue;
-    left.add(process);
+export function sortSharers(
+  seen: readonly SourceProcess[],
+  suspects: ReadonlyMap<number, number> | undefined,
+): Sharers {
+  const processes = new Set<SourceProcess>();
+  const memoryOf = new Map<SourceProcess, SourceProcess>();
+  const suspected = new Map<number, number>();
+  for (const process of seen) {
+    const { parent, pid, startTime } = process;
+    if (parent !== undefined && !processes.has(parent)) continue;
+    if (process.zombie === undefined && sharesWithParent('memory', process) && parent !== undefined) {
+      const mayKeep = suspects === undefined || suspects.get(pid) === startTime;
+      suspected.set(pid, startTime);
+      if (!mayKeep || parent.threads.some(({ tid }) => waitsInVfork(tid))) continue;
+      memoryOf.set(process, memoryOf.get(parent) ?? parent);
+    }
+    processes.add(process);
   }
-  return [...left];
+  return { processes: [...processes], memoryOf, suspects: suspected };
 }

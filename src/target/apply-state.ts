@@ -61,7 +61,10 @@ export function applyState(tree: ShellTree, state: TreeState, context: ApplyCont
       throw new GodwitError('PROTOCOL', `the source named file ${exe}, which it never described`);
     return tree.files.open(tree.files.intern(identity), false);
   };
-  for (const process of processes) applyMemoryFields(tree.shell(process.pid), process, executable);
+  for (const process of processes) {
+    const shell = tree.shell(process.pid);
+    if (!shell.shares.memory) applyMemoryFields(shell, process, executable);
+  }
   using standIns = new StandIns(tree, context.warn);
   const openFiles = restoreOpenFiles({
     openFiles: state.openFiles,
@@ -98,7 +101,7 @@ export function applyState(tree: ShellTree, state: TreeState, context: ApplyCont
     for (const process of processes) {
       const shell = tree.shell(process.pid);
       installFilters(shell, process);
-      lockMemory(shell, guardsOf.get(process.pid) ?? []);
+      if (!shell.shares.memory) lockMemory(shell, guardsOf.get(process.pid) ?? []);
       applyProcess(shell, process, processContext);
     }
   } catch (error) {

@@ -7,7 +7,12 @@ import { endShell } from './end-shell.ts';
 import { shareKinds, sharesNothing, Shell, type ShareKind, type Sharing } from './shell.ts';
 
 const cloneVm = 0x100;
-const shareFlags: Readonly<Record<ShareKind, number>> = { places: 0x200, descriptors: 0x400 }; // CLONE_FS, CLONE_FILES
+const shareFlags: Readonly<Record<ShareKind, number>> = {
+  places: 0x200, // CLONE_FS
+  descriptors: 0x400, // CLONE_FILES
+  memory: cloneVm,
+  handlers: 0x800, // CLONE_SIGHAND
+};
 const cloneParent = 0x8000;
 const cloneThread = 0x1_0000;
 /** CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM. */
@@ -87,7 +92,7 @@ function cloneProcess(from: Shell, vpid: number, exitSignal: number, options: Cl
     pid,
     scratch: from.scratch,
     agentPidfd: from.agentPidfd,
-    mappings: from.mappings.filter(isInherited),
+    mappings: shares.memory ? from.mappings : from.mappings.filter(isInherited),
     ppid: sibling ? from.ppid : from.vpid,
     sid: from.sid,
     pgid: from.pgid,
@@ -174,8 +179,8 @@ function errnoOf({ cause }: GodwitError): unknown {
   return typeof cause === 'object' && cause !== null && 'errno' in cause ? cause.errno : undefined;
 }
 
-/** From now on these are its own. */
-export function unshare(shell: Shell, kind: ShareKind): void {
+/** From now on these are its own. Memory and handlers cannot be left: unshare(2) takes them of tasks that are alone only. */
+export function unshare(shell: Shell, kind: 'places' | 'descriptors'): void {
   const program = new Program();
   program.call('unshare', shareFlags[kind]);
   shell.run(program);

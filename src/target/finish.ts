@@ -36,7 +36,7 @@ export function finish(
     return wait === undefined ? [] : [{ tid, wait, registers }];
   });
   primeTimedWaits(waiting, scratch, now);
-  for (const { pid } of state.processes) unmapScratch(tree, pid);
+  for (const { pid } of state.processes) if (!tree.shell(pid).shares.memory) unmapScratch(tree, pid);
   for (const thread of threads) setRegisters(thread);
   fence.freeze();
   for (const { tid, image } of threads) expect(native.detach(tid, 0), image.tid, 'let go');

@@ -7,14 +7,15 @@ import type { TerminalName } from '../images/resources/terminal.ts';
 import { AgentFiles } from './agent-files.ts';
 import { applyLayout, makeBlank, unmapObjects } from './apply-layout.ts';
 import { planBirths } from './birth-plan.ts';
-import { bearThreads, becomeSubreaper, carryOut, shellOf, unshare } from './births.ts';
+import { bearThreads, becomeSubreaper, carryOut, shellOf } from './births.ts';
 import { giveUpTerminal, sessionTerminals, takeTerminal } from './controlling-terminals.ts';
 import { awaitShell, endShell, endThread, killShell } from './end-shell.ts';
 import { openFirstShell, type SpawnedProcess } from './first-shell.ts';
 import { moveScratch } from './move-scratch.ts';
 import type { Range, ScratchMemory } from './scratch.ts';
 import { SharedObjects } from './shared-objects.ts';
-import { shareKinds, type Shell, type Sharing } from './shell.ts';
+import { followSharing, sharingOf } from './sharing.ts';
+import type { Shell } from './shell.ts';
 import type { SysvUndo } from './sysv/make.ts';
 import { Terminals } from './terminals.ts';
 
@@ -89,19 +90,32 @@ export class ShellTree {
     this.#handOverChildren(processes);
     this.#endVanished(processes);
     const { scratch } = this;
-    if (scratch !== undefined) moveScratch(scratch, this.shells.values(), [...spaces.values()].flat());
+    if (scratch !== undefined) moveScratch(scratch, this.#owners(), [...spaces.values()].flat());
     this.#bear(processes, spaces);
-    for (const process of processes) this.#followSharing(process);
+    for (const process of processes) followSharing(this.shell(process.pid), process);
     for (const process of processes) this.#followThreads(process);
     const removed = this.objects.removed(layout.objects);
-    for (const shell of this.shells.values()) unmapObjects(shell, removed);
+    for (const shell of this.#owners()) unmapObjects(shell, removed);
     this.objects.update(layout.objects, (vpid) => this.shells.get(vpid));
     const sources = { files: this.files, objects: this.objects };
     for (const { pid } of processes) {
-      const gone = applyLayout(this.shell(pid), spaces.get(pid) ?? [], sources);
-      this.#observer?.mapped(pid, this.shell(pid).mappings, gone);
+      const shell = this.shell(pid);
+      const owner = this.ownerOf(shell);
+      if (owner === shell) {
+        const gone = applyLayout(shell, spaces.get(pid) ?? [], sources);
+        this.#observer?.mapped(pid, shell.mappings, gone);
+      } else shell.mappings = owner.mappings; // its parent came first
     }
     this.layout = layout;
+  }
+
+  /** The shell whose memory a shell has: mostly its own. */
+  ownerOf(shell: Shell): Shell {
+    return shell.shares.memory ? this.ownerOf(this.shell(shell.ppid)) : shell;
+  }
+
+  #owners(): Shell[] {
+    return [...this.shells.values()].filter(({ shares }) => !shares.memory);
   }
 
   /** Address spaces by PID, with numbers of files that stay the same from layout to layout. */
@@ -136,7 +150,7 @@ export class ShellTree {
     for (const shell of vanished.sort((a, b) => depth(b.vpid) - depth(a.vpid))) {
       endShell(shell, this.shells.get(shell.ppid));
       this.shells.delete(shell.vpid);
-      this.#observer?.ended(shell.vpid);
+      if (!shell.shares.memory) this.#observer?.ended(shell.vpid);
     }
   }
 
@@ -160,9 +174,10 @@ export class ShellTree {
     });
     for (const vpid of born) {
       const shell = this.shell(vpid);
-      const inherits = byPid.get(vpid)?.inherits === true;
-      if (!inherits) makeBlank(shell);
-      this.#observer?.born(vpid, shell.pid, inherits ? shell.ppid : undefined);
+      if (shell.shares.memory) continue;
+      const parent = byPid.get(vpid)?.inherits === true ? this.shells.get(shell.ppid) : undefined;
+      if (parent === undefined) makeBlank(shell);
+      this.#observer?.born(vpid, shell.pid, parent && this.ownerOf(parent).vpid);
     }
   }
 
@@ -195,24 +210,6 @@ export class ShellTree {
     this.objects.close();
   }
 
-  /** What is shared by clone flags is shared from birth on, until one side leaves it. */
-  #followSharing(process: ProcessLayout): void {
-    const shell = this.shell(process.pid);
-    const wanted = sharingOf(process);
-    for (const kind of shareKinds) {
-      if (shell.shares[kind] === wanted[kind]) continue;
-      if (!wanted[kind]) unshare(shell, kind);
-      else {
-        const what = { places: 'working directory (CLONE_FS)', descriptors: 'descriptors (CLONE_FILES)' }[
-          kind
-        ];
-        throw new GodwitError('REFUSED', `${shell.name} has its parent's ${what}, and was not born so here`, {
-          hint: 'its PID was used anew just now, or its parent has changed: try again',
-        });
-      }
-    }
-  }
-
   #followThreads({ pid, threads }: ProcessLayout): void {
     const shell = this.shell(pid);
     const wanted = new Set(threads);
@@ -220,11 +217,4 @@ export class ShellTree {
     const missing = threads.filter((vtid) => !shell.tids.has(vtid));
     if (missing.length > 0) bearThreads(shell, missing);
   }
-}
-
-function sharingOf({
-  sharesPlaces = false,
-  sharesDescriptors = false,
-}: Partial<ProcessLayout> = {}): Sharing {
-  return { places: sharesPlaces, descriptors: sharesDescriptors };
 }

@@ -7,11 +7,11 @@ import { native } from '../native.ts';
 import type { ScratchMemory } from './scratch.ts';
 
 /** What a process can have in common with its parent by flags of clone(2). */
-export type ShareKind = 'places' | 'descriptors';
-export const shareKinds: readonly ShareKind[] = ['places', 'descriptors'];
-/** places: working directory, root and umask (CLONE_FS); descriptors: the table (CLONE_FILES). */
+export type ShareKind = 'places' | 'descriptors' | 'memory' | 'handlers';
+export const shareKinds: readonly ShareKind[] = ['places', 'descriptors', 'memory', 'handlers'];
+/** places: working directory, root and umask (CLONE_FS); descriptors: the table (CLONE_FILES); CLONE_VM; CLONE_SIGHAND. */
 export type Sharing = Readonly<Record<ShareKind, boolean>>;
-export const sharesNothing: Sharing = { places: false, descriptors: false };
+export const sharesNothing: Sharing = { places: false, descriptors: false, memory: false, handlers: false };
 
 /** What a shell is born with. */
 export interface ShellBirth {

@@ -11,10 +11,10 @@ import { survey } from '../../src/source/check.ts';
 import { stopFrozen } from '../../src/source/freeze.ts';
 import { sharers, share } from '../../src/source/sharing.ts';
 import { Stopped } from '../../src/kernel/stopped.ts';
-import { inVfork } from '../../src/source/survey.ts';
+import { inVfork } from '../../src/source/survey-sharing.ts';
 import { readSourceTree } from '../../src/source/tree.ts';
 import { waitsInVfork } from '../../src/kernel/vfork-wait.ts';
-import { withoutBorrowers } from '../../src/source/vfork.ts';
+import { sortSharers } from '../../src/source/vfork.ts';
 import { until } from '../helpers/commands.ts';
 import { newId, unlessFences } from '../helpers/keeper-bed.ts';
 import { buildWorkload } from '../helpers/workloads.ts';
@@ -113,14 +113,22 @@ void t.test('the survey names a vfork that lasts, and a flight leaves out its ch
     tree.map(({ pid }) => pid),
     [family.parent, family.child],
   );
+  const first = sortSharers(tree, new Map());
   t.same(
-    withoutBorrowers(tree).map(({ pid }) => pid),
+    first.processes.map(({ pid }) => pid),
     [family.parent],
   );
+  const again = sortSharers(tree, first.suspects);
+  t.same(
+    again.processes.map(({ pid }) => pid),
+    [family.parent],
+    'its parent waits, so that it has the memory for a moment only',
+  );
+  t.equal(again.memoryOf.size, 0);
 });
 
 void t.test("a vfork that ends within a second stands in nobody's way", { skip }, async (t) => {
-  const family = await lend(t, 200);
+  const family = await lend(t, 50);
   const { blockers } = survey(family.parent, { tcpClose: false, pidNamespace: 'auto' });
   t.notOk(blockers.some(({ reason }) => reason === inVfork));
 });
