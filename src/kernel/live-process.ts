@@ -5,6 +5,7 @@ import { GodwitError } from '../errors.ts';
 import { errnoName, type Outcome, type Program } from './program.ts';
 import type { Vma } from './proc/maps.ts';
 import { readMaps } from './proc/maps.ts';
+import { signOfLife } from '../sign-of-life.ts';
 import { native } from '../native.ts';
 
 /** Bytes of scratch memory in each process: a page of code, the rest for programs. */
@@ -64,6 +65,7 @@ export class LiveProcess {
 
   /** Runs a program in a ptrace-stopped thread; the thread is stopped as before afterwards. */
   run(program: Program, tid = this.pid): Outcome {
+    signOfLife();
     const room = this.#memory.subarray(programOffset);
     program.encode(room);
     const result = native.runLive(tid, this.address, this.#memory.buffer, programOffset, program.length);

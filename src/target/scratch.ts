@@ -3,6 +3,7 @@
 import { GodwitError } from '../errors.ts';
 import { runLocal } from '../kernel/local-program.ts';
 import { errnoName, Program, type Outcome } from '../kernel/program.ts';
+import { signOfLife } from '../sign-of-life.ts';
 import { native } from '../native.ts';
 import { pageSize, userEnd } from '../units.ts';
 
@@ -80,6 +81,7 @@ export class ScratchMemory {
    * @throws GodwitError REMOTE_CALL for a call that failed, NO_PROCESS when the shell died.
    */
   run(tid: number, program: Program, where: string): { outcome: Outcome; born: readonly number[] } {
+    signOfLife();
     const memory = this.#encode(program);
     const born = native.runShell(tid, this.address, programOffset, program.length, this.#born);
     if (born < 0) throw shellLost(where, born);

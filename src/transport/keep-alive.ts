@@ -1,8 +1,9 @@
 // Notices a peer that is gone without a word (link cut, host frozen): pings go out, and any byte back is a sign of
 // life. A dead process needs no ping, its kernel closes the socket. An event loop that was blocked itself must not
-// take its own silence for the peer's, so ticks are counted, not milliseconds.
+// take its own silence for the peer's, so ticks are counted, not milliseconds; and while it is blocked by long work it gives signs of life.
 import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
+import { onSignOfLife } from '../sign-of-life.ts';
 
 const ticksUntilDead = 4;
 /** A ping behind megabytes that a slow link still carries cannot be answered soon. */
@@ -37,8 +38,12 @@ export function keepAlive(
   };
   const timer = setInterval(tick, tickMs);
   timer.unref();
+  const endSigns = onSignOfLife(() => {
+    if (ws.readyState === ws.OPEN) ws.ping();
+  });
   const stop = (): void => {
     clearInterval(timer);
+    endSigns();
   };
   return stop;
 }

@@ -3,6 +3,7 @@
 // Must not interpret anything: that is the parsers' work.
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { GodwitError } from '../../errors.ts';
+import { signOfLife } from '../../sign-of-life.ts';
 
 /** The folder of a process, or of one of its threads. */
 export function procDir(pid: number | 'self', tid?: number): string {
@@ -11,6 +12,7 @@ export function procDir(pid: number | 'self', tid?: number): string {
 
 /** The text of a file of a process; undefined when the process is gone. Throws where this kernel has no such file. */
 export function readProcText(pid: number | 'self', name: string, tid?: number): string | undefined {
+  signOfLife();
   const dir = procDir(pid, tid);
   try {
     return readFileSync(`${dir}/${name}`, 'utf8');
