@@ -9,7 +9,10 @@
 //   undo rename FROM TO, unlink PATH  -> number
 //   undo kill DIR                     -> number       abort
 //   undo sysv|left shm|sem|msg ID KEY -> number
+//   undo mqueue NAME                  -> number
+//   undo left-mqueue NAME (+ the queue) -> number
 //   terminal (+ its master)           -> memory with what waits in it
+//   messages (+ a message queue)      -> memory with what waits in it
 //   source: finish, revive            target: spawn ..., run
 //   bye (agent only): it has done its part of an abort, the keeper may go
 #include <sys/mman.h>
@@ -19,6 +22,7 @@
 #include <cstring>
 
 #include "keeper/keeper.h"
+#include "keeper/message_queue.h"
 #include "keeper/text.h"
 #include "sys/owner_word.h"
 #include "sys/terminal_queues.h"
@@ -50,6 +54,15 @@ bool ParseOffsets(std::string_view text, ShellRequest& out) {
   }
   out.has_time = 1;
   return text.empty();
+}
+
+/** Too long for a datagram. */
+Reply InMemory(const std::string& text, const char* what, Fd& reply_fd) {
+  reply_fd = Fd(memfd_create("godwit-looked-at", MFD_CLOEXEC));
+  if (!reply_fd.valid() ||
+      pwrite(reply_fd.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()))
+    return Error(-errno, what);
+  return {"ok", reply_fd.get()};
 }
 
 std::string WhatFailed(const ShellReport& report, const ShellRequest& request) {
@@ -85,6 +98,7 @@ Reply Keeper::Execute(Request& request) {
   if (name == "hold") return ExecuteHold(request);
   if (name == "fetch") return ExecuteFetch(request);
   if (name == "terminal") return ExecuteTerminal(request, looked_at_);
+  if (name == "messages") return ExecuteMessages(request, looked_at_);
   if (name == "release") {
     const auto gone = std::erase_if(held_, [&](const auto& held) { return held.first == request.field(1); });
     return OkOr(gone > 0 ? 0 : -ENOENT, "release");
@@ -122,6 +136,10 @@ Reply Keeper::ExecuteUndo(Request& request) {
     number = undo_.AddRename(dir, std::string(request.field(3)));
   else if (kind == "unlink")
     number = undo_.AddUnlink(dir);
+  else if (kind == "mqueue")
+    number = undo_.AddQueue(dir);
+  else if (kind == "left-mqueue")
+    number = undo_.AddLeftQueue(std::move(request.fd), dir);
   else if (kind == "hold")
     number = undo_.AddHold(std::move(request.fd));
   else if (kind == "poke" && ParseNumber(request.field(2), pid) && ParseNumber(request.field(3), address) &&
@@ -156,12 +174,15 @@ Reply Keeper::ExecuteTerminal(const Request& request, Fd& reply_fd) {
   int error = TakeTerminalQueues(request.fd.get(), termios, queues);
   if (error == 0) error = PutTerminalQueues(request.fd.get(), termios, queues);
   if (error != 0) return Error(error, "terminal");
-  const std::string text = EncodeTerminalQueues(queues);
-  reply_fd = Fd(memfd_create("godwit-terminal", MFD_CLOEXEC));
-  if (!reply_fd.valid() ||
-      pwrite(reply_fd.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()))
-    return Error(-errno, "terminal");
-  return {"ok", reply_fd.get()};
+  return InMemory(EncodeTerminalQueues(queues), "terminal", reply_fd);
+}
+
+// For the same reason.
+Reply Keeper::ExecuteMessages(const Request& request, Fd& reply_fd) {
+  if (!request.fd.valid()) return Error(-EBADF, "messages without a descriptor");
+  std::string messages;
+  if (const int error = PeekMessages(request.fd.get(), messages); error != 0) return Error(error, "messages");
+  return InMemory(messages, "messages", reply_fd);
 }
 
 // spawn vpid=N newpid=0|1 timens=-|MONO_S:MONO_NS:BOOT_S:BOOT_NS sid=N pidfd=N

@@ -62,6 +62,7 @@ class Keeper final : public Executor {
   Reply ExecuteHold(Request& request);
   Reply ExecuteFetch(const Request& request);
   static Reply ExecuteTerminal(const Request& request, Fd& reply_fd);
+  static Reply ExecuteMessages(const Request& request, Fd& reply_fd);
   Reply ExecuteSpawn(const Request& request);
   Reply Status() const;
 

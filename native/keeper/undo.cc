@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "keeper/cgroup.h"
+#include "keeper/message_queue.h"
 
 namespace godwit {
 namespace {
@@ -99,6 +100,21 @@ int UndoList::AddSysv(const SysvObject& object) {
   return Add(std::move(entry));
 }
 
+int UndoList::AddQueue(const std::string& name) {
+  if (!IsQueueNameFree(name)) return -EEXIST;
+  Entry entry(Kind::kQueue);
+  entry.dir = name;
+  return Add(std::move(entry));
+}
+
+int UndoList::AddLeftQueue(Fd queue, const std::string& name) {
+  if (!queue.valid()) return -EBADF;
+  Entry entry(Kind::kLeftQueue);
+  entry.fd = std::move(queue);
+  entry.dir = name;
+  return Add(std::move(entry));
+}
+
 int UndoList::AddLeft(const SysvObject& object) {
   Entry entry(Kind::kLeft);
   entry.sysv = object;
@@ -135,7 +151,10 @@ int UndoList::Undo(Entry& entry) {
       return unlink(entry.dir.c_str()) == 0 || errno == ENOENT ? 0 : -errno;
     case Kind::kSysv:
       return RemoveSysv(entry.sysv, false);
+    case Kind::kQueue:
+      return UnlinkQueue(entry.dir);
     case Kind::kLeft:
+    case Kind::kLeftQueue:
       return 0;  // the tree goes on with it
   }
   return -EINVAL;
@@ -157,8 +176,10 @@ std::string UndoList::Run() {
 }
 
 void UndoList::RemoveLeft() {
-  for (const Entry& entry : entries_)
+  for (const Entry& entry : entries_) {
     if (entry.kind == Kind::kLeft) RemoveSysv(entry.sysv, true);
+    if (entry.kind == Kind::kLeftQueue) UnlinkQueueOf(entry.fd.get(), entry.dir);
+  }
 }
 
 std::vector<std::string> UndoList::Fences() const {

@@ -9,6 +9,7 @@
 //   6. rename   a name that was put aside goes back where it was
 //   7. unlink   a name that was made goes
 //   8. sysv     a System V object that was made is removed
+//   9. mqueue   the name of a POSIX message queue that was made goes
 // "leave" entries are no undo: when the source's tree is killed, what it leaves to its host is removed.
 // Within a kind the newest comes first.
 #pragma once
@@ -38,8 +39,12 @@ class UndoList {
   int AddUnlink(const std::string& path);
   /** Before it is made; -EEXIST when there is one with this ID. */
   int AddSysv(const SysvObject& object);
+  /** Before it is made; -EEXIST when there is one of this name ("/name"). */
+  int AddQueue(const std::string& name);
   /** For RemoveLeft: no undo. */
   int AddLeft(const SysvObject& object);
+  /** The same for the name of a queue. */
+  int AddLeftQueue(Fd queue, const std::string& name);
 
   /** 0, or -ENOENT. */
   int Drop(int number);
@@ -53,12 +58,24 @@ class UndoList {
   [[nodiscard]] std::size_t size() const { return entries_.size(); }
 
  private:
-  enum class Kind { kPoke, kThaw, kHold, kRestore, kKill, kRename, kUnlink, kSysv, kLeft };
+  enum class Kind {
+    kPoke,
+    kThaw,
+    kHold,
+    kRestore,
+    kKill,
+    kRename,
+    kUnlink,
+    kSysv,
+    kQueue,
+    kLeft,
+    kLeftQueue
+  };
   struct Entry {
     explicit Entry(Kind what) : kind(what) {}
     Kind kind;
     int number = 0;
-    Fd fd;  // poke: pidfd; thaw: cgroup.freeze; hold: what is held
+    Fd fd;  // poke: pidfd; thaw: cgroup.freeze; hold: what is held; left queue: the queue
     std::string dir;
     std::string parent;
     pid_t pid = 0;

@@ -1,6 +1,7 @@
 // What a tree needs of the target, told before anything moves, and what stands in the way.
 import * as z from 'zod';
 import { fileIdentitySchema } from './memory.ts';
+import { queueNameSchema, queueShape } from './resources/mqueue.ts';
 import { terminalNameSchema } from './resources/terminal.ts';
 import { bytes, list, path, pid, u32, u64 } from './scalars.ts';
 import { sysvId, sysvKey } from './sysv.ts';
@@ -31,6 +32,11 @@ export const requirementsSchema = z.strictObject({
   interfaces: list(z.string().min(1).max(15), 4096).default([]),
   /** Pseudoterminals, whose numbers must be free. */
   terminals: list(terminalNameSchema, 4096).default([]),
+  /** POSIX message queues; names of unlinked ones need not be free. */
+  messageQueues: list(
+    z.strictObject({ ...queueShape, name: queueNameSchema, unlinked: z.boolean() }),
+    4096,
+  ).default([]),
   /** Bytes of memory that will be touched. */
   memory: z.number().int().min(0),
   uids: list(z.number().int().min(0)),

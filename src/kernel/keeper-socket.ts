@@ -1,5 +1,5 @@
 // Requests to a keeper over keeper.sock: fields split by tabs, one datagram each way (native/keeper/commands.cc).
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { GodwitError } from '../errors.ts';
 import { native } from '../native.ts';
 import { errnoName } from './program.ts';
@@ -43,6 +43,19 @@ export class KeeperSocket implements Disposable {
   request(request: KeeperRequest): KeeperReply {
     const { fd = -1, timeoutMs = defaultTimeoutMs } = request;
     return this.#read(native.seqpacketRequest(this.#socket, encode(request), fd, timeoutMs));
+  }
+
+  /** A request that is answered with memory, for what is too long for a datagram. @throws GodwitError KEEPER */
+  requestBytes(request: KeeperRequest): Uint8Array<ArrayBuffer> {
+    const { fd } = this.request(request);
+    try {
+      const { size } = fstatSync(fd);
+      const bytes = new Uint8Array(size);
+      readSync(fd, bytes, 0, size, 0);
+      return bytes;
+    } finally {
+      closeSync(fd);
+    }
   }
 
   /** Waits on the thread pool; no other request may be made meanwhile. @throws GodwitError KEEPER */

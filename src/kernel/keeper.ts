@@ -1,11 +1,11 @@
 // The agent's hand on its keeper: what must be undone if we die, the root shells of a tree, and the last decisions.
 // Requests are synchronous (they are made in the freeze too); those that kill or undo wait on the thread pool.
-import { closeSync, fstatSync, readSync } from 'node:fs';
 import { OwnerWord } from './owner-word.ts';
 import type { FenceUndo } from './fence.ts';
 import { startKeeperProcess, type KeeperProcess, type KeeperStart } from './keeper-process.ts';
 import { KeeperSocket } from './keeper-socket.ts';
 import { keeperStatus, type KeeperStatus } from './keeper-status.ts';
+import { decodeMessages, type QueueMessage } from './message-queues.ts';
 import { migrationDir, type Role } from './run-dir.ts';
 import { decodeQueues, type WaitingBytes } from './terminal-queues.ts';
 
@@ -33,6 +33,12 @@ export interface SysvObject {
   /** As the kernel keeps it: signed. */
   readonly key: number;
 }
+
+/** A name on this host that is to go, or to go back. */
+export type NameUndo =
+  | { readonly kind: 'rename'; readonly from: string; readonly to: string }
+  | { readonly kind: 'unlink'; readonly path: string }
+  | { readonly kind: 'mqueue'; readonly name: string };
 
 export interface KeeperShell {
   /** As the agent sees it. */
@@ -87,13 +93,11 @@ export class Keeper implements FenceUndo, AsyncDisposable {
     return this.#number(['undo', 'kill', dir]);
   }
 
-  /** A name that is put aside goes back; an entry that is not there at the undo needs none. */
-  undoRename(from: string, to: string): number {
-    return this.#number(['undo', 'rename', from, to]);
-  }
-
-  undoUnlink(path: string): number {
-    return this.#number(['undo', 'unlink', path]);
+  /** A name that is put aside goes back; an entry that is not there at the undo needs none. A queue is not yet made. */
+  undoName(step: NameUndo): number {
+    if (step.kind === 'rename') return this.#number(['undo', 'rename', step.from, step.to]);
+    if (step.kind === 'mqueue') return this.#number(['undo', 'mqueue', step.name]);
+    return this.#number(['undo', 'unlink', step.path]);
   }
 
   /** To be called before the object is made. @throws GodwitError KEEPER: its ID is taken. */
@@ -104,6 +108,11 @@ export class Keeper implements FenceUndo, AsyncDisposable {
   /** Source: an object that its tree leaves behind is removed at `finish`, unless others use it. */
   removeAtEnd({ kind, id, key }: SysvObject): number {
     return this.#number(['undo', 'left', kind, id, key]);
+  }
+
+  /** The same for the name of a message queue, by a descriptor of ours. */
+  removeQueueAtEnd(queue: number, name: string): number {
+    return this.#number(['undo', 'left-mqueue', name], queue);
   }
 
   /** Writes `value` (4 or 8 bytes) into a live process: ends a thread's wait in our code. */
@@ -121,15 +130,15 @@ export class Keeper implements FenceUndo, AsyncDisposable {
    * Preconditions: nobody uses the terminal; its slave has been opened; no packet status waits. @throws GodwitError KEEPER
    */
   terminalQueues(master: number): WaitingBytes {
-    const { fd } = this.#socket.request({ fields: ['terminal'], fd: master });
-    try {
-      const { size } = fstatSync(fd);
-      const bytes = new Uint8Array(size);
-      readSync(fd, bytes, 0, size, 0);
-      return decodeQueues(bytes);
-    } finally {
-      closeSync(fd);
-    }
+    return decodeQueues(this.#socket.requestBytes({ fields: ['terminal'], fd: master }));
+  }
+
+  /**
+   * What waits in a POSIX message queue, in the same way. Preconditions: nobody uses the queue, which is open for reading and writing
+   * and does not block. A registration of mq_notify(3) is used up where a message waits. @throws GodwitError KEEPER
+   */
+  messages(queue: number): QueueMessage[] {
+    return decodeMessages(this.#socket.requestBytes({ fields: ['messages'], fd: queue }));
   }
 
   drop(number: number | 'all'): void {

@@ -115,6 +115,7 @@ function requirementsOf(
     ports: open.ports,
     interfaces: open.interfaces,
     terminals: open.terminals,
+    messageQueues: open.messageQueues,
     memory,
     uids: [...new Set(living.map(({ pid }) => readStatus(pid)?.uid[0] ?? 0))],
     cgroupFreezer: true,

@@ -7,7 +7,7 @@ import type { Flight } from './flight.ts';
 import { dumpOpenFiles, type DumpOptions, type PreparedOpenFiles } from './open-files.ts';
 import { inheritable, sharingStrangers } from './sharing.ts';
 import type { VmasOf } from './wire.ts';
-import type { TerminalQueuesOf } from './resources/driver.ts';
+import type { MessagesOf, TerminalQueuesOf } from './resources/driver.ts';
 import { treeClocks } from './staged-layout.ts';
 import { dumpSemaphores } from './sysv/semaphores.ts';
 import { dumpQueues } from './sysv/queues.ts';
@@ -25,6 +25,8 @@ export interface DumpContext {
   readonly lateObject: DumpOptions['lateObject'];
   /** Asks the keeper what waits in a terminal; absent in rehearsals. */
   readonly terminalQueues?: TerminalQueuesOf;
+  /** The same of message queues. */
+  readonly messages?: MessagesOf;
 }
 
 export type StateButMemory = Pick<
@@ -40,6 +42,7 @@ export function dumpState({
   tcpClose,
   lateObject,
   terminalQueues,
+  messages,
 }: DumpContext): StateButMemory {
   refuseStrangers(flight.living);
   const readAt = treeClocks(flight.rootPid).monotonic;
@@ -63,6 +66,7 @@ export function dumpState({
     tcpClose,
     runIn,
     terminalQueues,
+    messages,
   });
   const processes: ProcessState[] = flight.living.map((process) => {
     const parent = process.parent?.zombie === undefined ? process.parent : undefined;

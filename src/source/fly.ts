@@ -17,6 +17,7 @@ import type { FlightPlan } from './flight-plan.ts';
 import { ObjectCopies } from './object-copies.ts';
 import { closeConnections, prepareOpenFiles } from './open-files.ts';
 import { addCounters } from './pages/page-sink.ts';
+import { refuseSharedQueues, removeQueueNamesAtEnd } from './resources/queue-names.ts';
 import { rehearse } from './rehearsal.ts';
 import { PreCopy } from './pre-copy.ts';
 import type { ClosingReport } from './report.ts';
@@ -97,6 +98,7 @@ async function land(
   const { identities } = survey;
   const prepared = prepareOpenFiles(flight.living, identities);
   practiseDump({ flight, prepared, tcpClose: plan.tcpClose });
+  refuseSharedQueues(prepared.queues, flight.living);
   collectYoung();
   plan.observer({ kind: 'phase', phase: 'freeze', text: `freezing: ${copied.reason}` });
 
@@ -113,6 +115,7 @@ async function land(
     tcpClose: plan.tcpClose,
     lateObject: (object) => objects.late(object),
     terminalQueues: (master) => keeper.terminalQueues(master),
+    messages: (queue) => frozen.whileFenced(() => keeper.messages(queue)),
   });
   if (objects.hasLate) {
     await staged.update(flight, flight.living, delta.vmasOf);
@@ -122,6 +125,7 @@ async function land(
   const layout = flight.layout(flight.processes, delta.vmasOf);
   removeSegmentsAtEnd(layout.objects, keeper);
   removeQueuesAtEnd(state.queues, keeper);
+  removeQueueNamesAtEnd(state.openFiles, keeper);
   removeSetsAtEnd(state.semaphores, keeper);
   wire.control.send({
     type: 'final',

@@ -49,6 +49,16 @@ export class Frozen implements Disposable {
     this.#isFenced = true;
   }
 
+  /** Should this process die meanwhile, the tree stands until the keeper has done what it was asked to. No program may run. */
+  whileFenced<T>(work: () => T): T {
+    this.#fence.freeze();
+    try {
+      return work();
+    } finally {
+      this.#fence.thaw();
+    }
+  }
+
   /** COMMIT was won: whatever happens from here on, the tree does not run here again. */
   giveUp(): void {
     this.#isGivenUp = true;

@@ -12,6 +12,7 @@ import { FileIdentities } from './file-identities.ts';
 import type {
   DriverContext,
   DumpContext,
+  MessagesOf,
   OpenFileOptions,
   Refusal,
   SourceDriver,
@@ -23,6 +24,7 @@ import { findOutsideHolders } from './resources/outside.ts';
 import { describeObject, keyOfFile, type OpenObject } from './resources/open-objects.ts';
 import { inotify, watchedPaths } from './resources/inotify.ts';
 import { link } from './resources/link.ts';
+import { queueRequirement } from './resources/mqueue-facts.ts';
 import { readOwner } from './resources/owner.ts';
 import { unsupported, unsupportedSocket } from './resources/refuse.ts';
 import { driverOf } from './resources/registry.ts';
@@ -43,6 +45,8 @@ export type { ProcessRef } from './resources/seen-file.ts';
 export interface PreparedOpenFiles {
   readonly names: FileNames;
   readonly files: FileIdentities;
+  /** Open message queues, one descriptor each open file. */
+  readonly queues: readonly SeenFile[];
 }
 
 export interface DumpOptions extends OpenFileOptions {
@@ -54,6 +58,7 @@ export interface DumpOptions extends OpenFileOptions {
   /** Runs a program in a stopped process of the tree (the agent's PID); absent while it runs. */
   readonly runIn?: DumpContext['runIn'];
   readonly terminalQueues?: TerminalQueuesOf | undefined;
+  readonly messages?: MessagesOf | undefined;
 }
 
 export interface DumpedOpenFiles {
@@ -98,33 +103,41 @@ export function prepareOpenFiles(
   files: FileIdentities,
   names: FileNames = new FileNames(),
 ): PreparedOpenFiles {
+  const queues: SeenFile[] = [];
   for (const { first: file } of TreeFiles.read(processes).groups) {
     unlessGone(() => {
       if (!file.isNamed || !file.stat.isFile() || isKernelFile(file) || hasFragileLease(file)) return;
+      if (file.isMessageQueue) {
+        queues.push(file);
+        return;
+      }
       const name = names.nameOf(file);
       // Not by its descriptor, whose number may be another file's by now.
       if (name !== undefined) files.add(name, name, file.canWrite);
     });
   }
-  return { names, files };
+  return { names, files, queues };
 }
 
 /** What the target must have for the open files. */
 export function openFileRequirements(
   processes: readonly ProcessRef[],
-): Pick<Requirements, 'files' | 'directories' | 'ports' | 'interfaces' | 'terminals'> {
+): Pick<Requirements, 'files' | 'directories' | 'ports' | 'interfaces' | 'terminals' | 'messageQueues'> {
   using thief = new Thief();
   const tree = TreeFiles.read(processes);
   const { files } = prepareOpenFiles(processes, new FileIdentities());
   const directories = new Set<string>();
   const ports: Requirements['ports'] = [];
   const interfaces = new Set<string>();
+  const messageQueues: Requirements['messageQueues'] = [];
   const memberships = new MembershipReader();
   for (const group of tree.groups) {
     const { first } = group;
     unlessGone(() => {
       if (first.isNamed && first.stat.isDirectory() && !first.isDeleted) directories.add(first.path);
       if (first.isNameless || link.matches(first, thief)) directories.add(dirname(first.path));
+      const queue = queueRequirement(group, tree.groups);
+      if (queue !== undefined) messageQueues.push(queue);
       if (inotify.matches(first, thief))
         for (const path of watchedPaths(first)) directories.add(isDirectory(path) ? path : dirname(path));
       if (!first.link.startsWith('socket:[')) return;
@@ -144,6 +157,7 @@ export function openFileRequirements(
     ports,
     interfaces: [...interfaces],
     terminals: pairs,
+    messageQueues,
   };
 }
 
@@ -167,6 +181,7 @@ export function dumpOpenFiles(processes: readonly ProcessRef[], options: DumpOpt
     },
     runIn: options.runIn,
     terminalQueues: options.terminalQueues,
+    messages: options.messages,
   };
   const openFiles = tree.groups.map((group) => {
     const driver: SourceDriver<ResourceKind> | undefined = driverOf(group.first, thief);

@@ -16,7 +16,7 @@ import {
   type ProcessContext,
 } from './apply/process-state.ts';
 import { settleTerminals } from './controlling-terminals.ts';
-import { restoreOpenFiles, type RestoredOpenFiles, type UndoStep } from './open-files.ts';
+import { restoreOpenFiles, type Announce, type RestoredOpenFiles } from './open-files.ts';
 import type { ShellTree } from './shell-tree.ts';
 import { StandIns } from './stand-ins.ts';
 import type { SysvUndo } from './sysv/make.ts';
@@ -33,8 +33,8 @@ export interface ApplyContext {
   /** The tree's CLOCK_MONOTONIC, nanoseconds. */
   readonly now: () => bigint;
   readonly warn: (text: string) => void;
-  /** Hears of names of unix sockets before they are put aside: the keeper's undo list. */
-  readonly announce: (step: UndoStep) => void;
+  /** Hears of names before they are made or put aside: the keeper's undo list. */
+  readonly announce: Announce;
   /** The way back of System V objects. */
   readonly sysvUndo: SysvUndo;
   /** Pages that were given back. */

@@ -7,6 +7,7 @@ import { blocker } from './check/blocker.ts';
 import { checkFiles } from './check/files.ts';
 import { checkInterfaces } from './check/interfaces.ts';
 import { checkMachine } from './check/machine.ts';
+import { checkMessageQueues } from './check/message-queues.ts';
 import { checkPorts } from './check/ports.ts';
 import { checkRoom } from './check/room.ts';
 import { checkSysv } from './check/sysv.ts';
@@ -30,6 +31,7 @@ export async function checkRequirements(requirements: Requirements): Promise<Blo
     ...checkInterfaces(requirements),
     ...checkSysv(requirements),
     ...checkTerminals(requirements),
+    ...checkMessageQueues(requirements),
     ...checkRoom(requirements),
   ];
 }

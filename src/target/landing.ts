@@ -133,8 +133,10 @@ export class Landing {
           this.#context.log('warning', text);
         },
         announce: (step) => {
-          if (step.kind === 'rename') this.#keeper.undoRename(step.from, step.to);
-          else this.#keeper.undoUnlink(step.path);
+          const number = this.#keeper.undoName(step);
+          return () => {
+            this.#keeper.drop(number);
+          };
         },
         sysvUndo: this.#sysvUndo,
         dropped: (vpid, runs) => {

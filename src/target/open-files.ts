@@ -15,9 +15,9 @@ import { placeDescriptors, type Placement } from './resources/place.ts';
 import { targetDriverOf } from './resources/registry.ts';
 import type { TakeLock } from './resources/file-locks.ts';
 import { Terminals } from './terminals.ts';
-import { UndoLog, type UndoStep } from './resources/undo-log.ts';
+import { UndoLog, type Announce, type UndoStep } from './resources/undo-log.ts';
 
-export type { UndoStep } from './resources/undo-log.ts';
+export type { Announce } from './resources/undo-log.ts';
 
 export interface RestoreOptions {
   readonly openFiles: readonly OpenFile[];
@@ -42,7 +42,7 @@ export interface RestoreOptions {
   /** Nanoseconds that have passed for the tree since state.readAt. */
   readonly elapsed: () => bigint;
   /** Hears of each change outside the tree before it is made: the keeper's undo list. */
-  readonly announce?: (step: UndoStep) => void;
+  readonly announce?: Announce;
 }
 
 export interface RestoredOpenFiles {

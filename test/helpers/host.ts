@@ -220,8 +220,8 @@ export class Host {
   }
 
   /**
-   * What a migration may have left behind: journals, fences, packet filters, System V objects, processes (but those in `expected`
-   * and the receiver). An empty list is what a test wants to see.
+   * What a migration may have left behind: journals, fences, packet filters, System V objects, names of message queues, processes (but
+   * those in `expected` and the receiver). An empty list is what a test wants to see.
    */
   async leftovers(expected: readonly number[] = []): Promise<string[]> {
     const depth = lookAt(this.initPid)?.nsPids.length ?? 0;
@@ -234,7 +234,8 @@ export class Host {
       .map((entry) => `cgroup ${entry.name}`);
     const runDir = await this.run('sh', [
       '-c',
-      'ls -A /run/godwit; nft list tables 2>/dev/null; tail -qn +2 /proc/sysvipc/*',
+      'ls -A /run/godwit; nft list tables 2>/dev/null; tail -qn +2 /proc/sysvipc/*; ' +
+        "unshare -m sh -c 'mount -t mqueue none /mnt && ls -A /mnt'",
     ]);
     return [...strangers, ...fences, ...runDir.stdout.split('\n').filter((line) => line !== '')];
   }

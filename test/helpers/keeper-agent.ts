@@ -3,6 +3,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { Fence } from '../../src/kernel/fence.ts';
+import { openNonblock, openQueue, openReadWrite } from '../../src/kernel/message-queues.ts';
 import { Keeper, type KeeperShell, type ShellOrder } from '../../src/kernel/keeper.ts';
 import type { KeeperStart } from '../../src/kernel/keeper-process.ts';
 import type { OwnerState } from '../../src/kernel/owner-word.ts';
@@ -44,6 +45,11 @@ const steps = {
   change: (from: OwnerState, to: OwnerState) => theKeeper().word.change(from, to),
   spawn: (order: ShellOrder) => theKeeper().spawnShell(order),
   poke: (pid: number, address: number, value: number) => theKeeper().undoPoke(pid, address, value),
+  look: (queue: string, times: number) => {
+    const fd = openQueue(queue, openReadWrite | openNonblock);
+    for (let i = 0; i < times; i++) theKeeper().messages(fd);
+    return times;
+  },
   run: () => {
     theKeeper().run();
   },

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DumpedOpenFiles, surveyOpenFiles } from '../../src/source/open-files.ts';
+import type { MessagesOf } from '../../src/source/resources/driver.ts';
 import type { RestoredOpenFiles, RestoreOptions } from '../../src/target/open-files.ts';
 import { hasCommand } from './commands.ts';
 
@@ -79,6 +80,8 @@ export interface RoundTrip {
   readonly objects?: (
     directory: string,
   ) => Partial<Pick<RestoreOptions, 'objectFd'>> & { objectOf?: (key: string) => number };
+  /** What waits in a message queue; without, nothing does. */
+  readonly messages?: MessagesOf;
   /** Ends the source only after the restore: both stand on one kernel, as in a real migration. */
   readonly sourceStays?: boolean;
 }

@@ -36,7 +36,9 @@ export async function dumpPuppets(
   const prepared = prepareOpenFiles(refs, files);
   const lateObject = (): undefined => undefined;
   const objectOf = trip.objects?.(puppets.directory).objectOf ?? lateObject;
-  const dump = (): DumpedOpenFiles => dumpOpenFiles(refs, { ...options, prepared, objectOf, lateObject });
+  const { messages } = trip;
+  const dump = (): DumpedOpenFiles =>
+    dumpOpenFiles(refs, { ...options, prepared, objectOf, lateObject, messages });
   return { refs, blockers, files, dump };
 }
 

@@ -18,12 +18,16 @@ t.test('the keeper of a target that gives up puts names back and removes new one
     string,
   ];
   writeFileSync(name, 'old');
-  keeper.undoRename(aside, name);
+  keeper.undoName({ kind: 'rename', from: aside, to: name });
   renameSync(name, aside);
   writeFileSync(name, 'new');
-  keeper.undoUnlink(made);
+  keeper.undoName({ kind: 'unlink', path: made });
   writeFileSync(made, 'x');
-  keeper.undoRename(join(folders.root, 'never there'), join(folders.root, 'nor here'));
+  keeper.undoName({
+    kind: 'rename',
+    from: join(folders.root, 'never there'),
+    to: join(folders.root, 'nor here'),
+  });
   await keeper.abort();
   await keeper.close();
   await nothingLeft(id);

@@ -8,6 +8,7 @@ import { eventfdSchema } from './eventfd.ts';
 import { inotifySchema } from './inotify.ts';
 import { linkSchema } from './link.ts';
 import { memfdSchema } from './memfd.ts';
+import { mqueueSchema } from './mqueue.ts';
 import { namelessSchema } from './nameless.ts';
 import { pidfdSchema } from './pidfd.ts';
 import { pipeSchema } from './pipe.ts';
@@ -27,6 +28,7 @@ export const resourceSchemas = {
   inotify: inotifySchema,
   link: linkSchema,
   memfd: memfdSchema,
+  mqueue: mqueueSchema,
   nameless: namelessSchema,
   pidfd: pidfdSchema,
   pipe: pipeSchema,
@@ -49,6 +51,7 @@ export const resourceImageSchema = z.discriminatedUnion('kind', [
   inotifySchema,
   linkSchema,
   memfdSchema,
+  mqueueSchema,
   namelessSchema,
   pidfdSchema,
   pipeSchema,

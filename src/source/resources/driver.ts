@@ -3,6 +3,7 @@ import type { ResourceImage, ResourceKind } from '../../images/resources/registr
 import type { MembershipReader } from '../../kernel/memberships.ts';
 import type { Outcome, Program } from '../../kernel/program.ts';
 import type { UnixSocketInfo } from '../../kernel/sockets.ts';
+import type { QueueMessage } from '../../kernel/message-queues.ts';
 import type { WaitingBytes } from '../../kernel/terminal-queues.ts';
 import type { FileIdentities } from '../file-identities.ts';
 import type { FileNames } from './file-names.ts';
@@ -54,7 +55,12 @@ export interface DumpContext extends DriverContext {
   readonly runIn: ((pid: number, program: Program) => Outcome) | undefined;
   /** What waits in the pseudoterminal of a master; absent where nothing may be touched. */
   readonly terminalQueues?: TerminalQueuesOf | undefined;
+  /** What waits in a message queue; absent where nothing may be touched. */
+  readonly messages?: MessagesOf | undefined;
 }
+
+/** Preconditions: nobody uses the queue; its descriptor is open for reading and writing, and does not block. */
+export type MessagesOf = (queue: number) => QueueMessage[];
 
 /** Preconditions: nobody uses the terminal. */
 export type TerminalQueuesOf = (master: number) => WaitingBytes;

@@ -8,6 +8,7 @@ import { eventfd } from './eventfd.ts';
 import { inotify } from './inotify.ts';
 import { link } from './link.ts';
 import { memfd } from './memfd.ts';
+import { mqueue } from './mqueue.ts';
 import { nameless } from './nameless.ts';
 import { pidfd } from './pidfd.ts';
 import { pipe } from './pipe.ts';
@@ -29,6 +30,7 @@ export const sourceDrivers: { readonly [K in ResourceKind]: SourceDriver<K> } = 
   inotify,
   link,
   memfd,
+  mqueue,
   nameless,
   pidfd,
   pipe,
@@ -41,7 +43,7 @@ export const sourceDrivers: { readonly [K in ResourceKind]: SourceDriver<K> } = 
   unix,
 };
 
-/** The driver of an open file; undefined: no kind that Godwit carries. */
+/** The driver of an open file, the first that matches: a message queue is a regular file to stat(2). Undefined: no kind that Godwit carries. */
 export function driverOf(file: SeenFile, thief: Thief): SourceDriver<ResourceKind> | undefined {
   return Object.values<SourceDriver<ResourceKind>>(sourceDrivers).find((driver) =>
     driver.matches(file, thief),

@@ -1,6 +1,7 @@
 // A descriptor as /proc shows it, and the open files that descriptors share.
-import { statSync, type BigIntStats } from 'node:fs';
+import { statfsSync, statSync, type BigIntStats } from 'node:fs';
 import { GodwitError } from '../../errors.ts';
+import { mqueueFileSize, mqueueMagic } from '../../kernel/message-queues.ts';
 import { parseFdInfo, type FdInfo } from '../../kernel/proc/fdinfo.ts';
 import { parseLockLine, type FileLock } from '../../kernel/proc/locks.ts';
 import { readProcLink } from '../../kernel/proc/read-proc.ts';
@@ -96,9 +97,17 @@ export class SeenFile {
     return this.link.endsWith(deletedMark) && (this.stat.nlink === 0n || !exists(this.link));
   }
 
+  /** A POSIX message queue, which looks like a small regular file, also where it was opened by mq_open(3) and lies in no mount. */
+  get isMessageQueue(): boolean {
+    if (!this.isNamed || isKernelFile(this) || this.stat.size !== mqueueFileSize || !this.stat.isFile())
+      return false;
+    return statfsSync(this.procPath).type === mqueueMagic;
+  }
+
   /** A regular file that no name leads to: deleted while it is open, or made with O_TMPFILE. */
   get isNameless(): boolean {
     if (!this.isNamed || !this.link.endsWith(deletedMark) || isKernelFile(this)) return false;
+    if (this.isMessageQueue) return false;
     if (this.link.startsWith('/SYSV')) return false; // opened by way of /proc/PID/map_files
     return this.stat.isFile() && this.stat.nlink === 0n;
   }

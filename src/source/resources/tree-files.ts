@@ -7,6 +7,7 @@ import { unixSockets, type UnixSocketInfo } from '../../kernel/sockets.ts';
 import type { DriverContext, OpenFileOptions } from './driver.ts';
 import type { FileNames } from './file-names.ts';
 import { groupOpenFiles } from './identity.ts';
+import { queueKey } from './mqueue-facts.ts';
 import type { OutsideHolders } from './outside.ts';
 import { readDescriptors, type OpenFileGroup, type ProcessRef } from './seen-file.ts';
 import { terminalPairs } from './terminal-pairs.ts';
@@ -79,7 +80,7 @@ export class TreeFiles {
     return this.#processes.some((process) => process.pid === of) ? status?.nsPid.at(-1) : undefined;
   }
 
-  /** What processes outside may hold as well: pipes, FIFOs, and sockets with their peers. */
+  /** What processes outside may hold as well: pipes, FIFOs, message queues, and sockets with their peers. */
   #sharedLinks(): Set<string> {
     const links = new Set<string>(
       [...terminalPairs(this.groups).keys()].flatMap((key) => [`${key} master`, `${key} slave`]),
@@ -90,6 +91,7 @@ export class TreeFiles {
         (first.isNamed && unlessGone(() => first.stat.isFIFO()) === true)
       )
         links.add(first.link);
+      if (unlessGone(() => first.isMessageQueue) === true) links.add(queueKey(first));
       if (!first.link.startsWith('socket:[')) continue;
       links.add(first.link);
     }

@@ -8,6 +8,7 @@ import { eventfd } from './eventfd.ts';
 import { inotify } from './inotify.ts';
 import { link } from './link.ts';
 import { memfd } from './memfd.ts';
+import { mqueue } from './mqueue.ts';
 import { nameless } from './nameless.ts';
 import { pidfd } from './pidfd.ts';
 import { pipe } from './pipe.ts';
@@ -27,6 +28,7 @@ export const targetDrivers: { readonly [K in ResourceKind]: TargetDriver<K> } = 
   inotify,
   link,
   memfd,
+  mqueue,
   nameless,
   pidfd,
   pipe,

@@ -1,18 +1,21 @@
-// What restoring changes outside the tree to be: names of unix sockets in shared directories. Each step can be taken
+// What restoring changes outside the tree to be: names of unix sockets in shared directories, and of message queues. Each step can be taken
 // back until COMMIT, by the agent or, when it has died, by the keeper.
 import { renameSync, rmSync } from 'node:fs';
+import type { NameUndo } from '../../kernel/keeper.ts';
+import { unlinkQueue } from '../../kernel/message-queues.ts';
 
-export type UndoStep =
-  | { readonly kind: 'rename'; readonly from: string; readonly to: string }
-  | { readonly kind: 'unlink'; readonly path: string };
+export type UndoStep = NameUndo;
+
+/** Hears of a step before what it undoes is done, and may tell how to take that back. */
+export type Announce = (step: UndoStep) => (() => void) | undefined;
 
 export class UndoLog {
   readonly #steps: UndoStep[] = [];
   readonly #leftovers: string[] = [];
-  readonly #announce: (step: UndoStep) => void;
+  readonly #announce: Announce;
 
-  /** `announce` hears of each step before what it undoes is done: the keeper's undo list. */
-  constructor(announce: (step: UndoStep) => void = () => undefined) {
+  /** `announce`: the keeper's undo list. */
+  constructor(announce: Announce = () => undefined) {
     this.#announce = announce;
   }
 
@@ -20,9 +23,14 @@ export class UndoLog {
     return this.#steps;
   }
 
-  add(step: UndoStep): void {
-    this.#announce(step);
+  /** Returns how to forget the step again: it was not done, or is nobody's business any more. */
+  add(step: UndoStep): () => void {
+    const retract = this.#announce(step);
     this.#steps.push(step);
+    return () => {
+      this.#steps.splice(this.#steps.indexOf(step), 1);
+      retract?.();
+    };
   }
 
   /** A file that is of no use once the target owns the tree. */
@@ -34,6 +42,7 @@ export class UndoLog {
   undo(): void {
     for (const step of this.#steps.splice(0).reverse()) {
       if (step.kind === 'unlink') rmSync(step.path, { force: true });
+      else if (step.kind === 'mqueue') unlinkQueue(step.name);
       else renameIfThere(step.from, step.to);
     }
     this.#leftovers.length = 0;
