@@ -6,6 +6,7 @@ import { stopTasks } from '../../src/kernel/stopped.ts';
 import { FileIdentities } from '../../src/source/file-identities.ts';
 import {
   dumpOpenFiles,
+  InFlight,
   prepareOpenFiles,
   surveyOpenFiles,
   type DumpedOpenFiles,
@@ -36,7 +37,10 @@ export async function dumpPuppets(
   const prepared = prepareOpenFiles(refs, files);
   const lateObject = (): undefined => undefined;
   const objectOf = trip.objects?.(puppets.directory).objectOf ?? lateObject;
-  const dump = (): DumpedOpenFiles => dumpOpenFiles(refs, { ...options, prepared, objectOf, lateObject });
+  const dump = (): DumpedOpenFiles => {
+    using inFlight = new InFlight('frozen');
+    return dumpOpenFiles(refs, { ...options, prepared, inFlight, objectOf, lateObject });
+  };
   return { refs, blockers, files, dump };
 }
 
