@@ -10,6 +10,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
   godwit::registerKeeper(env, exports);
   godwit::registerDiag(env, exports);
   godwit::registerDescriptors(env, exports);
+  godwit::registerMessages(env, exports);
   godwit::registerTerminal(env, exports);
   godwit::registerProbe(env, exports);
   return exports;

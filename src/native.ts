@@ -6,6 +6,7 @@ import nodeGypBuild from 'node-gyp-build';
 import type { NativeDescriptors } from './native-descriptors.ts';
 import type { NativeDiag } from './native-diag.ts';
 import type { NativeKeeper } from './native-keeper.ts';
+import type { NativeMessages } from './native-messages.ts';
 import type { NativePages } from './native-pages.ts';
 import type { NativeProbe } from './native-probe.ts';
 import type { NativeProcess } from './native-process.ts';
@@ -16,6 +17,7 @@ type Native = NativeProcess &
   NativeKeeper &
   NativeDiag &
   NativeDescriptors &
+  NativeMessages &
   NativeProbe &
   NativeTerminal;
 

@@ -11,6 +11,7 @@ void registerPages(Napi::Env env, Napi::Object exports);
 void registerKeeper(Napi::Env env, Napi::Object exports);
 void registerDiag(Napi::Env env, Napi::Object exports);
 void registerDescriptors(Napi::Env env, Napi::Object exports);
+void registerMessages(Napi::Env env, Napi::Object exports);
 void registerTerminal(Napi::Env env, Napi::Object exports);
 void registerProbe(Napi::Env env, Napi::Object exports);
 

@@ -67,7 +67,7 @@ export class LiveProcess {
   run(program: Program, tid = this.pid): Outcome {
     signOfLife();
     const room = this.#memory.subarray(programOffset);
-    program.encode(room);
+    program.encode(room, this.address + programOffset);
     const result = native.runLive(tid, this.address, this.#memory.buffer, programOffset, program.length);
     if (result < 0) throw failure(this.pid, 'run a remote program', result);
     return program.outcome(room, `process ${this.pid}`);

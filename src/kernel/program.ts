@@ -39,6 +39,8 @@ interface Operation {
 export class Program {
   readonly #operations: Operation[] = [];
   readonly #data: { at: number; bytes: Uint8Array }[] = [];
+  /** Offsets in the data. */
+  readonly #pointers: { at: number; to: number }[] = [];
   #dataLength = 0;
 
   get length(): number {
@@ -79,6 +81,16 @@ export class Program {
     return this.bytes(Buffer.from(`${text}\0`, 'utf8'));
   }
 
+  /**
+   * A structure with the addresses of other data in it: at offset `at` of `content` stands where `to` is. Such a program runs only where
+   * its place in memory is known (encode).
+   */
+  structure(content: Uint8Array, pointers: readonly { readonly at: number; readonly to: Data }[]): Data {
+    const data = this.bytes(content);
+    for (const { at, to } of pointers) this.#pointers.push({ at: data.offset + at, to: to.offset });
+    return data;
+  }
+
   /** 64-bit words: numbers, or nothing but words. */
   words(...values: readonly (number | bigint)[]): Data {
     return this.bytes(
@@ -86,8 +98,8 @@ export class Program {
     );
   }
 
-  /** Lays the program out at the start of `memory`. */
-  encode(memory: Uint8Array): void {
+  /** Lays the program out at the start of `memory`; `base`: the address under which its process sees that. */
+  encode(memory: Uint8Array, base?: number): void {
     if (memory.length < this.size) {
       throw new GodwitError(
         'LIMIT',
@@ -114,6 +126,13 @@ export class Program {
       view.setBigInt64(at + 56, 0n, true);
     }
     for (const { at, bytes } of this.#data) memory.set(bytes, dataStart + at);
+    if (base === undefined && this.#pointers.length > 0)
+      throw new GodwitError(
+        'INTERNAL',
+        'a program with addresses in its data, and nobody knows where it runs',
+      );
+    for (const { at, to } of this.#pointers)
+      view.setBigUint64(dataStart + at, BigInt((base ?? 0) + dataStart + to), true);
   }
 
   /** Reads what a run left in `memory`. Throws REMOTE_CALL for a call that had to succeed and did not. */

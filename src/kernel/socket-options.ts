@@ -69,6 +69,11 @@ const unix = rules(solSocket, 'SO_', [
   ['PASSRIGHTS', 83],
 ]);
 
+/** SO_PASSCRED and its kin: whether messages bring their senders, which the kernel decides as they are sent. */
+export function isAboutSenders({ level, name }: Pick<OptionValue, 'level' | 'name'>): boolean {
+  return level === solSocket && unix.some(({ option }) => option === name);
+}
+
 export const afUnix = 1;
 export const afInet = 2;
 export const afInet6 = 10;

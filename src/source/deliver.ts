@@ -11,6 +11,7 @@ import type { OwnerWord } from '../kernel/owner-word.ts';
 import type { FlightPlan } from './flight-plan.ts';
 import type { Flight } from './flight.ts';
 import type { Frozen } from './freeze.ts';
+import type { InFlight } from './open-files.ts';
 import { releaseLocks } from './release-locks.ts';
 import { settle } from './resolve.ts';
 
@@ -24,13 +25,19 @@ export interface Delivery {
   readonly targetTimes: Readonly<Record<string, number>>;
 }
 
+/** What flies. */
+export interface Load {
+  readonly flight: Flight;
+  readonly state: Pick<TreeState, 'openFiles' | 'processes'>;
+  readonly inFlight: InFlight;
+}
+
 export async function deliver(
   plan: FlightPlan,
   word: OwnerWord,
   journal: Journal,
   frozen: Frozen,
-  flight: Flight,
-  state: Pick<TreeState, 'openFiles' | 'processes'>,
+  load: Load,
 ): Promise<Delivery> {
   const { control, signal } = plan.wire;
   frozen.fence();
@@ -42,8 +49,8 @@ export async function deliver(
   journal.write('COMMITTED');
   if (!word.change('FENCED', 'COMMITTED')) throw lostWord(plan.id);
   frozen.giveUp();
-  flight.abandon();
-  if (heldLocks === true) letGoOfLocks(plan, frozen, flight, state);
+  load.flight.abandon();
+  if (heldLocks === true) letGoOfLocks(plan, frozen, load);
   try {
     control.send({ type: 'commit' });
     await control.expect('running', { timeoutMs: runningTimeoutMs });
@@ -56,14 +63,9 @@ export async function deliver(
 }
 
 /** Whatever goes wrong here, the tree belongs to the target. */
-function letGoOfLocks(
-  { observer }: FlightPlan,
-  frozen: Frozen,
-  flight: Flight,
-  state: Pick<TreeState, 'openFiles' | 'processes'>,
-): void {
+function letGoOfLocks({ observer }: FlightPlan, frozen: Frozen, { flight, state, inFlight }: Load): void {
   try {
-    releaseLocks(flight, frozen, state);
+    releaseLocks(flight, frozen, state, inFlight);
   } catch (error) {
     observer({ kind: 'warning', text: `file locks are held to the end: ${asGodwitError(error).message}` });
   }

@@ -4,7 +4,7 @@ import type { ProcessState, TreeState } from '../images/state.ts';
 import { clocksAhead } from '../kernel/clocks.ts';
 import type { Outcome, Program } from '../kernel/program.ts';
 import type { Flight } from './flight.ts';
-import { dumpOpenFiles, type DumpOptions, type PreparedOpenFiles } from './open-files.ts';
+import { dumpOpenFiles, InFlight, type DumpOptions, type PreparedOpenFiles } from './open-files.ts';
 import { inheritable, sharingStrangers } from './sharing.ts';
 import type { VmasOf } from './wire.ts';
 import type { MessagesOf, TerminalQueuesOf } from './resources/driver.ts';
@@ -21,6 +21,8 @@ export interface DumpContext {
   readonly flight: Flight;
   readonly identities: FileIdentities;
   readonly prepared: PreparedOpenFiles;
+  /** Takes in, and keeps, the agent's copies of descriptors in flight. */
+  readonly inFlight: InFlight;
   readonly tcpClose: boolean;
   readonly lateObject: DumpOptions['lateObject'];
   /** Asks the keeper what waits in a terminal; absent in rehearsals. */
@@ -39,6 +41,7 @@ export function dumpState({
   flight,
   identities,
   prepared,
+  inFlight,
   tcpClose,
   lateObject,
   terminalQueues,
@@ -61,6 +64,7 @@ export function dumpState({
   };
   const open = dumpOpenFiles(flight.living, {
     prepared,
+    inFlight,
     objectOf,
     lateObject,
     tcpClose,
@@ -101,10 +105,11 @@ export function practiseDump({
   flight,
   prepared,
   tcpClose,
-}: Omit<DumpContext, 'identities' | 'lateObject'>): void {
+}: Omit<DumpContext, 'identities' | 'lateObject' | 'inFlight'>): void {
   const objectOf = (key: string): number | undefined => flight.layouts.objects.get(key)?.id;
+  using inFlight = new InFlight('running');
   try {
-    dumpOpenFiles(flight.living, { prepared, objectOf, lateObject: () => 0, tcpClose });
+    dumpOpenFiles(flight.living, { prepared, inFlight, objectOf, lateObject: () => 0, tcpClose });
   } catch {
     // the dump proper will tell
   }

@@ -15,7 +15,7 @@ import { Flight } from './flight.ts';
 import { Frozen } from './freeze.ts';
 import type { FlightPlan } from './flight-plan.ts';
 import { ObjectCopies } from './object-copies.ts';
-import { closeConnections, prepareOpenFiles } from './open-files.ts';
+import { closeConnections, InFlight, prepareOpenFiles } from './open-files.ts';
 import { addCounters } from './pages/page-sink.ts';
 import { refuseSharedQueues, removeQueueNamesAtEnd } from './resources/queue-names.ts';
 import { rehearse } from './rehearsal.ts';
@@ -108,10 +108,12 @@ async function land(
   const delta = await copyRound(context, preCopy.rounds.length, true);
   refuseOutsideAttachments(delta.vmasOf.values());
   const deltaAt = performance.now();
+  using inFlight = new InFlight('frozen');
   const state = dumpState({
     flight,
     identities,
     prepared,
+    inFlight,
     tcpClose: plan.tcpClose,
     lateObject: (object) => objects.late(object),
     terminalQueues: (master) => keeper.terminalQueues(master),
@@ -133,7 +135,11 @@ async function land(
     lastSequence: wire.pages.lastSequence,
   });
   const sentAt = performance.now();
-  const { preparedAt, runningAt, targetTimes } = await deliver(plan, word, journal, frozen, flight, state);
+  const { preparedAt, runningAt, targetTimes } = await deliver(plan, word, journal, frozen, {
+    flight,
+    state,
+    inFlight,
+  });
 
   if (plan.tcpClose) closeConnections(flight.living);
   frozen.detach();

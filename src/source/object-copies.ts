@@ -6,7 +6,7 @@ import { readSysv } from '../kernel/proc/sysvipc.ts';
 import type { Vma } from '../kernel/proc/maps.ts';
 import type { PageSender } from '../transport/page-sender.ts';
 import type { Layouts } from './layout.ts';
-import { openObjects, type OpenObject, type ProcessRef } from './open-files.ts';
+import { forOpenObjects, type OpenObject, type ProcessRef } from './open-files.ts';
 import { addCounters, newCounters, type PageCounters } from './pages/page-sink.ts';
 import { findSharedObjects, SharedObjectReader } from './pages/shared-objects.ts';
 import { segmentKey, segmentObject, unattachedSegments, type FoundSegment } from './sysv/segments.ts';
@@ -25,10 +25,10 @@ export class ObjectCopies implements Disposable {
 
   /** What descriptors refer to and nothing else shows. */
   refreshDescriptors(processes: readonly ProcessRef[]): void {
-    for (const { key, object, procPath } of openObjects(processes)) {
+    forOpenObjects(processes, ({ key, object, procPath }) => {
       this.#layouts.addObject(key, object);
       this.add(key, procPath);
-    }
+    });
   }
 
   /** Segments that are attached nowhere; what is mapped the layouts show. */

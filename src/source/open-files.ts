@@ -22,6 +22,7 @@ import { hasFragileLease } from './resources/file-locks.ts';
 import { FileNames } from './resources/file-names.ts';
 import { findOutsideHolders } from './resources/outside.ts';
 import { describeObject, keyOfFile, type OpenObject } from './resources/open-objects.ts';
+import { InFlight } from './resources/in-flight.ts';
 import { inotify, watchedPaths } from './resources/inotify.ts';
 import { link } from './resources/link.ts';
 import { queueRequirement } from './resources/mqueue-facts.ts';
@@ -38,7 +39,8 @@ import { namedInterfaces } from './resources/udp.ts';
 import { unlessGone } from './resources/unless-gone.ts';
 
 export { closeConnections } from './resources/close-connections.ts';
-export { openObjects, type OpenObject } from './resources/open-objects.ts';
+export { InFlight } from './resources/in-flight.ts';
+export { forOpenObjects, type OpenObject } from './resources/open-objects.ts';
 export type { ProcessRef } from './resources/seen-file.ts';
 
 /** What was found out while the tree runs, and is only looked at again where something changed. */
@@ -51,6 +53,8 @@ export interface PreparedOpenFiles {
 
 export interface DumpOptions extends OpenFileOptions {
   readonly prepared: PreparedOpenFiles;
+  /** Keeps the agent's copies of what is in flight; new for each dump. */
+  readonly inFlight: InFlight;
   /** The id of a shared memory object by objectKey (source/layout.ts). */
   readonly objectOf: (key: string) => number | undefined;
   /** Takes in an object that no round has met. undefined: it cannot. */
@@ -70,9 +74,10 @@ export interface DumpedOpenFiles {
 /** Everything that is open in the tree and cannot be carried. The tree runs and is not disturbed. */
 export function surveyOpenFiles(processes: readonly ProcessRef[], options: OpenFileOptions): Blocker[] {
   using thief = new Thief();
-  const tree = TreeFiles.read(processes);
+  using inFlight = new InFlight('running');
+  const tree = TreeFiles.read(processes, inFlight);
   const context = tree.context(thief, new FileNames(), options, (links) =>
-    findOutsideHolders(links, new Set(processes.map(({ pid }) => pid))),
+    findOutsideHolders(links, new Set(processes.map(({ pid }) => pid)), (fd) => inFlight.isOwnCopy(fd)),
   );
   context.outside(); // before copies are taken: the agent would meet its own
   const open = tree.groups.flatMap((group) => {
@@ -104,7 +109,8 @@ export function prepareOpenFiles(
   names: FileNames = new FileNames(),
 ): PreparedOpenFiles {
   const queues: SeenFile[] = [];
-  for (const { first: file } of TreeFiles.read(processes).groups) {
+  using inFlight = new InFlight('running');
+  for (const { first: file } of TreeFiles.read(processes, inFlight).groups) {
     unlessGone(() => {
       if (!file.isNamed || !file.stat.isFile() || isKernelFile(file) || hasFragileLease(file)) return;
       if (file.isMessageQueue) {
@@ -124,7 +130,8 @@ export function openFileRequirements(
   processes: readonly ProcessRef[],
 ): Pick<Requirements, 'files' | 'directories' | 'ports' | 'interfaces' | 'terminals' | 'messageQueues'> {
   using thief = new Thief();
-  const tree = TreeFiles.read(processes);
+  using inFlight = new InFlight('running');
+  const tree = TreeFiles.read(processes, inFlight);
   const { files } = prepareOpenFiles(processes, new FileIdentities());
   const directories = new Set<string>();
   const ports: Requirements['ports'] = [];
@@ -168,7 +175,7 @@ function isDirectory(path: string): boolean {
 /** Reads everything that is open. Preconditions: no process of the tree runs. @throws GodwitError REFUSED */
 export function dumpOpenFiles(processes: readonly ProcessRef[], options: DumpOptions): DumpedOpenFiles {
   using thief = new Thief();
-  const tree = TreeFiles.read(processes);
+  const tree = TreeFiles.read(processes, options.inFlight);
   const context: DumpContext = {
     ...tree.context(thief, options.prepared.names, options, () => new Map()),
     files: options.prepared.files,

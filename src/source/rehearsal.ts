@@ -14,7 +14,7 @@ import { dumpState, guardPages, stalePages } from './dump.ts';
 import { FileIdentities } from './file-identities.ts';
 import { Flight, type FlightFence } from './flight.ts';
 import { Frozen } from './freeze.ts';
-import { prepareOpenFiles } from './open-files.ts';
+import { InFlight, prepareOpenFiles } from './open-files.ts';
 import type { Wire } from './wire.ts';
 import { treeClocks } from './staged-layout.ts';
 import type { ChosenTracker } from './trackers/choose.ts';
@@ -96,7 +96,9 @@ function rehearseDump(root: number, tracker: ChosenTracker): TreeState {
     const vmasOf = flight.readVmas();
     for (const process of flight.owners)
       flight.of(process).copy.collect(vmasOf.get(process.pid) ?? [], i === repeats - 1);
-    const dumped = dumpState({ flight, identities, prepared, tcpClose: false, lateObject: () => undefined });
+    using inFlight = new InFlight('frozen');
+    const lateObject = (): undefined => undefined;
+    const dumped = dumpState({ flight, identities, prepared, inFlight, tcpClose: false, lateObject });
     const pages = { stale: stalePages(flight, vmasOf), guards: guardPages(flight, vmasOf) };
     state = { layout: flight.layout(flight.processes, vmasOf), ...dumped, ...pages };
     encodeMessage({ type: 'final', state, lastSequence: 0 });

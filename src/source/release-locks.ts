@@ -9,6 +9,7 @@ import { structFlock } from '../kernel/struct-flock.ts';
 import { native } from '../native.ts';
 import type { Flight } from './flight.ts';
 import type { Frozen } from './freeze.ts';
+import type { InFlight } from './open-files.ts';
 
 const setLock = 6;
 const ofdSetLock = 37;
@@ -17,12 +18,16 @@ const lockUn = 8;
 type LockedState = Pick<TreeState, 'openFiles' | 'processes'>;
 
 /** Preconditions: COMMIT was won, the tree is held and behind its fence. */
-export function releaseLocks(flight: Flight, frozen: Frozen, state: LockedState): void {
+export function releaseLocks(flight: Flight, frozen: Frozen, state: LockedState, inFlight: InFlight): void {
   const records = new Map<number, number[]>();
   for (const { id, resource } of state.openFiles) {
     if (!('locks' in resource)) continue;
     const { flock, ranges } = resource.locks;
-    if (flock !== 0 || ranges.length > 0) releaseOpenFile(flight, state, id);
+    if (flock !== 0 || ranges.length > 0) {
+      const copy = inFlight.copyOf(id);
+      if (copy === undefined) releaseOpenFile(flight, state, id);
+      else unlock(copy);
+    }
     for (const vpid of new Set(resource.locks.records.map(({ pid }) => pid))) {
       const fd = state.processes
         .find(({ pid }) => pid === vpid)
@@ -53,11 +58,15 @@ function releaseOpenFile(flight: Flight, { processes }: LockedState, file: numbe
   if (pidfd < 0) return;
   const fd = native.pidfdGetfd(pidfd, holder.fd);
   if (fd >= 0) {
-    const program = new Program();
-    program.attempt('flock', fd, lockUn);
-    program.attempt('fcntl', fd, ofdSetLock, program.bytes(structFlock(undefined)));
-    runLocal(program);
+    unlock(fd);
     closeLocal(fd);
   }
   closeLocal(pidfd);
+}
+
+function unlock(fd: number): void {
+  const program = new Program();
+  program.attempt('flock', fd, lockUn);
+  program.attempt('fcntl', fd, ofdSetLock, program.bytes(structFlock(undefined)));
+  runLocal(program);
 }

@@ -1,5 +1,5 @@
 // Open files on the target, in two phases: `open` makes each of them in the agent, `connect` does what needs the others
-// and a process that has them. In between every process pulls its descriptors from the agent.
+// and a process that has them. In between what is in flight is sent, and every process pulls its descriptors from the agent.
 import { GodwitError } from '../errors.ts';
 import type { FileIdentity } from '../images/memory.ts';
 import type { ResourceKind } from '../images/resources/registry.ts';
@@ -10,6 +10,7 @@ import type { LateRecord } from '../kernel/struct-flock.ts';
 import { mismatchOf } from './agent-files.ts';
 import type { Actor, ConnectContext, OpenContext, Place, Runner } from './resources/driver.ts';
 import { setStatusFlags } from './resources/local-files.ts';
+import { endLodging, lodgersOf } from './resources/lodgers.ts';
 import { connectOwner } from './resources/owner.ts';
 import { placeDescriptors, type Placement } from './resources/place.ts';
 import { targetDriverOf } from './resources/registry.ts';
@@ -78,8 +79,7 @@ export function restoreOpenFiles(options: RestoreOptions): RestoredOpenFiles {
   try {
     openAll(options, { undo, agentFds, closeLater, locks });
     closeLocal(...closeLater.splice(0));
-    const placements = placeAll(options, agentFds);
-    connectAll(options, agentFds, placements, (record) => void lateRecords.push(record));
+    const placements = settle(options, agentFds, (record) => void lateRecords.push(record));
     for (const { runner, pidfd } of placements) {
       const program = new Program();
       program.call('close', pidfd);
@@ -121,6 +121,7 @@ const openedByName = new Set<ResourceKind>(['regular', 'directory', 'device', 'l
 
 function openAll(options: RestoreOptions, { undo, agentFds, closeLater, locks }: Made): void {
   const shared = new Map<object, unknown>();
+  const whenOpen: ((fdOf: (file: number) => number) => void)[] = [];
   const context: OpenContext = {
     openFiles: options.openFiles,
     objectFd: options.objectFd,
@@ -135,6 +136,7 @@ function openAll(options: RestoreOptions, { undo, agentFds, closeLater, locks }:
     terminals: options.terminals ?? new Terminals(),
     runner: options.shellOf,
     lockLater: (fd, take) => void locks.push({ fd, take }),
+    whenOpen: (act) => void whenOpen.push(act),
     closeLater: (fd) => void closeLater.push(fd),
     shared: <T>(key: object, make: () => T): T => {
       if (!shared.has(key)) shared.set(key, make());
@@ -147,6 +149,7 @@ function openAll(options: RestoreOptions, { undo, agentFds, closeLater, locks }:
     agentFds.set(file.id, fd);
     if (!openedByName.has(kind)) setStatusFlags(fd, file.flags);
   }
+  for (const act of whenOpen) act((file) => fdOf(agentFds, file));
 }
 
 function actorOf({ shellOf, taskOf }: RestoreOptions, vpid: number): Actor | undefined {
@@ -154,24 +157,54 @@ function actorOf({ shellOf, taskOf }: RestoreOptions, vpid: number): Actor | und
   return pid === undefined ? undefined : { pid, run: (program) => shellOf(vpid).run(program) };
 }
 
-function placeAll(options: RestoreOptions, agentFds: ReadonlyMap<number, number>): Placement[] {
-  return options.processes.map(({ pid, descriptors }) =>
-    placeDescriptors(pid, options.shellOf(pid), options.agentPidfd, descriptors, (file) =>
-      fdOf(agentFds, file),
-    ),
-  );
-}
+type Processes = RestoreOptions['processes'];
 
-function connectAll(
+/** Places what processes have, and does what only they can do. */
+function settle(
   options: RestoreOptions,
   agentFds: ReadonlyMap<number, number>,
-  placements: readonly Placement[],
   recordLater: ConnectContext['recordLater'],
-): void {
+): Placement[] {
+  const { openFiles, processes, shellOf } = options;
+  const [host, ...others] = processes;
+  if (host === undefined) return [];
+  const lodgers = lodgersOf(openFiles, processes, host);
+  const crowded = [{ pid: host.pid, descriptors: [...host.descriptors, ...lodgers] }, ...others];
+  const placements = crowded.map(({ pid, descriptors }) =>
+    placeDescriptors(pid, shellOf(pid), options.agentPidfd, descriptors, (file) => fdOf(agentFds, file)),
+  );
+  const connect = (files: readonly OpenFile[], inhabitants: Processes): void => {
+    const context = connectContext(inhabitants, placements, agentFds, { runner: shellOf, recordLater });
+    for (const file of files) {
+      targetDriverOf(file.resource.kind).connect?.(file.resource, file, context);
+      connectOwner(file, context);
+    }
+  };
+  const lodged = new Set(lodgers.map(({ file }) => file));
+  if (lodged.size > 0) {
+    connect(
+      openFiles.filter(({ id }) => lodged.has(id)),
+      crowded,
+    );
+    endLodging(shellOf(host.pid), lodgers);
+  }
+  connect(
+    openFiles.filter(({ id }) => !lodged.has(id)),
+    processes,
+  );
+  return placements;
+}
+
+function connectContext(
+  processes: Processes,
+  placements: readonly Placement[],
+  agentFds: ReadonlyMap<number, number>,
+  rest: Pick<ConnectContext, 'runner' | 'recordLater'>,
+): ConnectContext {
   const byVpid = new Map(placements.map((placement) => [placement.vpid, placement]));
   const places = new Map<number, Place[]>();
   const numbers = new Map<string, number>();
-  for (const { pid, descriptors } of options.processes) {
+  for (const { pid, descriptors } of processes) {
     for (const { fd, file } of descriptors) {
       const list = places.get(file);
       if (list === undefined) places.set(file, [{ vpid: pid, fd }]);
@@ -179,9 +212,8 @@ function connectAll(
       numbers.set(`${pid}:${fd}`, file);
     }
   }
-  const context: ConnectContext = {
-    runner: options.shellOf,
-    recordLater,
+  return {
+    ...rest,
     placesOf: (file) => places.get(file) ?? [],
     fileAt: (vpid, fd) => numbers.get(`${vpid}:${fd}`),
     bring: (program, vpid, file) => {
@@ -193,10 +225,6 @@ function connectAll(
       return placement.free;
     },
   };
-  for (const file of options.openFiles) {
-    targetDriverOf(file.resource.kind).connect?.(file.resource, file, context);
-    connectOwner(file, context);
-  }
 }
 
 function fdOf(agentFds: ReadonlyMap<number, number>, file: number): number {

@@ -1,4 +1,4 @@
-// Processes that stand in, for a moment, for those that made sockets of the tree and are not part of it: they have ended, or
+// Processes that stand in, for a moment, for those that made sockets of the tree, or sent messages that wait in them, and are not part of it: they have ended, or
 // stayed on the source. With the same PID where it is free: whoever asks SO_PEERCRED sees the number that it has seen before,
 // and finds no process of that number, as is the truth here.
 import { GodwitError } from '../errors.ts';
@@ -59,7 +59,7 @@ export class StandIns implements Disposable {
     const why =
       vpid === 0 ? 'its maker is in no PID namespace that the tree sees' : 'that PID is in use here';
     this.#warn(
-      `SO_PEERCRED of unix sockets shows ${shell.vpid}, a process that has ended, in the place of ${vpid}: ${why}`,
+      `unix sockets (SO_PEERCRED, SCM_CREDENTIALS) show ${shell.vpid}, a process that has ended, in the place of ${vpid}: ${why}`,
     );
     return shell;
   }

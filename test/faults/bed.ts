@@ -84,6 +84,26 @@ export async function claimContent(t: Test, bed: Bed): Promise<void> {
   t.equal(await verdictOf(hostOf(bed), bed.counter), 'ok', 'its memory is right');
 }
 
+/** The worker of the receiving daemon: its child that is no keeper. */
+export function workersOf(host: Host): number[] {
+  const daemon = host.receiver === undefined ? -1 : host.outsidePid(host.receiver.pid);
+  return host
+    .processes()
+    .filter((seen) => seen.parent === daemon && !seen.command.includes('keeper') && seen.state !== 'Z')
+    .map((seen) => seen.outsidePid);
+}
+
+/** SIGKILL. */
+export function killAll(pids: readonly number[]): void {
+  for (const pid of pids) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // it was faster
+    }
+  }
+}
+
 /** Small, seeded, good enough to choose instants: mulberry32. */
 export function seededRandom(seed: number): () => number {
   let state = seed >>> 0;

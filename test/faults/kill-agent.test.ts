@@ -3,10 +3,18 @@
 // `--from-seed N` (or GODWIT_SEED) goes on from it.
 import t from 'tap';
 import { sleep, until } from '../helpers/commands.ts';
-import type { Host } from '../helpers/host.ts';
 import { untilBeat } from '../helpers/heartbeat.ts';
 import { unless } from '../helpers/skip-unless.ts';
-import { chooseSeed, claimContent, faultsOf, hostOf, makeBed, seededRandom } from './bed.ts';
+import {
+  chooseSeed,
+  claimContent,
+  faultsOf,
+  hostOf,
+  killAll,
+  makeBed,
+  seededRandom,
+  workersOf,
+} from './bed.ts';
 import type { Bed } from './bed.ts';
 
 const kills = Number(process.env['GODWIT_KILLS'] ?? 12);
@@ -14,25 +22,6 @@ const mib = Number(process.env['GODWIT_KILL_MIB'] ?? 16);
 t.setTimeout(300_000 + kills * 30_000); // whole migrations on a machine that others use too
 const skip = await unless('hosts', 'godwit', 'command:cc');
 const victims = ['source', 'worker', 'both'] as const;
-
-/** The worker of the receiving daemon: its child that is no keeper. */
-function workersOf(host: Host): number[] {
-  const daemon = host.receiver === undefined ? -1 : host.outsidePid(host.receiver.pid);
-  return host
-    .processes()
-    .filter((seen) => seen.parent === daemon && !seen.command.includes('keeper') && seen.state !== 'Z')
-    .map((seen) => seen.outsidePid);
-}
-
-function kill(pids: readonly number[]): void {
-  for (const pid of pids) {
-    try {
-      process.kill(pid, 'SIGKILL');
-    } catch {
-      // it was faster
-    }
-  }
-}
 
 interface Kill {
   readonly what: string;
@@ -53,7 +42,7 @@ async function flyAndKill(bed: Bed, random: () => number, wholeMs: number): Prom
   const agent = await from.pidOf(flight);
   await sleep(delayMs);
   const pids = [...(victim === 'worker' ? [] : [agent]), ...(victim === 'source' ? [] : workersOf(to))];
-  kill(pids);
+  killAll(pids);
   const recoveredMs = await untilBeat(bed.beats, 5000);
   const { code, signal } = await flight.ended;
   const what = `${victim} after ${delayMs.toFixed(1)} ms (${pids.length} killed), agent: ${String(code ?? signal)}`;

@@ -6,6 +6,7 @@ import { stopTasks } from '../../src/kernel/stopped.ts';
 import { FileIdentities } from '../../src/source/file-identities.ts';
 import {
   dumpOpenFiles,
+  InFlight,
   prepareOpenFiles,
   surveyOpenFiles,
   type DumpedOpenFiles,
@@ -37,8 +38,10 @@ export async function dumpPuppets(
   const lateObject = (): undefined => undefined;
   const objectOf = trip.objects?.(puppets.directory).objectOf ?? lateObject;
   const { messages } = trip;
-  const dump = (): DumpedOpenFiles =>
-    dumpOpenFiles(refs, { ...options, prepared, objectOf, lateObject, messages });
+  const dump = (): DumpedOpenFiles => {
+    using inFlight = new InFlight('frozen');
+    return dumpOpenFiles(refs, { ...options, prepared, inFlight, objectOf, lateObject, messages });
+  };
   return { refs, blockers, files, dump };
 }
 

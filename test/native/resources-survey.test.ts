@@ -51,9 +51,9 @@ const cases: readonly { readonly what: string; readonly make: string; readonly r
     reason: /\/proc or \/sys/,
   },
   {
-    what: 'descriptors on their way',
-    make: `a, b = socket.socketpair(); socket.send_fds(a, [b'x'], [0])`,
-    reason: /SCM_RIGHTS/,
+    what: 'something in flight that cannot be carried',
+    make: `a, b = socket.socketpair(); s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0); socket.send_fds(a, [b'x'], [s.fileno()]); s.close()`,
+    reason: /netlink/,
   },
   {
     what: 'a removed directory',

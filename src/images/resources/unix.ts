@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { bytes, list, path, u32, u64 } from '../scalars.ts';
 import { peerCredentialsSchema } from './peer-credentials.ts';
 import { socketOptionSchema } from './tcp.ts';
+import { ancillarySchema } from './unix-ancillary.ts';
 
 export const unixSchema = z.strictObject({
   kind: z.literal('unix'),
@@ -31,7 +32,9 @@ export const unixSchema = z.strictObject({
   backlog: u32.default(0),
   /** shutdown(2): 1 no more reads, 2 no more writes, 3 both. */
   shutdown: z.number().int().min(0).max(3).default(0),
-  /** Messages queued for this socket to read, in order; a stream's as one. */
+  /** Messages queued for this socket to read, in order; a stream's as one, but for borders at ancillary data. */
   queue: list(bytes(16 << 20), 65_536).default([]),
+  /** Of messages that have any. */
+  ancillary: list(ancillarySchema, 65_536).default([]),
   options: list(socketOptionSchema, 64),
 });

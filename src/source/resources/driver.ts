@@ -10,6 +10,7 @@ import type { FileNames } from './file-names.ts';
 import type { OutsideHolders } from './outside.ts';
 import type { OpenFileGroup, ProcessRef, SeenFile } from './seen-file.ts';
 import type { Thief } from './thief.ts';
+import type { CarryingQueue } from './unix-queue.ts';
 
 /** Why an open file cannot be carried, and what can be done about it. */
 export interface Refusal {
@@ -22,10 +23,20 @@ export interface OpenFileOptions {
   readonly tcpClose: boolean;
 }
 
+/** Open files on their way in queues of sockets. */
+export interface FilesInFlight {
+  /** There are some that only the freeze will show: what seems to be open nowhere may be one of them. */
+  readonly hasUnseen: boolean;
+  /** What waits in a socket of a type. Of a tree that runs: nothing but what was found in flight. @throws GodwitError REFUSED */
+  queueOf(group: OpenFileGroup, fd: number, type: number): CarryingQueue;
+}
+
 /** What drivers may look at, in the survey and in the freeze. */
 export interface DriverContext {
   readonly options: OpenFileOptions;
   readonly thief: Thief;
+  /** Descriptors on their way in queues of sockets. */
+  readonly inFlight: FilesInFlight;
   /** Everything that is open. */
   readonly groups: readonly OpenFileGroup[];
   readonly processes: readonly ProcessRef[];
@@ -38,6 +49,8 @@ export interface DriverContext {
   readonly names: FileNames;
   /** The number of a task as the tree sees it; undefined: it is none of the tree's. */
   readonly vpidOf: (pid: number) => number | undefined;
+  /** The number that the tree sees where the agent sees `pid`, who may have ended or be a stranger; 0: none that can be told. */
+  readonly insideOf: (pid: number) => number;
   /** Reads the multicast groups of sockets; those of the namespace are read once, when first asked for. */
   readonly memberships: () => MembershipReader;
   /** Unix sockets of the host by inode; read once, when first asked for. */

@@ -19,6 +19,7 @@ export const epoll: SourceDriver<'epoll'> = {
   matches: (file) => file.link === 'anon_inode:[eventpoll]',
 
   survey(group, context) {
+    if (context.inFlight.hasUnseen) return undefined;
     const lost = watchesOf(group).find((watch) => targetOf(group, watch, context) === undefined);
     return lost === undefined ? undefined : lostWatch(lost.seen);
   },
@@ -38,7 +39,7 @@ function lostWatch({ fd, ino }: EpollTarget): Refusal {
   return {
     reason: `it watches number ${fd} (inode ${ino}), which no descriptor of the tree refers to any more`,
     remedy:
-      'the file is on its way in a unix socket, or open outside the tree: let the program receive or close it',
+      'the file is open outside the tree, or on its way there in a unix socket: let the program close it',
   };
 }
 

@@ -12,30 +12,50 @@ function kcmpOrder(a: SeenFile, b: SeenFile): number {
   return native.kcmp(a.process.pid, b.process.pid, kcmpFile, a.fd, b.fd);
 }
 
-/** Groups descriptors by open file, numbered in order of their first descriptor. */
-export function groupOpenFiles(seen: readonly SeenFile[], compare: Compare = kcmpOrder): OpenFileGroup[] {
-  const groups: { first: SeenFile; holders: SeenFile[] }[] = [];
-  const lookAlikes = new Map<string, { first: SeenFile; holders: SeenFile[] }[]>();
-  for (const file of seen) {
+interface GrowingGroup {
+  readonly id: number;
+  readonly first: SeenFile;
+  readonly holders: SeenFile[];
+}
+
+/** Open files, numbered in the order in which they are found. */
+export class OpenFileGroups {
+  readonly #list: GrowingGroup[] = [];
+  readonly #lookAlikes = new Map<string, GrowingGroup[]>();
+  readonly #compare: Compare;
+
+  constructor(compare: Compare = kcmpOrder) {
+    this.#compare = compare;
+  }
+
+  /** Grows while files are added. */
+  get list(): readonly OpenFileGroup[] {
+    return this.#list;
+  }
+
+  /** A descriptor of a process. */
+  add(file: SeenFile): void {
+    const { group, isNew } = this.#find(file);
+    if (!isNew) group.holders.push(file);
+  }
+
+  /** The open file that a descriptor refers to, whoever has it; `isNew`: nobody else was found to have it. */
+  groupOf(file: SeenFile): { readonly group: OpenFileGroup; readonly isNew: boolean } {
+    return this.#find(file);
+  }
+
+  #find(file: SeenFile): { group: GrowingGroup; isNew: boolean } {
     const { info } = file;
     const key = `${info.ino ?? 0}:${info.mntId}:${info.pos}:${file.flags}:${info.eventfd?.id ?? 0}:${file.link}`;
-    const sorted = lookAlikes.get(key);
-    if (sorted === undefined) {
-      const group = { first: file, holders: [file] };
-      groups.push(group);
-      lookAlikes.set(key, [group]);
-      continue;
-    }
-    const { index, found } = search(sorted, file, compare);
-    if (found !== undefined) {
-      found.holders.push(file);
-      continue;
-    }
-    const group = { first: file, holders: [file] };
-    groups.push(group);
+    const sorted = this.#lookAlikes.get(key) ?? [];
+    if (sorted.length === 0) this.#lookAlikes.set(key, sorted);
+    const { index, found } = search(sorted, file, this.#compare);
+    if (found !== undefined) return { group: found, isNew: false };
+    const group = { id: this.#list.length, first: file, holders: [file] };
+    this.#list.push(group);
     sorted.splice(index, 0, group);
+    return { group, isNew: true };
   }
-  return groups.map((group, id) => ({ id, ...group }));
 }
 
 function search<G extends { first: SeenFile }>(

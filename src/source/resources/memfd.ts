@@ -4,17 +4,22 @@ import type { Refusal, SourceDriver } from './driver.ts';
 import { refuse } from './refuse.ts';
 import type { SeenFile } from './seen-file.ts';
 
-const unknown: Refusal = {
+const hugePages: Refusal = {
   reason: 'a memfd of huge pages (MFD_HUGETLB), whose memory Godwit does not carry',
   remedy: 'let the program close it for the migration',
 };
 
+const tooLate: Refusal = {
+  reason: 'it came to light in the very moment of the freeze, and its content is too long to be read now',
+  remedy: 'try again; a memfd in flight is seen before when its message stands first in its queue',
+};
+
 export const memfd: SourceDriver<'memfd'> = {
   matches: (file) => file.isMemfd,
-  survey: ({ first }) => (onHugePages(first) ? unknown : undefined),
+  survey: ({ first }) => (onHugePages(first) ? hugePages : undefined),
   dump({ first }, { objectOf }) {
     const object = objectOf(first);
-    if (object === undefined) throw refuse(first, unknown);
+    if (object === undefined) throw refuse(first, onHugePages(first) ? hugePages : tooLate);
     return { kind: 'memfd', object, position: first.info.pos };
   },
 };

@@ -5,8 +5,10 @@ import { isError, Program } from '../../kernel/program.ts';
 import type { SharedObject } from '../../images/memory.ts';
 import { namelessObject } from '../deleted-files.ts';
 import { keyOfStat } from '../pages/shared-objects.ts';
-import { readDescriptors, type ProcessRef, type SeenFile } from './seen-file.ts';
+import { InFlight } from './in-flight.ts';
+import type { ProcessRef, SeenFile } from './seen-file.ts';
 import { Thief } from './thief.ts';
+import { TreeFiles } from './tree-files.ts';
 import { unlessGone } from './unless-gone.ts';
 
 const getSeals = 1034;
@@ -19,19 +21,21 @@ export interface OpenObject {
   readonly procPath: string;
 }
 
-/** Each object once. The tree may run. */
-export function openObjects(processes: readonly ProcessRef[]): OpenObject[] {
+/** Calls `use` with each object once, while its procPath leads to it. The tree may run. */
+export function forOpenObjects(processes: readonly ProcessRef[], use: (object: OpenObject) => void): void {
   using thief = new Thief();
-  const found = new Map<string, OpenObject>();
-  for (const file of processes.flatMap((process) => readDescriptors(process))) {
+  using inFlight = new InFlight('running');
+  const found = new Set<string>();
+  for (const { first: file } of TreeFiles.read(processes, inFlight).groups) {
     unlessGone(() => {
       const object = describeObject(file, thief);
-      if (object !== undefined)
-        found.set(keyOfFile(file), { key: keyOfFile(file), object, procPath: file.procPath });
+      const key = keyOfFile(file);
+      if (object === undefined || found.has(key)) return;
+      found.add(key);
+      use({ key, object, procPath: file.procPath });
     });
     thief.release();
   }
-  return [...found.values()];
 }
 
 /** undefined: a file that has a name. */

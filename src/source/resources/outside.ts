@@ -11,45 +11,53 @@ import { unlessGone } from './unless-gone.ts';
 /** By link ("pipe:[123]"): "pid 12 (bash)". */
 export type OutsideHolders = ReadonlyMap<string, string>;
 
-/** `inside`: the tree as it was read. It runs: what was born in it since then belongs to it as well. */
-export function findOutsideHolders(links: ReadonlySet<string>, inside: ReadonlySet<number>): OutsideHolders {
+/**
+ * `inside`: the tree as it was read. It runs: what was born in it since then belongs to it as well. `isOwnCopy`: of the agent's own
+ * descriptors, that it is a copy of one that is in flight in the tree.
+ */
+export function findOutsideHolders(
+  links: ReadonlySet<string>,
+  inside: ReadonlySet<number>,
+  isOwnCopy: (fd: number) => boolean,
+): OutsideHolders {
   const holders = new Map<string, number>();
   if (links.size === 0) return new Map();
   const queues = [...links].some((link) => link.startsWith(queuePrefix));
   for (const name of readdirSync('/proc')) {
     const pid = Number(name);
     if (!Number.isInteger(pid) || inside.has(pid)) continue;
-    const held = linksOf(pid, queues).filter((link) => links.has(link) && !holders.has(link));
+    const held = linksOf(pid, isOwnCopy, queues).filter((link) => links.has(link) && !holders.has(link));
     if (held.length === 0 || descendsFrom(pid, inside)) continue;
     for (const link of held) holders.set(link, pid);
   }
   // Who was on its way out (an orphan of the tree, say) holds nothing any more.
-  const lasting = [...holders].filter(([link, pid]) => linksOf(pid, queues).includes(link));
+  const lasting = [...holders].filter(([link, pid]) => linksOf(pid, isOwnCopy, queues).includes(link));
   return new Map(lasting.map(([link, pid]) => [link, describe(pid)]));
 }
 
-function linksOf(pid: number, queues: boolean): string[] {
+function linksOf(pid: number, isOwnCopy: (fd: number) => boolean, queues: boolean): string[] {
+  const counts = (fd: number): boolean => pid !== process.pid || !isOwnCopy(fd);
   try {
-    const links = (listFds(pid) ?? []).map(({ target }) => target);
-    const terminals = links.some((link) => looksLikeTerminal(link)) ? terminalsOf(pid) : [];
-    return [...links, ...terminals, ...(queues ? queuesOf(pid) : [])];
+    const links = (listFds(pid) ?? []).flatMap(({ fd, target }) => (counts(fd) ? target : []));
+    const terminals = links.some((link) => looksLikeTerminal(link)) ? terminalsOf(pid, counts) : [];
+    return [...links, ...terminals, ...(queues ? queuesOf(pid, counts) : [])];
   } catch {
     return []; // another user's
   }
 }
 
 /** Ends of pseudoterminals, by the keys of terminal-names.ts. */
-function terminalsOf(pid: number): string[] {
+function terminalsOf(pid: number, counts: (fd: number) => boolean): string[] {
   return readDescriptors({ pid, vpid: pid }).flatMap((file) => {
-    const seen = unlessGone(() => terminalOf(file));
+    const seen = counts(file.fd) ? unlessGone(() => terminalOf(file)) : undefined;
     return seen === undefined ? [] : [`${seen.key} ${seen.isMaster ? 'master' : 'slave'}`];
   });
 }
 
 /** By the keys of mqueue-facts.ts: a link tells nothing but a name, as any file may have it. */
-function queuesOf(pid: number): string[] {
+function queuesOf(pid: number, counts: (fd: number) => boolean): string[] {
   return readDescriptors({ pid, vpid: pid }).flatMap((file) =>
-    unlessGone(() => file.isMessageQueue) === true ? [queueKey(file)] : [],
+    counts(file.fd) && unlessGone(() => file.isMessageQueue) === true ? [queueKey(file)] : [],
   );
 }
 

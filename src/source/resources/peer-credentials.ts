@@ -15,10 +15,13 @@ const nobody = 0xffff_ffff;
 /** Groups that are asked for at once. */
 const someGroups = 64;
 
-type Context = Pick<DumpContext, 'thief' | 'runIn'>;
+type Context = Pick<DumpContext, 'thief' | 'runIn' | 'insideOf'>;
 
 /** Undefined: the socket has no peer that was noted down. */
-export function peerCredentials(file: SeenFile, { thief, runIn }: Context): PeerCredentials | undefined {
+export function peerCredentials(
+  file: SeenFile,
+  { thief, runIn, insideOf }: Context,
+): PeerCredentials | undefined {
   const program = new Program();
   const fd = thief.fdOf(file);
   const who = ask(program, fd, solSocket, soPeercred, 12);
@@ -28,7 +31,9 @@ export function peerCredentials(file: SeenFile, { thief, runIn }: Context): Peer
   const view = outcome.view(who.value);
   const [uid, gid] = [view.getUint32(4, true), view.getUint32(8, true)];
   if (uid === nobody && gid === nobody) return undefined;
-  const pid = pidInside(file, runIn) ?? view.getInt32(0, true);
+  const seen = view.getInt32(0, true);
+  // No process of the tree has what is in flight, and could be asked.
+  const pid = file.carrier === undefined ? (pidInside(file, runIn) ?? seen) : insideOf(seen);
   const size = outcome.view(groups.length).getUint32(0, true);
   const result = outcome.number(groups.result);
   const list = result === erange ? allGroups(fd, size) : result < 0 ? [] : words(outcome, groups.value, size);

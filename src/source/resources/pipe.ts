@@ -21,7 +21,7 @@ export const pipe: SourceDriver<'pipe'> = {
         remedy: `migrate a tree that contains it, or start the program with this descriptor redirected to a file`,
       };
     }
-    return halfOutside(group, context);
+    return context.inFlight.hasUnseen ? undefined : halfOutside(group, context);
   },
 
   dump(group, context) {
@@ -82,7 +82,7 @@ function halfOutside(group: OpenFileGroup, context: DriverContext): Refusal | un
   const other = hasReader ? 'write' : 'read';
   if (context.thief.isHungUp(group.first)) return undefined; // the other end has been closed everywhere
   return {
-    reason: `its ${other} end is open outside the tree, or on its way in a unix socket`,
+    reason: `its ${other} end is open outside the tree, or on its way there in a unix socket`,
     remedy: 'migrate a tree that contains both ends, or redirect the descriptor to a file',
   };
 }

@@ -17,7 +17,8 @@ export function heldOutside(holder: string): Refusal {
 /** Right before the freeze, for the check may be long ago; it reads every process of the host, which takes too long later. @throws GodwitError REFUSED */
 export function refuseSharedQueues(queues: readonly SeenFile[], processes: readonly ProcessRef[]): void {
   if (queues.length === 0) return;
-  const holders = findOutsideHolders(new Set(queues.map(queueKey)), new Set(processes.map(({ pid }) => pid)));
+  const inside = new Set(processes.map(({ pid }) => pid));
+  const holders = findOutsideHolders(new Set(queues.map(queueKey)), inside, () => false);
   const shared = queues.find((file) => holders.has(queueKey(file)));
   if (shared !== undefined) throw refuse(shared, heldOutside(holders.get(queueKey(shared)) ?? ''));
 }

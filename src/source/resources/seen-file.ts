@@ -2,7 +2,7 @@
 import { statfsSync, statSync, type BigIntStats } from 'node:fs';
 import { GodwitError } from '../../errors.ts';
 import { mqueueFileSize, mqueueMagic } from '../../kernel/message-queues.ts';
-import { parseFdInfo, type FdInfo } from '../../kernel/proc/fdinfo.ts';
+import { parseFdInfo, readFdInfo, type FdInfo } from '../../kernel/proc/fdinfo.ts';
 import { parseLockLine, type FileLock } from '../../kernel/proc/locks.ts';
 import { readProcLink } from '../../kernel/proc/read-proc.ts';
 import { errnoName } from '../../kernel/program.ts';
@@ -24,6 +24,8 @@ export const openCloexec = 0o2000000;
 export const openDirect = 0o40000;
 export const openAsync = 0o20000;
 const deletedMark = ' (deleted)';
+/** The number of no process of the tree. */
+const nobody = 0;
 
 export class SeenFile {
   readonly process: ProcessRef;
@@ -31,13 +33,25 @@ export class SeenFile {
   /** What /proc/PID/fd/N links to. */
   readonly link: string;
   readonly info: FdInfo;
+  /** The socket in which it is in flight: then the descriptor is a copy of the agent's own. */
+  readonly carrier: SeenFile | undefined;
   #stat: BigIntStats | undefined;
 
-  constructor(process: ProcessRef, fd: number, link: string, info: FdInfo) {
+  constructor(process: ProcessRef, fd: number, link: string, info: FdInfo, carrier?: SeenFile) {
     this.process = process;
     this.fd = fd;
     this.link = link;
     this.info = info;
+    this.carrier = carrier;
+  }
+
+  /** The process of the tree that has it, or the way to it: whose mounts and working directory its names count from. */
+  get home(): ProcessRef {
+    return this.#root.process;
+  }
+
+  get #root(): SeenFile {
+    return this.carrier === undefined ? this : this.carrier.#root;
   }
 
   /** Where the agent can open the file itself again. */
@@ -47,7 +61,12 @@ export class SeenFile {
 
   /** How messages call it: "pid 17 fd 4 (/dev/pts/3)". */
   get object(): string {
-    return `pid ${this.process.pid} fd ${this.fd} (${this.link})`;
+    const { process, fd } = this.#root;
+    return `pid ${process.pid} fd ${fd} (${this.#trail})`;
+  }
+
+  get #trail(): string {
+    return this.carrier === undefined ? this.link : `${this.carrier.#trail}, in flight in it: ${this.link}`;
   }
 
   /** F_GETFL: without close-on-exec, which belongs to the descriptor. */
@@ -132,6 +151,14 @@ export interface OpenFileGroup {
   readonly id: number;
   readonly first: SeenFile;
   readonly holders: readonly SeenFile[];
+}
+
+/** A descriptor of the agent's own: a copy of one that is in flight. Undefined: it is not open. */
+export function seeInFlight(fd: number, carrier: SeenFile): SeenFile | undefined {
+  const link = readProcLink('self', `fd/${fd}`);
+  const info = readFdInfo('self', fd);
+  if (link === undefined || info === undefined) return undefined;
+  return new SeenFile({ pid: process.pid, vpid: nobody }, fd, link, info, carrier);
 }
 
 /** The descriptors of a process, in order; none when it has ended. One that is closed meanwhile is left out. */

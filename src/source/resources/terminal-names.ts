@@ -53,7 +53,7 @@ function slaveNumberOf(rdev: bigint): number | undefined {
  * Documentation/filesystems/devpts.rst). Descriptors from another mount namespace have mounts of their own: by device.
  */
 function instanceOf(file: SeenFile, isMaster: boolean): Mount | undefined {
-  const mounts = (readMountinfo(file.process.pid) ?? []).filter(({ type }) => type === 'devpts').reverse();
+  const mounts = (readMountinfo(file.home.pid) ?? []).filter(({ type }) => type === 'devpts').reverse();
   const own = mounts.find(({ devMajor, devMinor }) => device(devMajor, devMinor) === file.stat.dev);
   if (own !== undefined || !isMaster) return own;
   const beside = posix.join(posix.dirname(file.link), 'pts');

@@ -148,7 +148,7 @@ function readPair(pair: TerminalEnds, context: DumpContext): TerminalPair {
   const outcome = runLocal(program);
   const slave = liveSlave(pair, context);
   const { number, devpts } = pair.name;
-  const pid = pair.master?.first.process.pid ?? 0;
+  const pid = pair.master?.first.home.pid ?? 0;
   const node = slave?.first.stat ?? statSync(`/proc/${pid}/root${devpts}/${number}`, { bigint: true });
   const session = askTerminal(fd, tty.getSession);
   const leader = session < 0 ? undefined : context.vpidOf(session);

@@ -6,7 +6,8 @@ import { sharesWithParent } from '../sharing.ts';
 import { unixSockets, type UnixSocketInfo } from '../../kernel/sockets.ts';
 import type { DriverContext, OpenFileOptions } from './driver.ts';
 import type { FileNames } from './file-names.ts';
-import { groupOpenFiles } from './identity.ts';
+import { OpenFileGroups } from './identity.ts';
+import type { InFlight } from './in-flight.ts';
 import { queueKey } from './mqueue-facts.ts';
 import type { OutsideHolders } from './outside.ts';
 import { readDescriptors, type OpenFileGroup, type ProcessRef } from './seen-file.ts';
@@ -16,13 +17,19 @@ import { unlessGone } from './unless-gone.ts';
 
 export class TreeFiles {
   readonly groups: readonly OpenFileGroup[];
+  readonly #inFlight: InFlight;
   readonly #processes: readonly ProcessRef[];
   readonly #byNumber = new Map<string, OpenFileGroup>();
   readonly #byLink: ReadonlyMap<string, OpenFileGroup[]>;
   readonly #byInode: ReadonlyMap<number | undefined, OpenFileGroup[]>;
 
-  private constructor(processes: readonly ProcessRef[], groups: readonly OpenFileGroup[]) {
+  private constructor(
+    processes: readonly ProcessRef[],
+    groups: readonly OpenFileGroup[],
+    inFlight: InFlight,
+  ) {
     this.groups = groups;
+    this.#inFlight = inFlight;
     this.#processes = processes;
     for (const group of groups) {
       for (const { process, fd } of group.holders) this.#byNumber.set(`${process.pid}:${fd}`, group);
@@ -31,10 +38,16 @@ export class TreeFiles {
     this.#byInode = groupBy(groups, ({ first }) => first.info.ino);
   }
 
-  /** A descriptor table that processes have in common (CLONE_FILES) is its first process's, which is the parent of the others. */
-  static read(processes: readonly ProcessRef[]): TreeFiles {
+  /**
+   * Descriptors of processes, and what is in flight in sockets among them. A descriptor table that processes have in common (CLONE_FILES)
+   * is its first process's, which is the parent of the others.
+   */
+  static read(processes: readonly ProcessRef[], inFlight: InFlight): TreeFiles {
+    const groups = new OpenFileGroups();
     const owners = processes.filter((process) => !sharesWithParent('descriptors', process));
-    return new TreeFiles(processes, groupOpenFiles(owners.flatMap((process) => readDescriptors(process))));
+    for (const process of owners) for (const file of readDescriptors(process)) groups.add(file);
+    inFlight.gather(groups);
+    return new TreeFiles(processes, groups.list, inFlight);
   }
 
   context(
@@ -47,9 +60,11 @@ export class TreeFiles {
       options,
       groups: this.groups,
       processes: this.#processes,
+      inFlight: this.#inFlight,
       thief,
       names,
       vpidOf: (pid) => this.#vpidOf(pid),
+      insideOf: (pid) => this.#insideOf(pid),
       linkedTo: (link) => this.#byLink.get(link) ?? [],
       fileAt: (pid, fd) => this.#byNumber.get(`${pid}:${fd}`),
       withInode: (ino) => this.#byInode.get(ino) ?? [],
@@ -78,6 +93,12 @@ export class TreeFiles {
     const status = readStatus(pid);
     const of = status?.tgid === pid ? status.ppid : status?.tgid;
     return this.#processes.some((process) => process.pid === of) ? status?.nsPid.at(-1) : undefined;
+  }
+
+  #insideOf(pid: number): number {
+    // Of who has ended in another PID namespace only the namespace itself would know the number.
+    const isOneNamespace = this.#processes.every((process) => process.pid === process.vpid);
+    return isOneNamespace ? pid : (this.#vpidOf(pid) ?? 0);
   }
 
   /** What processes outside may hold as well: pipes, FIFOs, message queues, and sockets with their peers. */

@@ -1,76 +1,130 @@
-// What waits to be read from a unix socket, left where it is: MSG_PEEK with SO_PEEK_OFF (socket(7)) walks through it.
-// The offset belongs to the socket, which the copy shares with its owner: it is put back.
-import { runLocal } from '../../kernel/local-program.ts';
-import { isError, Program } from '../../kernel/program.ts';
-import { solSocket } from '../../kernel/socket-options.ts';
+// What waits to be read from a unix socket, message by message, left where it is. In the freeze SO_PEEK_OFF walks through it; of a
+// tree that runs only what stands first is looked at: an offset set for a moment would change what its own MSG_PEEK shows.
+import type { ControlData, SenderCredentials } from '../../kernel/control-messages.ts';
+import { closeLocal } from '../../kernel/socket-facts.ts';
+import { bytesBeforeLast } from './unix-borders.ts';
+import { Looker, setPeekOff, waitingFacts, type Look, type WaitingFacts } from './unix-look.ts';
 
-const soPeekOff = 42;
-const msgPeek = 2;
-const msgTrunc = 0x20;
-const msgDontwait = 0x40;
 const stream = 1;
-const datagram = 2;
-/** Messages that one program looks at. */
-const batch = 8;
+const packets = 5;
+
+export interface QueuedMessage {
+  readonly data: Uint8Array<ArrayBuffer>;
+  /** Descriptors that came with it: the agent's own copies, which whoever has asked must close. */
+  readonly rights: readonly number[];
+  /** As the agent sees them. */
+  readonly credentials?: SenderCredentials;
+  /** A security label (SCM_SECURITY). */
+  readonly label?: string;
+}
 
 export interface Queue {
-  readonly messages: Uint8Array<ArrayBuffer>[];
+  readonly messages: readonly QueuedMessage[];
   /** A message came from a socket with a name. */
   readonly named: boolean;
 }
 
-/** `queued`: bytes, as sock_diag tells; of a datagram socket those of the first message. */
-export function peekQueue(fd: number, type: number, queued: number, peekOff: number): Queue {
-  if (queued === 0 && type !== datagram) return { messages: [], named: false };
+/** A queue, and the open files (by id) that each of its messages brings. */
+export interface CarryingQueue extends Queue {
+  readonly files: readonly (readonly number[])[];
+}
+
+/** Every descriptor that its messages bring. */
+export function rightsOf({ messages }: Pick<Queue, 'messages'>): number[] {
+  return messages.flatMap(({ rights }) => rights);
+}
+
+export const emptyQueue: Queue = { messages: [], named: false };
+
+/** All of it. `type`: SOCK_STREAM and so on. Preconditions: nobody reads or writes the socket meanwhile. */
+export function readQueue(fd: number, type: number): Queue {
+  const facts = waitingFacts(fd);
+  if (type === stream && facts.queued === 0) return emptyQueue;
+  const messages: QueuedMessage[] = [];
+  const looker = new Looker(fd, facts.queued);
   try {
-    let size = Math.max(queued, 4096);
-    for (;;) {
-      setPeekOff(fd, 0);
-      const queue = walk(fd, type, queued, size);
-      if (typeof queue !== 'number') return queue;
-      size = queue;
-    }
+    const named =
+      type === stream ? walkStream(fd, looker, facts, messages) : walkMessages(looker, type, facts, messages);
+    return { messages, named };
+  } catch (error) {
+    closeLocal(...rightsOf({ messages }));
+    throw error;
   } finally {
-    setPeekOff(fd, peekOff);
+    setPeekOff(fd, facts.peekOff);
   }
 }
 
-/** Returns the length of a message that does not fit `size`, when there is one. */
-function walk(fd: number, type: number, queued: number, size: number): Queue | number {
-  const messages: Uint8Array<ArrayBuffer>[] = [];
+/** What a plain look shows, without a trace in the socket: the first message; of a stream all up to the first descriptors. */
+export function readHead(fd: number): Queue {
+  const { peekOff, queued } = waitingFacts(fd);
+  // With an offset of its own each look would move it on.
+  if (peekOff >= 0) return emptyQueue;
+  const look = new Looker(fd, queued).look();
+  return look === undefined
+    ? emptyQueue
+    : { messages: [messageOf(look.data, look.control)], named: look.isNamed };
+}
+
+/**
+ * A message without bytes that was looked at before is shown to a look without offset alone, and only when it stands first
+ * (net/core/datagram.c, __skb_try_recv_from_queue): so the first is taken without.
+ */
+function walkMessages(
+  looker: Looker,
+  type: number,
+  { queued, ended }: WaitingFacts,
+  messages: QueuedMessage[],
+): boolean {
   let named = false;
   let total = 0;
-  while (type === datagram || total < queued) {
-    const program = new Program();
-    const tries = Array.from({ length: type === stream ? 1 : batch }, () => {
-      const room = program.room(size);
-      const from = program.room(128);
-      const fromLength = program.bytes(new Uint8Array(Uint32Array.of(128).buffer));
-      const flags = msgPeek | msgTrunc | msgDontwait;
-      return { room, fromLength, got: program.attempt('recvfrom', fd, room, size, flags, from, fromLength) };
-    });
-    const outcome = runLocal(program);
-    for (const { room, fromLength, got } of tries) {
-      if (isError(outcome.result(got)) || (type !== datagram && total >= queued))
-        return { messages: joined(type, messages), named };
-      const length = outcome.number(got);
-      if (length > size) return length;
-      if (length === 0 && type === stream) return { messages: joined(type, messages), named };
-      named ||= outcome.view(fromLength).getUint32(0, true) > 2;
-      messages.push(outcome.bytes(room).slice(0, length));
-      total += length;
-    }
+  for (let from = -1; ; from = total) {
+    const look = looker.lookWhole(from);
+    if (look === undefined || (type === packets && ended && total >= queued && isEmpty(look))) return named;
+    named ||= look.isNamed;
+    messages.push(messageOf(look.data, look.control));
+    total += look.length;
   }
-  return { messages: joined(type, messages), named };
 }
 
-function joined(type: number, messages: Uint8Array<ArrayBuffer>[]): Uint8Array<ArrayBuffer>[] {
-  return type === stream && messages.length > 1 ? [new Uint8Array(Buffer.concat(messages))] : messages;
+/** The end of what can be read looks like a message without anything. */
+function isEmpty({ length, control }: Look): boolean {
+  return length === 0 && control.rights.length === 0 && control.credentials === undefined;
 }
 
-function setPeekOff(fd: number, offset: number): void {
-  const program = new Program();
-  const value = program.bytes(new Uint8Array(Int32Array.of(offset).buffer));
-  program.attempt('setsockopt', fd, solSocket, soPeekOff, value, 4);
-  runLocal(program);
+/** One message for each stretch of bytes without descriptors from one sender, one for each with descriptors. */
+function walkStream(
+  fd: number,
+  looker: Looker,
+  { queued }: WaitingFacts,
+  messages: QueuedMessage[],
+): boolean {
+  let named = false;
+  for (let from = 0; from < queued;) {
+    looker.lookFrom(from);
+    const look = looker.look();
+    if (look === undefined || look.length === 0) break;
+    named ||= look.isNamed;
+    const { data, control } = look;
+    let plain = 0;
+    if (control.rights.length > 0) {
+      looker.lookFrom(from);
+      plain = bytesBeforeLast(fd, look.length);
+    }
+    if (plain > 0) messages.push(messageOf(data.slice(0, plain), { ...control, rights: [] }));
+    messages.push(messageOf(data.slice(plain), control));
+    from += look.length;
+  }
+  return named;
+}
+
+function messageOf(
+  data: Uint8Array<ArrayBuffer>,
+  { rights, credentials, label }: ControlData,
+): QueuedMessage {
+  return {
+    data,
+    rights,
+    ...(credentials === undefined ? {} : { credentials }),
+    ...(label === undefined ? {} : { label }),
+  };
 }

@@ -2,7 +2,7 @@
 import { readlinkSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { ResourceImage } from '../../images/resources/registry.ts';
-import { afUnix, sockDgram, solSocket, type OptionValue } from '../../kernel/socket-options.ts';
+import { afUnix, sockDgram } from '../../kernel/socket-options.ts';
 import type { SocketFacts } from '../../kernel/socket-facts.ts';
 import { changedOptions } from '../../kernel/socket-values.ts';
 import { unixName } from '../../kernel/socket-address.ts';
@@ -11,10 +11,7 @@ import type { DriverContext, DumpContext, Refusal, SourceDriver } from './driver
 import { peerCredentials } from './peer-credentials.ts';
 import { refuse } from './refuse.ts';
 import type { OpenFileGroup, SeenFile } from './seen-file.ts';
-import { peekQueue } from './unix-queue.ts';
-
-const soPassCred = 16;
-const soPeekOff = 42;
+import { ancillaryOf } from './unix-ancillary.ts';
 
 export const unix: SourceDriver<'unix'> = {
   matches: (file, thief) => file.link.startsWith('socket:[') && thief.socket(file).domain === afUnix,
@@ -31,28 +28,28 @@ export const unix: SourceDriver<'unix'> = {
       throw refuse(file, { reason: 'the kernel does not list this socket', remedy: 'try again' });
     const problem = refusal(group, socket, context) ?? pendingRefusal(group, socket, context);
     if (problem !== undefined) throw refuse(file, problem);
-    return imageOf(file, socket, context);
+    return imageOf(group, socket, context);
   },
 };
 
-function imageOf(file: SeenFile, socket: UnixSocketInfo, context: DumpContext): ResourceImage<'unix'> {
+function imageOf(group: OpenFileGroup, socket: UnixSocketInfo, context: DumpContext): ResourceImage<'unix'> {
   const { thief } = context;
+  const file = group.first;
   const facts = thief.socket(file);
   const fd = thief.fdOf(file);
   const credentials = peerCredentials(file, context);
   const options = changedOptions(fd, facts);
   const name = nameOf(facts.local);
   const peer = peerOf(socket, facts);
-  const queue = facts.listening
-    ? { messages: [], named: false }
-    : peekQueue(fd, facts.type, socket.rqueue, peekOff(options));
-  if (queue.messages.length > 0 && options.some((o) => o.level === solSocket && o.name === soPassCred)) {
+  const queue = facts.listening ? undefined : context.inFlight.queueOf(group, fd, facts.type);
+  if (queue?.messages.some(({ label }) => label !== undefined) === true) {
     throw refuse(file, {
-      reason: 'messages with the credentials of their senders (SO_PASSCRED) wait to be read',
+      reason:
+        'messages with the security labels of their senders (SO_PASSSEC) wait to be read, and the kernel sends no other than the own',
       remedy: 'try again when the program has read them',
     });
   }
-  if (queue.named && peer === undefined) {
+  if (queue?.named === true && peer === undefined) {
     throw refuse(file, {
       reason: 'datagrams of named senders wait to be read',
       remedy: 'try again when they are read',
@@ -70,7 +67,8 @@ function imageOf(file: SeenFile, socket: UnixSocketInfo, context: DumpContext): 
     ...(credentials === undefined ? {} : { peerCredentials: credentials }),
     backlog: facts.listening ? socket.wqueue : 0,
     shutdown: facts.listening ? 0 : socket.shutdown,
-    queue: queue.messages,
+    queue: queue?.messages.map(({ data }) => data) ?? [],
+    ancillary: queue === undefined ? [] : ancillaryOf(file, queue, context),
     options,
   };
 }
@@ -92,17 +90,10 @@ function nameOf(address: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   return end < 0 ? name : name.slice(0, end);
 }
 
-function peekOff(options: readonly OptionValue[]): number {
-  const option = options.find(({ level, name }) => level === solSocket && name === soPeekOff);
-  return option === undefined
-    ? -1
-    : new DataView(option.value.buffer, option.value.byteOffset).getInt32(0, true);
-}
-
 /** Where the socket's own file is: the name counts from the working directory that its process had when binding. */
 function socketFile(file: SeenFile, name: Uint8Array): NonNullable<ResourceImage<'unix'>['file']> {
   const text = Buffer.from(name).toString('utf8');
-  const directory = text.startsWith('/') ? '/' : readlinkSync(`/proc/${file.process.pid}/cwd`);
+  const directory = text.startsWith('/') ? '/' : readlinkSync(`/proc/${file.home.pid}/cwd`);
   const stat = statSync(resolve(directory, text), { throwIfNoEntry: false });
   const present = stat?.isSocket() === true;
   if (!present) return { directory, present, mode: 0o755, uid: 0, gid: 0 };
@@ -118,17 +109,13 @@ function refusal(group: OpenFileGroup, socket: UnixSocketInfo, context: DriverCo
       remedy: 'migrate a tree that contains it, or let one of the two close it',
     };
   }
-  if ((file.info.scmFds ?? 0) > 0) {
-    return {
-      reason: 'descriptors are on their way in it (SCM_RIGHTS)',
-      remedy: 'try again when the program has received them',
-    };
-  }
   const peer = peerOf(socket, context.thief.socket(file));
   if (peer === undefined || peer === 0) return undefined;
   const link = `socket:[${peer}]`;
   if (context.linkedTo(link).length > 0) return undefined;
-  const other = context.outside().get(link) ?? describe(context.unix().get(peer));
+  const outside = context.outside().get(link);
+  if (outside === undefined && context.inFlight.hasUnseen) return undefined; // it may be in flight: the freeze will show
+  const other = outside ?? describe(context.unix().get(peer));
   return {
     reason: `it is connected to a socket of ${other}, outside the tree`,
     remedy: 'migrate a tree that contains both, or let the program close the connection',

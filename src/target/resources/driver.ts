@@ -40,6 +40,8 @@ export interface OpenContext {
   readonly runner: (vpid: number) => Runner;
   /** Locks that somebody else (the source, until its end) still holds: taken later. */
   readonly lockLater: (fd: number, take: () => number) => void;
+  /** Runs when every file is open in the agent and no process has any yet: what needs the descriptors of others. */
+  readonly whenOpen: (act: (fdOf: (file: number) => number) => void) => void;
   /** Closes a descriptor of the agent when everything is in its place. */
   readonly closeLater: (fd: number) => void;
   /** Kept by drivers whose files come in groups: pipes by inode, unix sockets by file. Keyed by driver. */

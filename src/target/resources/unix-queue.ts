@@ -3,53 +3,73 @@ import { GodwitError } from '../../errors.ts';
 import { runLocal } from '../../kernel/local-program.ts';
 import { errnoName, Program } from '../../kernel/program.ts';
 import { solSocket } from '../../kernel/socket-options.ts';
+import { native } from '../../native.ts';
 
 const soSndbuf = 7;
 const soSndbufForce = 32;
 const soBufLock = 72;
 const msgDontwait = 0x40;
 const enough = 64 << 20;
+const stream = 1;
+const nothing = new Uint8Array();
 
-/** Preconditions: `sender` is connected to the socket. @throws GodwitError LIMIT */
-export function sendQueue(sender: number, messages: readonly Uint8Array[], object: string): void {
-  const done = send(sender, messages);
+export interface Message {
+  readonly data: Uint8Array;
+  /** As sendmsg(2) takes it; empty: none. */
+  readonly control: Uint8Array;
+}
+
+/** Preconditions: `sender` is connected to the socket, of `type`. @throws GodwitError LIMIT, NO_RIGHTS, SYSCALL */
+export function sendQueue(sender: number, type: number, messages: readonly Message[], object: string): void {
+  // With little room the kernel cuts what is sent to a stream into pieces: with descriptors each piece ends a read.
+  const isWhole = type !== stream || messages.every(({ control }) => control.length === 0);
+  const done = isWhole ? send(sender, messages) : { count: 0, bytes: 0, errno: 0 };
   if (done.count === messages.length) return;
   // The buffer here is smaller than it was on the source: larger for a moment.
   const before = bufferSize(sender);
   setBuffer(sender, enough, undefined);
-  const rest = [
-    messages[done.count]?.subarray(done.bytes) ?? new Uint8Array(),
-    ...messages.slice(done.count + 1),
-  ];
-  const again = send(sender, rest);
+  const [first, ...others] = messages.slice(done.count);
+  // What was sent in part has taken its control data along.
+  const rest = done.bytes === 0 || first === undefined ? first : plain(first.data.subarray(done.bytes));
+  const left = rest === undefined ? others : [rest, ...others];
+  const again = send(sender, left);
   setBuffer(sender, before.size, before.lock);
-  if (again.count === rest.length) return;
-  throw new GodwitError(
-    'LIMIT',
-    `${object}: its ${messages.length} messages do not fit on the target: ${errnoName(again.errno)}`,
-    {
-      hint: 'raise net.core.wmem_max and net.unix.max_dgram_qlen',
-    },
-  );
+  if (again.count !== left.length) throw failure(again.errno, messages.length, object);
+}
+
+function plain(data: Uint8Array): Message {
+  return { data, control: nothing };
 }
 
 /** How many messages went out whole, and how much of the next. */
-function send(
-  sender: number,
-  messages: readonly Uint8Array[],
-): { count: number; bytes: number; errno: number } {
-  for (const [count, message] of messages.entries()) {
-    for (let at = 0; at < message.length || at === 0;) {
-      const rest = message.subarray(at);
-      const program = new Program();
-      const result = program.attempt('sendto', sender, program.bytes(rest), rest.length, msgDontwait, 0, 0);
-      const sent = runLocal(program).number(result);
+function send(sender: number, messages: readonly Message[]): { count: number; bytes: number; errno: number } {
+  for (const [count, { data, control }] of messages.entries()) {
+    for (let at = 0; at < data.length || at === 0;) {
+      const beside = at === 0 ? control : nothing;
+      const sent = native.sendMessage(sender, msgDontwait, data.subarray(at), beside);
       if (sent < 0) return { count, bytes: at, errno: sent };
       at += sent;
-      if (message.length === 0) break;
+      if (data.length === 0) break;
     }
   }
   return { count: messages.length, bytes: 0, errno: 0 };
+}
+
+function failure(errno: number, count: number, object: string): GodwitError {
+  const why = errnoName(errno);
+  if (why === 'EPERM')
+    return new GodwitError(
+      'NO_RIGHTS',
+      `${object}: its messages cannot be sent in the name of others: ${why}`,
+      { hint: 'run the agent on the target with CAP_SYS_ADMIN, CAP_SETUID and CAP_SETGID' },
+    );
+  if (why === 'ETOOMANYREFS')
+    return new GodwitError('LIMIT', `${object}: too many descriptors are in flight: ${why}`, {
+      hint: 'start the agent on the target with a higher limit (ulimit -n), or with CAP_SYS_RESOURCE',
+    });
+  return new GodwitError('LIMIT', `${object}: its ${count} messages do not fit on the target: ${why}`, {
+    hint: 'raise net.core.wmem_max and net.unix.max_dgram_qlen',
+  });
 }
 
 function bufferSize(fd: number): { size: number; lock: number | undefined } {

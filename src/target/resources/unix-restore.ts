@@ -1,4 +1,4 @@
-// Makes the unix sockets of a tree: first those with names, then pairs, then what was queued, then what was shut down.
+// Makes the unix sockets of a tree: first those with names, then pairs; when all files are open, what was queued, then what was shut down.
 import { isDeepStrictEqual } from 'node:util';
 import { GodwitError } from '../../errors.ts';
 import type { PeerCredentials } from '../../images/resources/peer-credentials.ts';
@@ -8,17 +8,15 @@ import { errnoName, Program } from '../../kernel/program.ts';
 import { unixName } from '../../kernel/socket-address.ts';
 import { closeLocal, openSocket } from '../../kernel/socket-facts.ts';
 import { setOptions } from '../../kernel/socket-values.ts';
-import { afUnix, sockDgram } from '../../kernel/socket-options.ts';
+import { afUnix, isAboutSenders, sockDgram } from '../../kernel/socket-options.ts';
 import type { OpenContext } from './driver.ts';
 import { SocketMakers, type MakerContext } from './socket-makers.ts';
 import { UnixNames } from './unix-names.ts';
 import { acceptPair, addressOf } from './unix-pairs.ts';
-import { sendQueue } from './unix-queue.ts';
+import { MessageSender } from './unix-messages.ts';
+import { outermostFirst, type UnixFile } from './unix-order.ts';
 
-export interface UnixFile {
-  readonly id: number;
-  readonly image: ResourceImage<'unix'>;
-}
+type UnixContext = Pick<OpenContext, 'undo' | 'closeLater'> & MakerContext;
 
 export class UnixRestore {
   readonly #sockets: readonly UnixFile[];
@@ -29,24 +27,40 @@ export class UnixRestore {
   /** The halves that are closed at the end: their sockets' peers were closed on the source. */
   readonly #ghosts = new Map<number, number>();
 
-  constructor(sockets: readonly UnixFile[], context: Pick<OpenContext, 'undo'> & MakerContext) {
+  readonly #context: UnixContext;
+
+  constructor(sockets: readonly UnixFile[], context: UnixContext) {
     this.#sockets = sockets;
+    this.#context = context;
     this.#makers = new SocketMakers(context);
     this.#names = new UnixNames(context.undo);
     this.#byInode = new Map(sockets.map((socket) => [socket.image.inode, socket]));
   }
 
-  /** The agent's descriptors by open file. @throws GodwitError */
-  run(): ReadonlyMap<number, number> {
+  /** The agent's descriptors by open file, with nothing queued. @throws GodwitError */
+  make(): ReadonlyMap<number, number> {
     using _ = this.#makers;
     for (const socket of this.#sockets) if (!this.#isPaired(socket)) this.#makeSingle(socket);
     for (const socket of this.#sockets) if (this.#isPaired(socket)) this.#makePair(socket);
     for (const socket of this.#sockets) this.#connectDatagrams(socket);
-    for (const { id, image } of this.#sockets) setOptions(this.#fd(id), image.options, describe(image));
-    for (const socket of this.#sockets) this.#fillQueue(socket);
-    for (const { id, image } of this.#sockets) shutDown(this.#fd(id), image.shutdown);
-    closeLocal(...this.#ghosts.values());
+    for (const { id, image } of this.#sockets)
+      setOptions(
+        this.#fd(id),
+        image.options.filter((option) => !isAboutSenders(option)),
+        describe(image),
+      );
+    for (const ghost of this.#ghosts.values()) this.#context.closeLater(ghost);
     return this.#fds;
+  }
+
+  /** `fdOf`: the agent's descriptor of any open file. @throws GodwitError */
+  fill(fdOf: (file: number) => number): void {
+    const sender = new MessageSender(fdOf, this.#context);
+    for (const socket of outermostFirst(this.#sockets)) this.#fillQueue(socket, sender);
+    for (const { id, image } of this.#sockets) {
+      setOptions(this.#fd(id), image.options.filter(isAboutSenders), describe(image));
+      shutDown(this.#fd(id), image.shutdown);
+    }
   }
 
   #fd(id: number): number {
@@ -161,13 +175,13 @@ export class UnixRestore {
     }
   }
 
-  #fillQueue(socket: UnixFile): void {
+  #fillQueue(socket: UnixFile, messages: MessageSender): void {
     const { id, image } = socket;
     if (image.queue.length === 0) return;
     const peer = this.#peerOf(socket);
     const sender = this.#ghosts.get(id) ?? (peer?.image.peer === image.inode ? this.#fd(peer.id) : undefined);
     if (sender !== undefined) {
-      sendQueue(sender, image.queue, describe(image));
+      messages.send(sender, image, describe(image));
       return;
     }
     const passing = openSocket(afUnix, image.type, 0);
@@ -180,7 +194,7 @@ export class UnixRestore {
           `${describe(image)}: its messages cannot be delivered again (${errnoName(result)})`,
         );
       }
-      sendQueue(passing, image.queue, describe(image));
+      messages.send(passing, image, describe(image));
     } finally {
       closeLocal(passing);
     }

@@ -1,4 +1,5 @@
-// Unix sockets: all of them are made together when the first is opened, since one half of a pair brings the other.
+// Unix sockets: all of them are made together when the first is opened, since one half of a pair brings the other,
+// and filled when everything is open.
 import type { OpenContext, TargetDriver } from './driver.ts';
 import { UnixRestore } from './unix-restore.ts';
 import { GodwitError } from '../../errors.ts';
@@ -18,5 +19,11 @@ function restoreAll(context: OpenContext): ReadonlyMap<number, number> {
   const sockets = context.openFiles.flatMap(({ id, resource }) =>
     resource.kind === 'unix' ? [{ id, image: resource }] : [],
   );
-  return new UnixRestore(sockets, context).run();
+  const restore = new UnixRestore(sockets, context);
+  const fds = restore.make();
+  // Whatever is in flight in them has to be open before it can be sent.
+  context.whenOpen((fdOf) => {
+    restore.fill(fdOf);
+  });
+  return fds;
 }

@@ -1,11 +1,19 @@
 // Which descriptors are one open file: with an order given by hand instead of kcmp(2).
 import t from 'tap';
-import { groupOpenFiles } from '../../../../src/source/resources/identity.ts';
-import { SeenFile } from '../../../../src/source/resources/seen-file.ts';
+import { OpenFileGroups } from '../../../../src/source/resources/identity.ts';
+import { SeenFile, type OpenFileGroup } from '../../../../src/source/resources/seen-file.ts';
 
 function seen(fd: number, flags = 2, ino = 9): SeenFile {
   const info = { pos: 0n, flags, mntId: 1, ino, locks: [], unknown: [] };
   return new SeenFile({ pid: 1, vpid: 1 }, fd, 'anon_inode:[eventfd]', info);
+}
+
+type Compare = (a: SeenFile, b: SeenFile) => number;
+
+function groupOpenFiles(files: readonly SeenFile[], compare: Compare): readonly OpenFileGroup[] {
+  const groups = new OpenFileGroups(compare);
+  for (const file of files) groups.add(file);
+  return groups.list;
 }
 
 t.test('a thousand look-alikes of a hundred open files are told apart in n log n comparisons', (t) => {
