@@ -28,7 +28,7 @@ const programs = {
 /** Runs with a seed: their file, the name of their number, and the lines worth telling. */
 const seeded = {
   kills: ['test/faults/kill-agent.test.ts', 'GODWIT_KILLS', /not ok|# (seed|\d+ of)|^ +- |undisturbed/],
-  chaos: ['test/faults/chaos.ts', 'GODWIT_CHAOS', /not ok|# (seed|time)|^ +(ok 1 )?- /],
+  chaos: ['test/faults/chaos.test.ts', 'GODWIT_CHAOS', /not ok|# (seed|time)|^ +(ok 1 )?- /],
 };
 const known = [...Object.keys(programs), ...Object.keys(seeded)];
 const names = positionals.length > 0 ? positionals : known;
@@ -87,6 +87,7 @@ async function runSeeded(name) {
   const [file, variable, telling] = seeded[name];
   const env = {
     [variable]: values[name],
+    GODWIT_CHAOS_TOGETHER: '1',
     ...(values['from-seed'] && { GODWIT_SEED: values['from-seed'] }),
   };
   const code = await run(file, env, (line) => {

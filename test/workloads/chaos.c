@@ -1,6 +1,7 @@
-// chaos DIRECTORY SEED: actors, each a thread, change all the time what is dumped: descriptors are opened, closed and put over one another,
+// chaos DIRECTORY SEED [TREES]: actors, each a thread, change all the time what is dumped: descriptors are opened, closed and put over one another,
 // files renamed and deleted while open, threads and children start and end, timers are armed anew, memory is mapped and given
-// back, words go through pipes. Each knows what must be true after its step and looks at once.
+// back, words go through pipes. Each knows what must be true after its step and looks at once. With TREES, so many children do
+// that, with seeds of their own from SEED on, and rest longer: all together load the machine less than one alone.
 // @family Process tree
 // @directory
 // @arguments 1
@@ -10,6 +11,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <sys/timerfd.h>
 
 #include "chaos-files.h"
@@ -142,22 +144,20 @@ static struct {
   uint64_t random, steps;
 } state[actor_count];
 
+static int rest_factor = 1;
 static void* act(void* argument) {
   size_t self = (uintptr_t)argument;
   uint64_t* random = &state[self].random;
   while (!stop_wanted) {
     actors[self].step(random);
     state[self].steps++;
-    usleep((useconds_t)below(random, (int)actors[self].rest_us));
+    usleep((useconds_t)below(random, (int)actors[self].rest_us * rest_factor));
   }
   return NULL;
 }
 
-int main(int argc, char** argv) {
-  if (argc != 3) fail("usage: chaos DIRECTORY SEED");
-  chaos_dir = argv[1];
-  uint64_t seed = strtoull(argv[2], NULL, 10);
-  listen_for_stop();
+// All actors at work, until the stop; `ready`: says that they have begun. Returns what the process ends with.
+static int run_actors(uint64_t seed, void (*ready)(void)) {
   // The stop is for this thread: a handler would end the waits of the others.
   sigset_t set, stop;
   sigemptyset(&set), sigaddset(&set, SIGRTMIN + 3), sigaddset(&set, SIGUSR1);
@@ -170,11 +170,54 @@ int main(int argc, char** argv) {
     MUST0(pthread_create(&threads[i], NULL, act, (void*)(uintptr_t)i));
   }
   MUST0(pthread_sigmask(SIG_UNBLOCK, &stop, NULL));
-  say_ready();
+  ready();
   for (size_t i = 0; i < actor_count; i++) {
     MUST0(pthread_join(threads[i], NULL));
     if (state[i].steps == 0) fail("the steps of %s: expected some got none", actors[i].name);
     claim(actors[i].name);
   }
+  end_claim();
+  return 0;
+}
+
+static int begun[2];
+static void say_begun(void) {
+  MUST(write(begun[1], "x", 1));
+  MUST(close(begun[0]));
+  MUST(close(begun[1]));
+}
+
+static void run_trees(const char* dir, uint64_t seed, int count) {
+  pid_t* trees = calloc((size_t)count, sizeof *trees);
+  rest_factor = 4 * count;
+  MUST(pipe(begun));
+  for (int i = 0; i < count; i++) {
+    if ((trees[i] = (pid_t)MUST(fork())) != 0) continue;
+    static char own[4096];
+    snprintf(own, sizeof own, "%s/%d", dir, i);
+    MUST(mkdir(own, 0700));
+    chaos_dir = own;
+    _exit(run_actors(seed + (uint64_t)i, say_begun));
+  }
+  char byte;
+  for (int i = 0; i < count; i++) EXPECT("trees that begin", 1, MUST(read(begun[0], &byte, 1)));
+  say_ready();
+  wait_for_stop();
+  for (int i = 0; i < count; i++) MUST(kill(trees[i], SIGUSR1));
+  for (int i = 0; i < count; i++) {
+    int status;
+    MUST(waitpid(trees[i], &status, 0));
+    if (status != 0)
+      fail("seed %llu: expected status 0 got %d", (unsigned long long)seed + (unsigned)i, status);
+  }
+}
+
+int main(int argc, char** argv) {
+  if (argc < 3) fail("usage: chaos DIRECTORY SEED [TREES]");
+  chaos_dir = argv[1];
+  uint64_t seed = strtoull(argv[2], NULL, 10);
+  listen_for_stop();
+  if (argc > 3) run_trees(argv[1], seed, atoi(argv[3]));
+  else run_actors(seed, say_ready);
   return say_ok();
 }
