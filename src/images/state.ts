@@ -4,6 +4,7 @@ import { spaceControlsSchema } from './controls.ts';
 import { resourceLimitSchema } from './credentials.ts';
 import { treeLayoutSchema } from './layout.ts';
 import { mmFieldsSchema } from './memory.ts';
+import { fileLocksSchema } from './resources/file-locks.ts';
 import { resourceImageSchema } from './resources/registry.ts';
 import { fd, i64, index, list, path, pid, u32 } from './scalars.ts';
 import { seccompSchema } from './seccomp.ts';
@@ -21,6 +22,8 @@ export const openFileSchema = z.strictObject({
   owner: z
     .strictObject({ type: z.number().int(), pid: z.number().int(), signal: z.number().int() })
     .optional(),
+  /** Of the open file, whatever it is, and of processes that have it; absent when none. */
+  locks: fileLocksSchema.optional(),
   resource: resourceImageSchema,
 });
 export type OpenFile = z.infer<typeof openFileSchema>;

@@ -18,7 +18,7 @@ import { stopTasks } from '../kernel/stopped.ts';
 import { stopLeader } from './stop-leader.ts';
 import { makeTracker, type ChosenTracker } from './trackers/choose.ts';
 import { readSourceTree, readThreads, type SourceProcess } from './tree.ts';
-import { sortSharers, type Sharers } from './vfork.ts';
+import { leftMemory, sortSharers, type Sharers } from './vfork.ts';
 
 /** What a flight needs of its fence, and of its keeper. */
 export type FlightFence = Pick<Fence, 'rescan' | 'pids' | 'freeze' | 'thaw'>;
@@ -72,7 +72,7 @@ export class Flight implements Disposable {
     return this.living.filter((process) => !this.#sharers.memoryOf.has(process));
   }
 
-  /** Whose memory a process has: mostly its own. */
+  /** Whose memory it has. */
   ownerOf(process: SourceProcess): SourceProcess {
     return this.#sharers.memoryOf.get(process) ?? process;
   }
@@ -84,9 +84,7 @@ export class Flight implements Disposable {
     return flying;
   }
 
-  /**
-   * Reads the tree again. Returns the processes that are new and have to be taken aboard. `frozen`: nobody waits in vfork any more.
-   */
+  /** Reads the tree again. Returns whom to take aboard: new processes. `frozen`: nobody waits in vfork any more. */
   refresh(frozen = false): SourceProcess[] {
     const seen = readSourceTree(this.rootPid, this.#fence.rescan());
     this.#sharers = sortSharers(seen, frozen ? undefined : this.#sharers.suspects);
@@ -95,8 +93,11 @@ export class Flight implements Disposable {
     for (const [pid, flying] of this.#flying) {
       const process = present.get(pid);
       const owner = process && this.#sharers.memoryOf.get(process)?.pid;
-      // It ended, and another process may have its PID now; or it has executed a program, and memory of its own since.
-      if (process?.startTime !== flying.startTime || owner !== flying.memoryOf) this.#leave(pid);
+      // It ended, and another process may have its PID now; or it has executed a program: then its shell is ended and another born.
+      const isSame = process?.startTime === flying.startTime;
+      if (isSame && owner === flying.memoryOf) continue;
+      if (isSame && this.#processes.some(({ parent }) => parent === process)) throw leftMemory(process);
+      this.#leave(pid);
     }
     // A process on its way out looks as if it had executed another program, until it is seen to be gone.
     for (const [pid, { startTime }] of this.#replaced)
@@ -193,8 +194,7 @@ export class Flight implements Disposable {
 
   /** The target has mapped these afresh: what it held there is sent again. False: nobody flies with that space. */
   lost(space: number, ranges: PageRuns): boolean {
-    const process = this.living.find(({ vpid }) => vpid === space);
-    const flying = process && this.#flying.get(process.pid);
+    const flying = this.#flying.get(this.living.find(({ vpid }) => vpid === space)?.pid ?? -1);
     flying?.copy.lost(ranges);
     return flying !== undefined;
   }
@@ -215,7 +215,7 @@ export class Flight implements Disposable {
     this.#isAbandoned = true;
   }
 
-  /** Takes everything off the processes again, which run on as before. */
+  /** Takes everything off the processes, which run on as before. */
   [Symbol.dispose](): void {
     for (const [pid, { live, copy, memoryOf }] of this.#flying) {
       if (memoryOf !== undefined) continue;

@@ -18,7 +18,7 @@ import type {
   SourceDriver,
   TerminalQueuesOf,
 } from './resources/driver.ts';
-import { hasFragileLease } from './resources/file-locks.ts';
+import { hasFragileLease, lockRefusal, locksOf } from './resources/file-locks.ts';
 import { FileNames } from './resources/file-names.ts';
 import { findOutsideHolders } from './resources/outside.ts';
 import { describeObject, keyOfFile, type OpenObject } from './resources/open-objects.ts';
@@ -27,7 +27,7 @@ import { inotify, watchedPaths } from './resources/inotify.ts';
 import { link } from './resources/link.ts';
 import { queueRequirement } from './resources/mqueue-facts.ts';
 import { readOwner } from './resources/owner.ts';
-import { unsupported, unsupportedSocket } from './resources/refuse.ts';
+import { refuse, unsupported, unsupportedSocket } from './resources/refuse.ts';
 import { driverOf } from './resources/registry.ts';
 import { isKernelFile, type OpenFileGroup, type ProcessRef, type SeenFile } from './resources/seen-file.ts';
 import { listeningAddress } from './resources/tcp.ts';
@@ -93,7 +93,8 @@ export function surveyOpenFiles(processes: readonly ProcessRef[], options: OpenF
 
 function refusalOf(group: OpenFileGroup, context: DriverContext): Refusal | undefined {
   const driver = driverOf(group.first, context.thief);
-  return driver === undefined ? refusalOfUnknown(group.first, context.thief) : driver.survey(group, context);
+  if (driver === undefined) return refusalOfUnknown(group.first, context.thief);
+  return driver.survey(group, context) ?? lockRefusal(group);
 }
 
 function refusalOfUnknown(file: SeenFile, thief: Thief): Refusal {
@@ -196,10 +197,19 @@ export function dumpOpenFiles(processes: readonly ProcessRef[], options: DumpOpt
       const { reason, remedy } = refusalOfUnknown(group.first, thief);
       throw new GodwitError('REFUSED', `${group.first.object}: ${reason}`, { hint: remedy });
     }
+    const refusal = lockRefusal(group);
+    if (refusal !== undefined) throw refuse(group.first, refusal);
     const resource: AnyResourceImage = driver.dump(group, context);
     const owner = readOwner(group.first, thief, processes);
     thief.release();
-    return { id: group.id, flags: group.first.flags, ...(owner === undefined ? {} : { owner }), resource };
+    const locks = locksOf(group);
+    return {
+      id: group.id,
+      flags: group.first.flags,
+      ...(owner === undefined ? {} : { owner }),
+      ...(locks === undefined ? {} : { locks }),
+      resource,
+    };
   });
   return { openFiles, descriptors: tree.descriptors() };
 }

@@ -20,15 +20,15 @@ type LockedState = Pick<TreeState, 'openFiles' | 'processes'>;
 /** Preconditions: COMMIT was won, the tree is held and behind its fence. */
 export function releaseLocks(flight: Flight, frozen: Frozen, state: LockedState, inFlight: InFlight): void {
   const records = new Map<number, number[]>();
-  for (const { id, resource } of state.openFiles) {
-    if (!('locks' in resource)) continue;
-    const { flock, ranges } = resource.locks;
+  for (const { id, locks } of state.openFiles) {
+    if (locks === undefined) continue;
+    const { flock, ranges } = locks;
     if (flock !== 0 || ranges.length > 0) {
       const copy = inFlight.copyOf(id);
       if (copy === undefined) releaseOpenFile(flight, state, id);
       else unlock(copy);
     }
-    for (const vpid of new Set(resource.locks.records.map(({ pid }) => pid))) {
+    for (const vpid of new Set(locks.records.map(({ pid }) => pid))) {
       const fd = state.processes
         .find(({ pid }) => pid === vpid)
         ?.descriptors.find(({ file }) => file === id)?.fd;

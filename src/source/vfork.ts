@@ -1,6 +1,7 @@
 // vfork(2) and what glibc makes of it (posix_spawn, popen, system): until the child executes a program or ends both have one
 // memory, and the parent waits inside the kernel, in state D, where PTRACE_INTERRUPT cannot stop it. The cgroup freezer takes
 // such a parent for frozen all the same (wait_for_vfork_done in kernel/fork.c), so that a frozen cgroup says nothing about it.
+import { GodwitError } from '../errors.ts';
 import { readStat } from '../kernel/proc/stat.ts';
 import { readTids } from '../kernel/proc/task.ts';
 import { waitsInVfork } from '../kernel/vfork-wait.ts';
@@ -81,4 +82,12 @@ export function sortSharers(
     processes.add(process);
   }
   return { processes: [...processes], memoryOf, suspects: suspected };
+}
+
+/** The shell that it gets now cannot be the parent of those that its children have. */
+export function leftMemory({ pid, comm }: SourceProcess): GodwitError {
+  const reason = `process ${pid} (${comm}), which has children, has left its parent's memory (CLONE_VM)`;
+  return new GodwitError('REFUSED', reason, {
+    hint: 'it, or its parent, has executed a program just now: try again',
+  });
 }

@@ -14,7 +14,7 @@ import { endLodging, lodgersOf } from './resources/lodgers.ts';
 import { connectOwner } from './resources/owner.ts';
 import { placeDescriptors, type Placement } from './resources/place.ts';
 import { targetDriverOf } from './resources/registry.ts';
-import type { TakeLock } from './resources/file-locks.ts';
+import { lockOrLater, takeLease, takeRecords, type TakeLock } from './resources/file-locks.ts';
 import { Terminals } from './terminals.ts';
 import { UndoLog, type Announce, type UndoStep } from './resources/undo-log.ts';
 
@@ -148,6 +148,7 @@ function openAll(options: RestoreOptions, { undo, agentFds, closeLater, locks }:
     const fd = targetDriverOf(kind).open(file.resource, file, context);
     agentFds.set(file.id, fd);
     if (!openedByName.has(kind)) setStatusFlags(fd, file.flags);
+    if (file.locks !== undefined) lockOrLater(fd, file.locks, `open file ${file.id} (${kind})`, context);
   }
   for (const act of whenOpen) act((file) => fdOf(agentFds, file));
 }
@@ -177,6 +178,10 @@ function settle(
     const context = connectContext(inhabitants, placements, agentFds, { runner: shellOf, recordLater });
     for (const file of files) {
       targetDriverOf(file.resource.kind).connect?.(file.resource, file, context);
+      if (file.locks !== undefined) {
+        takeRecords(file.id, file.locks, context);
+        takeLease(file.id, file.locks, context);
+      }
       connectOwner(file, context);
     }
   };

@@ -142,7 +142,6 @@ function openAll(queue: Partial<{ unlinked: boolean; messageSize: number }>, und
       unlinked: queue.unlinked ?? false,
       position: 0n,
     },
-    locks: { flock: 0, ranges: [], readLease: false, records: [] },
     content: { ...content, messageSize: queue.messageSize ?? 32 },
   };
   const file: OpenFile = { id: 0, flags: 2, resource };

@@ -11,6 +11,13 @@
 // @claim record-nameless files.posix-lock
 // @claim record-two-descriptors files.posix-lock
 // @claim record-dropped-by-close files.posix-lock
+// @claim flock-directory files.flock
+// @claim flock-fifo files.flock
+// @claim flock-pipe files.flock
+// @claim flock-memfd files.flock
+// @claim flock-device files.flock
+// @claim range-memfd files.ofd-lock
+// @claim record-memfd files.posix-lock
 // @claim lease files.lease
 // @claim lease-break files.lease
 // @claim wait-flock calls.locks
@@ -18,6 +25,7 @@
 // @claim wait-record calls.locks
 // @claim wait-range calls.locks
 #include <sys/file.h>
+#include <sys/stat.h>
 
 #include "workload.h"
 
@@ -72,6 +80,52 @@ static void expect_lock(int fd, short type, pid_t pid, off_t start, off_t length
   EXPECT("start", start, seen.start);
   EXPECT("length", length, seen.length);
   EXPECT("owner", pid, seen.pid);
+}
+
+// Locks on what is no regular file with a name. Another open file of the same must not get them.
+enum { on_directory, on_fifo, on_pipe, on_memfd, on_device, odd_kinds };
+static const char* const odd_claims[] = {"flock-directory", "flock-fifo", "flock-pipe", "flock-memfd",
+                                         "flock-device"};
+static int odd[odd_kinds], odd_ranges, odd_records;
+static int open_again(int fd) {
+  char path[32];
+  snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+  return (int)MUST(open(path, O_RDONLY | O_NONBLOCK));
+}
+static void lock_odd_ones(void) {
+  int ends[2];
+  struct flock some = part(F_WRLCK, 5, 10);
+  MUST(mkdir("directory", 0700));
+  MUST(mkfifo("fifo", 0600));
+  MUST(pipe(ends));
+  odd[on_directory] = (int)MUST(open("directory", O_RDONLY | O_DIRECTORY));
+  odd[on_fifo] = (int)MUST(open("fifo", O_RDWR));
+  odd[on_pipe] = ends[0];
+  odd[on_memfd] = (int)MUST(memfd_create("locked", 0));
+  odd[on_device] = (int)MUST(open("/dev/full", O_RDWR));
+  for (int i = 0; i < odd_kinds; i++) MUST(flock(odd[i], i == on_device ? LOCK_SH : LOCK_EX));
+  odd_ranges = (int)MUST(memfd_create("ranges", 0));
+  MUST(fcntl(odd_ranges, F_OFD_SETLK, &some));
+  odd_records = (int)MUST(memfd_create("records", 0));
+  MUST(fcntl(odd_records, F_SETLK, &some));
+}
+static void check_odd_ones(void) {
+  for (int i = 0; i < odd_kinds; i++) {
+    int other = open_again(odd[i]);
+    PROVE(odd_claims[i], -EWOULDBLOCK, flock(other, LOCK_EX | LOCK_NB) == -1 ? -errno : 0);
+    MUST(close(other));
+  }
+  struct flock all = part(F_WRLCK, 0, 0);
+  MUST(fcntl(odd_ranges, F_OFD_GETLK, &all) == 0 && all.l_type == F_UNLCK ? 0 : -1);  // its own
+  char path[32];
+  snprintf(path, sizeof path, "/proc/self/fd/%d", odd_ranges);
+  int other = (int)MUST(open(path, O_RDWR));
+  all = part(F_WRLCK, 0, 0);
+  MUST(fcntl(other, F_OFD_GETLK, &all));
+  PROVE("range-memfd", 5, all.l_type == F_WRLCK && all.l_len == 10 ? all.l_start : -1);
+  MUST(close(other));
+  struct seen seen = ask(odd_records, F_WRLCK, 0, 0);
+  PROVE("record-memfd", getpid(), seen.type == F_WRLCK && seen.start == 5 ? seen.pid : -1);
 }
 
 static void take(int kind, const char* name, bool hold) {
@@ -145,8 +199,10 @@ int main(int argc, char** argv) {
     while (!shared->waiting[i]) usleep(1000);
   }
   usleep(50000);
+  lock_odd_ones();
   say_ready();
   wait_for_stop();
+  check_odd_ones();
 
   pid_t self = getpid();
   claim("record");

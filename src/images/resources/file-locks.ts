@@ -1,4 +1,4 @@
-// Locks on a file.
+// Locks on a file, which may be anything that can be open: directories and FIFOs have them as well.
 import * as z from 'zod';
 import { i64, list, pid } from '../scalars.ts';
 

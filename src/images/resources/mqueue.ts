@@ -1,7 +1,6 @@
 // One open file of a POSIX message queue (mq_overview(7)). One of a queue's open files carries the queue.
 import * as z from 'zod';
 import { bytes, fd, i64, list, pid, u32, u64 } from '../scalars.ts';
-import { fileLocksSchema } from './file-locks.ts';
 
 /** HARD_MSGMAX and HARD_MSGSIZEMAX (mq_overview(7)): what nobody may exceed. */
 const mostMessages = 65_536;
@@ -52,6 +51,5 @@ export const mqueueSchema = z.strictObject({
   /** mq_unlink(3) has taken its name away. */
   unlinked: z.boolean(),
   position: i64,
-  locks: fileLocksSchema,
   content: queueContentSchema.optional(),
 });

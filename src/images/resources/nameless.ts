@@ -1,11 +1,9 @@
 // A descriptor of a regular file that has no name; its content travels as a shared object.
 import * as z from 'zod';
 import { i64, index } from '../scalars.ts';
-import { fileLocksSchema } from './file-locks.ts';
 
 export const namelessSchema = z.strictObject({
   kind: z.literal('nameless'),
   object: index,
   position: i64,
-  locks: fileLocksSchema,
 });

@@ -28,7 +28,8 @@ export function lockRefusal(group: OpenFileGroup): Refusal | undefined {
 }
 
 /** Any descriptor of an open file shows its own locks; those of a process only its own descriptors (fs/locks.c, show_fd_locks). */
-export function locksOf({ first, holders }: OpenFileGroup): FileLocks {
+export function locksOf({ first, holders }: OpenFileGroup): FileLocks | undefined {
+  if (holders.every(({ info }) => info.locks.length === 0)) return undefined;
   const whole = first.locks.find(({ kind }) => kind === 'FLOCK');
   const records = holders.flatMap(({ process, locks }) =>
     locks.filter(({ kind }) => kind === 'POSIX').map((lock) => ({ pid: process.vpid, ...rangeOf(lock) })),

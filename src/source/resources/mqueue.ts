@@ -5,7 +5,6 @@ import { errnoName, Program } from '../../kernel/program.ts';
 import { queueStatus, registerForNothing, type QueueMessage } from '../../kernel/message-queues.ts';
 import { share } from '../sharing.ts';
 import type { DriverContext, DumpContext, Refusal, SourceDriver } from './driver.ts';
-import { locksOf } from './file-locks.ts';
 import {
   factsOf,
   isElsewhere,
@@ -52,7 +51,6 @@ export const mqueue: SourceDriver<'mqueue'> = {
       name: queueName(first),
       unlinked: isUnlinked(first),
       position: first.info.pos,
-      locks: locksOf(group),
       ...(carries ? { content: contentOf(first, context) } : {}),
     };
   },

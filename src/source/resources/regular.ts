@@ -1,6 +1,5 @@
 // Regular files: found again by a name that leads to them, checked by identity, at the same position.
 import type { DumpContext, DriverContext, Refusal, SourceDriver } from './driver.ts';
-import { lockRefusal, locksOf } from './file-locks.ts';
 import { isKernelFile, type OpenFileGroup } from './seen-file.ts';
 import { refuse } from './refuse.ts';
 
@@ -8,17 +7,15 @@ export const regular: SourceDriver<'regular'> = {
   matches: (file) => file.isNamed && file.stat.isFile() && !isKernelFile(file) && !file.isNameless,
 
   survey(group, context) {
-    const missing = misnamed(group, context);
-    if (missing !== undefined) return missing;
-    return lockRefusal(group);
+    return misnamed(group, context);
   },
 
   dump(group, context) {
     const file = group.first;
-    const refusal = lockRefusal(group) ?? misnamed(group, context);
+    const refusal = misnamed(group, context);
     if (refusal !== undefined) throw refuse(file, refusal);
     const index = context.files.add(context.names.nameOf(file) ?? file.path, file.procPath, file.canWrite);
-    return { kind: 'regular', file: index, position: file.info.pos, locks: locksOf(group) };
+    return { kind: 'regular', file: index, position: file.info.pos };
   },
 };
 

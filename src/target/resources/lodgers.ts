@@ -36,8 +36,7 @@ export function endLodging(runner: Runner, lodgers: readonly Descriptor[]): void
   runner.run(program);
 }
 
-function wantsProcess({ flags, owner, resource }: OpenFile): boolean {
+function wantsProcess({ flags, locks, owner, resource }: OpenFile): boolean {
   if (resource.kind === 'epoll' || resource.kind === 'inotify') return true;
-  const hasLease = 'locks' in resource && resource.locks.readLease;
-  return hasLease || owner !== undefined || (flags & async) !== 0;
+  return locks?.readLease === true || owner !== undefined || (flags & async) !== 0;
 }

@@ -7,7 +7,6 @@ import { openQueue, registerForNothing, unlinkQueue } from '../../kernel/message
 import { errnoName, Program } from '../../kernel/program.ts';
 import { fillQueue, makeQueue, makingFailed } from '../message-queues.ts';
 import type { OpenContext, TargetDriver } from './driver.ts';
-import { lockOrLater, takeRecords } from './file-locks.ts';
 import { seek } from './local-files.ts';
 
 type QueueFile = OpenFile & { readonly resource: ResourceImage<'mqueue'> };
@@ -16,18 +15,16 @@ const sharedKey = {};
 const alreadyThere = 17; // EEXIST
 
 export const mqueue: TargetDriver<'mqueue'> = {
-  open({ name, position, locks }, { id }, context) {
+  open({ name, position }, { id }, context) {
     const fds = context.shared(sharedKey, () => makeAll(context));
     const fd = fds.get(id);
     if (fd === undefined)
       throw new GodwitError('PROTOCOL', `the source named message queue ${name} without its form`);
     seek(fd, position, name);
-    lockOrLater(fd, locks, name, context);
     return fd;
   },
 
-  connect({ locks, content }, { id }, context) {
-    takeRecords(id, locks, context);
+  connect({ content }, _file, context) {
     if (content?.notify === undefined) return;
     // After it was filled: the first message would use it up.
     const program = new Program();

@@ -1,15 +1,14 @@
-// Regular files: opened by name, checked to be the file meant, at the position, with its locks.
+// Regular files: opened by name, checked to be the file meant, at the position.
 import { fstatSync } from 'node:fs';
 import { GodwitError } from '../../errors.ts';
 import { closeLocal } from '../../kernel/socket-facts.ts';
 import type { TargetDriver } from './driver.ts';
-import { lockOrLater, takeLease, takeRecords } from './file-locks.ts';
 import { openOrThrow, seek } from './local-files.ts';
 
 const openPath = 0o10000000;
 
 export const regular: TargetDriver<'regular'> = {
-  open({ file: index, position, locks }, { flags }, context) {
+  open({ file: index, position }, { flags }, context) {
     const identity = context.fileOf(index);
     const { path } = identity;
     const fd = openOrThrow(path, flags);
@@ -22,12 +21,7 @@ export const regular: TargetDriver<'regular'> = {
       });
     }
     if (!isPath) seek(fd, position, path);
-    lockOrLater(fd, locks, path, context);
     return fd;
-  },
-  connect({ locks }, { id }, context) {
-    takeRecords(id, locks, context);
-    takeLease(id, locks, context);
   },
 };
 

@@ -12,8 +12,7 @@ const content = {
   writtenAt: 1_000_000_000n,
   messages: [{ priority: 32_767, text: new Uint8Array(4) }],
 };
-const locks = { flock: 0, ranges: [], readLease: false, records: [] };
-const image = { kind: 'mqueue', queue: 7n, name: '/q', unlinked: false, position: 0n, locks, content };
+const image = { kind: 'mqueue', queue: 7n, name: '/q', unlinked: false, position: 0n, content };
 const accepts = (change: object): boolean => mqueueSchema.safeParse({ ...image, ...change }).success;
 const holds = (change: object): boolean => accepts({ content: { ...content, ...change } });
 

@@ -4,7 +4,7 @@ import type { OpenFile } from '../../../../src/images/state.ts';
 import { lodgersOf } from '../../../../src/target/resources/lodgers.ts';
 
 const locks = { flock: 0, ranges: [], readLease: false, records: [] };
-const regular: OpenFile['resource'] = { kind: 'regular', file: 0, position: 0n, locks };
+const regular: OpenFile['resource'] = { kind: 'regular', file: 0, position: 0n };
 const epoll: OpenFile['resource'] = { kind: 'epoll', watches: [] };
 
 t.test('only who is in flight and wants a process lodges, above all numbers of its host', (t) => {
@@ -12,7 +12,7 @@ t.test('only who is in flight and wants a process lodges, above all numbers of i
     { id: 0, flags: 0, resource: epoll },
     { id: 1, flags: 0, resource: epoll },
     { id: 2, flags: 0, resource: regular },
-    { id: 3, flags: 0, resource: { ...regular, locks: { ...locks, readLease: true } } },
+    { id: 3, flags: 0, locks: { ...locks, readLease: true }, resource: regular },
     { id: 4, flags: 0, owner: { type: 1, pid: 7, signal: 0 }, resource: regular },
     { id: 5, flags: 0o20000, resource: regular },
     { id: 6, flags: 0, resource: { kind: 'inotify', watches: [] } },
