@@ -1,5 +1,6 @@
 // POSIX message queues: names, messages and waiters go along; what others use too, what is taken, and what no kernel shows is refused.
 import t from 'tap';
+import { chooseSeed, killAll, seededRandom } from '../faults/bed.ts';
 import { sleep, until } from '../helpers/commands.ts';
 import { godwitPath } from '../helpers/host.ts';
 import { makeHosts } from '../helpers/hosts.ts';
@@ -64,6 +65,9 @@ await t.test(
   'an agent killed at any moment of a flight loses no message',
   { skip, timeout: roundsTimeoutMs + kills * 30_000 },
   async (t) => {
+    const seed = chooseSeed();
+    t.comment(`seed ${seed}: GODWIT_SEED=${seed} repeats this run`);
+    const random = seededRandom(seed);
     await using hosts = await makeHosts({ count: 2 });
     const { a, b } = hosts;
     await a.receive();
@@ -80,12 +84,8 @@ await t.test(
         timeoutMs: 60_000,
       });
       const agent = await at.pidOf(flight);
-      await sleep(wholeMs * Math.random());
-      try {
-        process.kill(agent, 'SIGKILL');
-      } catch {
-        // it was faster
-      }
+      await sleep(wholeMs * random());
+      killAll([agent]);
       await flight.ended;
       const there = (): typeof hosts.all =>
         hosts.all.filter((host) => host.process(workload.pid) !== undefined);
