@@ -1,4 +1,5 @@
 // How the parent of a vfork(2) looks from outside.
+import { pause } from './pause.ts';
 import { readStat } from './proc/stat.ts';
 import { readSyscall } from './proc/syscall.ts';
 import { syscalls } from './syscalls.ts';
@@ -10,4 +11,18 @@ export function waitsInVfork(tid: number): boolean {
   if (readStat(tid)?.state !== 'D') return false;
   const blocked = readSyscall(tid);
   return blocked?.kind === 'syscall' && calls.has(blocked.nr);
+}
+
+/** How long a task that was woken in vain may take to sleep again: on a busy host it waits for a processor first. */
+const awakeMs = 1000;
+const napMs = 0.1;
+
+/**
+ * The same of a task in a frozen cgroup. There none runs, but a parent in vfork is woken in vain when its cgroup is thawed or changed
+ * (cgroup_freeze_task in kernel/cgroup/freezer.c: wake_up_process), and is in state R until it sleeps again.
+ */
+export function waitsInVforkFrozen(tid: number): boolean {
+  for (const end = performance.now() + awakeMs; readStat(tid)?.state === 'R' && performance.now() < end;)
+    pause(napMs);
+  return waitsInVfork(tid);
 }

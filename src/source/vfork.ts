@@ -4,7 +4,7 @@
 import { GodwitError } from '../errors.ts';
 import { readStat } from '../kernel/proc/stat.ts';
 import { readTids } from '../kernel/proc/task.ts';
-import { waitsInVfork } from '../kernel/vfork-wait.ts';
+import { waitsInVfork, waitsInVforkFrozen } from '../kernel/vfork-wait.ts';
 import { share, sharesWithParent } from './sharing.ts';
 import type { SourceProcess } from './tree.ts';
 
@@ -14,10 +14,10 @@ export interface Task {
   readonly waitsInVfork: boolean;
 }
 
-/** The threads of processes, as they are now. */
+/** The threads of processes. Preconditions: they are frozen. */
 export function readTasks(pids: readonly number[]): Task[] {
   return pids.flatMap((pid) =>
-    (readTids(pid) ?? []).map((tid) => ({ pid, tid, waitsInVfork: waitsInVfork(tid) })),
+    (readTids(pid) ?? []).map((tid) => ({ pid, tid, waitsInVfork: waitsInVforkFrozen(tid) })),
   );
 }
 
