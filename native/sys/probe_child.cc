@@ -1,5 +1,6 @@
 #include "sys/probe_child.h"
 
+#include <fcntl.h>
 #include <linux/sched.h>
 #include <poll.h>
 #include <signal.h>
@@ -65,9 +66,28 @@ int ReapProbe(pid_t pid) {
   return WIFEXITED(status) ? -WEXITSTATUS(status) : -EINTR;
 }
 
-ParkedChild::ParkedChild() : pid_(ForkProbe()) {
-  if (pid_ != 0) return;
-  for (;;) syscall(SYS_pause);
+ParkedChild::ParkedChild() : pid_(-EMFILE) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) {
+    pid_ = -errno;
+    return;
+  }
+  const Fd from(ends[0]);
+  Fd to(ends[1]);
+  pid_ = ForkProbe();
+  if (pid_ == 0) {
+    const char parked = 0;
+    syscall(SYS_write, to.get(), &parked, 1);
+    for (;;) syscall(SYS_pause);
+  }
+  to.reset();
+  // Frozen before it has asked for its death with the agent's it would outlive a killed one.
+  char parked = 0;
+  if (pid_ > 0 && read(from.get(), &parked, 1) != 1) {
+    kill(pid_, SIGKILL);
+    ReapProbe(pid_);
+    pid_ = -ESRCH;
+  }
 }
 
 ParkedChild::~ParkedChild() {

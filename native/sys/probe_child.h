@@ -26,7 +26,7 @@ int InChild(Body body, std::uint64_t flags = 0) {
   return ReapProbe(pid);
 }
 
-/// A child that sleeps until the end of the scope.
+/// A child that sleeps until the end of the scope, or dies with the agent.
 class ParkedChild {
  public:
   ParkedChild();

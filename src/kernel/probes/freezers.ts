@@ -1,9 +1,9 @@
 // The probes of the cgroup freezers: a child cgroup of the agent's own, made, frozen with a process in it, and removed.
 import { randomBytes } from 'node:crypto';
-import { existsSync, readdirSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { native } from '../../native.ts';
-import { cgroup2Base, cgroup2Dir } from '../cgroup2.ts';
+import { cgroup2Base, cgroup2Dir, removeCgroupDir } from '../cgroup2.ts';
 import { readMountinfo } from '../mountinfo.ts';
 import { readCgroup } from '../proc/cgroup.ts';
 import { errnoName } from '../program.ts';
@@ -61,7 +61,7 @@ export function sweepProbes(): void {
 /** Milliseconds after the death of an agent until its probe may be swept. */
 export const sweepAfterMs = deadMs + 500;
 
-/** The children of a killed agent died with it, the empty directory stayed. */
+/** The children of a killed agent die with it, the directory stays. Should one have been frozen before it could say so, it is ended here. */
 function removeLeftovers(folder: string): void {
   for (const name of namesIn(folder)) {
     if (!name.startsWith(prefix)) continue;
@@ -72,7 +72,9 @@ function removeLeftovers(folder: string): void {
       if (Date.now() - statSync(path).mtimeMs < limitMs) continue; // another agent's probe, at this moment
       const state = join(path, 'freezer.state');
       if (existsSync(state)) writeFileSync(state, 'THAWED'); // version 1 does not let a frozen process die
-      rmdirSync(path);
+      for (const member of readFileSync(join(path, 'cgroup.procs'), 'latin1').split('\n').map(Number))
+        if (member > 0) process.kill(member, 'SIGKILL');
+      removeCgroupDir(path);
     } catch {
       // somebody else removes it, or it is not ours to remove
     }

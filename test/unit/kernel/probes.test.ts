@@ -1,8 +1,11 @@
 // The probes of `godwit check` on this very kernel: what they say, that they leave nothing, and what it comes to.
-import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
-import { cgroup2Base } from '../../../src/kernel/cgroup2.ts';
+import { cgroup2Base, removeCgroupDir } from '../../../src/kernel/cgroup2.ts';
+import { sweepProbes } from '../../../src/kernel/probes/freezers.ts';
 import { probeAll, verdict } from '../../../src/kernel/probes/probe-all.ts';
 import type { ProbeReport } from '../../../src/kernel/probes/report.ts';
 import { isSwitchedOff } from '../../../src/kernel/probes/without.ts';
@@ -11,6 +14,7 @@ import { readChildren } from '../../../src/kernel/proc/children.ts';
 import { readMaps } from '../../../src/kernel/proc/maps.ts';
 import { native } from '../../../src/native.ts';
 import { nativeProbeNames } from '../../../src/native-probe.ts';
+import { until } from '../../helpers/commands.ts';
 
 const isRoot = process.geteuid?.() === 0;
 
@@ -50,6 +54,32 @@ t.test(
     if (since(6, 13)) expected.push('guard-regions');
     if (since(6, 16)) expected.push('timer-restore-ids');
     for (const name of expected) t.match(results.get(name), /^ok/, name);
+  },
+);
+
+t.test(
+  'a frozen child of an agent that was killed in a probe is ended with its cgroup',
+  { skip: !isRoot && 'needs root' },
+  async (t) => {
+    const dead = spawn('true');
+    await once(dead, 'exit');
+    const left = join(cgroup2Base(), `godwit-probe-${dead.pid ?? 0}-0123456789ab`);
+    const child = spawn('sleep', ['60'], { stdio: 'ignore' });
+    mkdirSync(left);
+    writeFileSync(join(left, 'cgroup.procs'), String(child.pid));
+    writeFileSync(join(left, 'cgroup.freeze'), '1');
+    t.teardown(() => {
+      child.kill('SIGKILL');
+      removeCgroupDir(left, 2000);
+    });
+    sweepProbes();
+    t.ok(existsSync(left), 'not while another agent may be at it');
+    const ended = once(child, 'exit');
+    await until('it is swept', () => {
+      sweepProbes();
+      return !existsSync(left);
+    });
+    t.same((await ended)[1], 'SIGKILL');
   },
 );
 
