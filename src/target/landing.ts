@@ -112,11 +112,13 @@ export class Landing {
 
   /**
    * Everything that was sent after the freeze; then the whole tree stands in a frozen cgroup, nobody traces it, and the
-   * owner word says PREPARED. `heldLocks`: the source holds locks that the tree must have. @throws GodwitError
+   * owner word says PREPARED; but for a rehearsal, which must not outlive this agent. `heldLocks`: the source holds locks that the tree
+   * must have. @throws GodwitError
    */
   async prepare(
     state: TreeState,
     lastSequence: number,
+    isRehearsal = false,
   ): Promise<{ readonly times: Times; readonly heldLocks: boolean }> {
     const watch = new Stopwatch();
     watch.measure('layout', () => {
@@ -147,7 +149,7 @@ export class Landing {
     watch.measure('fence', () => {
       using fence = Fence.at(this.#keeper.status().fence ?? '');
       this.#waiting = finish(this.#tree, state, fence, now);
-      if (!this.#keeper.word.change('STAGING', 'PREPARED')) {
+      if (!isRehearsal && !this.#keeper.word.change('STAGING', 'PREPARED')) {
         throw new GodwitError(
           'KEEPER',
           `the keeper of migration ${this.#context.migrationId} has given it up`,
@@ -210,6 +212,9 @@ export class Landing {
 
   /** Nothing of the tree stays. Before PREPARED, or when the source has aborted. */
   async abandon(reason: string): Promise<void> {
+    // First of all: should this agent die in the midst of it, the keeper must not hold a PREPARED tree of dead processes.
+    const { word } = this.#keeper;
+    if (!word.change('STAGING', 'ABORTED')) word.change('PREPARED', 'ABORTED');
     this.#pages.close();
     this.#writer.close();
     this.#tree.destroy();

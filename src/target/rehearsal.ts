@@ -33,7 +33,7 @@ export async function rehearse(context: TargetContext, { state, clocks }: Rehear
       clocks: { source: clocks, here: readClocks() },
     });
     landing.stage(layout);
-    await landing.prepare(state, 0);
+    await landing.prepare(state, 0, true);
   } catch (error) {
     context.log('warning', `the rehearsal failed: ${asGodwitError(error).message}`);
   }

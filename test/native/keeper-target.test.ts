@@ -130,6 +130,18 @@ t.test('a PREPARED tree can be thrown away by a later client', { skip }, async (
   t.notOk(existsSync(`/proc/${init}`));
 });
 
+t.test('an agent that dies while it throws away a PREPARED tree leaves nothing', { skip }, async (t) => {
+  const { id, agent } = await targetAgent();
+  const { pid, init } = await agent.spawn({ vpid: 77, newPidNamespace: true });
+  await agent.do('freeze');
+  await agent.do('change', 'STAGING', 'PREPARED');
+  await agent.do('change', 'PREPARED', 'ABORTED');
+  process.kill(pid, 'SIGKILL'); // its zombie has a frozen parent
+  await agent.kill();
+  await nothingLeft(id);
+  t.notOk(existsSync(`/proc/${init}`));
+});
+
 t.test('a PREPARED tree that was killed does not run', { skip }, async (t) => {
   const { id, agent } = await targetAgent();
   const { pid } = await agent.spawn({ vpid: freePid() });
