@@ -66,7 +66,7 @@ int ReapProbe(pid_t pid) {
   return WIFEXITED(status) ? -WEXITSTATUS(status) : -EINTR;
 }
 
-ParkedChild::ParkedChild() : pid_(-EMFILE) {
+ParkedChild::ParkedChild() {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) {
     pid_ = -errno;
@@ -83,7 +83,11 @@ ParkedChild::ParkedChild() : pid_(-EMFILE) {
   to.reset();
   // Frozen before it has asked for its death with the agent's it would outlive a killed one.
   char parked = 0;
-  if (pid_ > 0 && read(from.get(), &parked, 1) != 1) {
+  ssize_t got = 0;
+  do {
+    got = pid_ > 0 ? read(from.get(), &parked, 1) : 0;
+  } while (got < 0 && errno == EINTR);
+  if (pid_ > 0 && got != 1) {
     kill(pid_, SIGKILL);
     ReapProbe(pid_);
     pid_ = -ESRCH;

@@ -39,7 +39,7 @@ class ParkedChild {
   [[nodiscard]] bool valid() const { return pid_ > 0; }
 
  private:
-  pid_t pid_;
+  pid_t pid_ = 0;
 };
 
 }  // namespace godwit
