@@ -4,7 +4,8 @@
 import { parseArgs } from 'node:util';
 import { hasCommand, sleep } from '../test/helpers/commands.ts';
 import { judge, readBeats } from '../test/helpers/heartbeat.ts';
-import { canMakeHosts, godwitPath } from '../test/helpers/host.ts';
+import { godwitPath } from '../test/helpers/godwit-path.ts';
+import { canMakeHosts } from '../test/helpers/host.ts';
 import type { Host } from '../test/helpers/host.ts';
 import { makeHosts } from '../test/helpers/hosts.ts';
 import type { Hosts } from '../test/helpers/hosts.ts';

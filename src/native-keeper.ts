@@ -16,6 +16,8 @@ export interface NativeKeeper {
     fd: number,
     timeoutMs: number,
   ): Promise<[string, number] | number>;
+  /** execv(3), with process.env as it is now: this process becomes that program. Returns on failure only: a negative errno. */
+  execute(path: string, args: string[]): number;
   /** Reads the 8-byte word of the file behind `fd` through a shared mapping. */
   wordLoad(fd: number): number;
   /** Compare-and-swap on that word. Returns the value found: `from` when it was exchanged. Or a negative errno. */

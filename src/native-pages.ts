@@ -183,6 +183,8 @@ export interface NativePages {
     out: Float64Array,
     cursor: Float64Array,
   ): number;
+  /** Whether an entry that pagemap shows as swapped, and no more of it (no CAP_SYS_ADMIN), may be a page; true unless told otherwise. */
+  hiddenSwapHoldsPages(holds: boolean): void;
   /** Runs where both processes map the same page frame (needs CAP_SYS_ADMIN, else none). */
   sameFrames(
     pagemapFdA: number,

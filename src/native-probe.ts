@@ -12,6 +12,7 @@ export const nativeProbeNames = [
   'pidfd-getfd',
   'clone3-set-tid',
   'new-pid-namespace',
+  'new-user-namespace',
   'new-time-namespace',
   'change-user',
   'set-mm-map',

@@ -79,7 +79,8 @@ export interface NativeProcess {
 
   /**
    * Prepares remote programs in a live, ptrace-stopped process: maps scratch memory of `length` bytes in it, by code in
-   * the zero tail of its vdso that cures itself. Returns [address, fd of the memory], or a negative errno.
+   * the zero tail of its vdso that cures itself. Returns [address, fd of the memory], or a negative errno. Without `mapFiles` all
+   * threads of the process must be stopped: it has a descriptor for a moment.
    */
   liveOpen(
     pid: number,
@@ -87,6 +88,7 @@ export interface NativeProcess {
     vdso: number,
     vdsoLength: number,
     length: number,
+    mapFiles: boolean,
   ): [number, number] | number;
   /** Executes operations in a live thread, then puts registers and mask back. 0 or negative errno. */
   runLive(tid: number, base: number, memory: ArrayBuffer, offset: number, count: number): number;

@@ -1,8 +1,11 @@
-// The socket to the keeper and the owner word, for src/native-keeper.ts.
+// The socket to the keeper, the owner word, and becoming what the helper makes of us, for src/native-keeper.ts.
 #include <napi.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "binding/arguments.h"
 #include "binding/register.h"
@@ -74,12 +77,25 @@ Napi::Value WordCompareExchange(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(CompareExchangeWordOf(Int32(info, 0), from, to)));
 }
 
+Napi::Value Execute(const Napi::CallbackInfo& info) {
+  const auto given = info[1].As<Napi::Array>();
+  std::vector<std::string> texts{Text(info, 0)};
+  for (std::uint32_t i = 0; i < given.Length(); ++i) texts.push_back(given.Get(i).ToString());
+  std::vector<char*> args;
+  args.reserve(texts.size() + 1);
+  for (std::string& text : texts) args.push_back(text.data());
+  args.push_back(nullptr);
+  execv(args[0], args.data());
+  return Napi::Number::New(info.Env(), -errno);
+}
+
 }  // namespace
 
 void registerKeeper(Napi::Env env, Napi::Object exports) {
   exports.Set("seqpacketConnect", Napi::Function::New(env, ConnectSocket));
   exports.Set("seqpacketRequest", Napi::Function::New(env, Request));
   exports.Set("seqpacketRequestAsync", Napi::Function::New(env, RequestAsync));
+  exports.Set("execute", Napi::Function::New(env, Execute));
   exports.Set("wordLoad", Napi::Function::New(env, WordLoad));
   exports.Set("wordCompareExchange", Napi::Function::New(env, WordCompareExchange));
 }

@@ -106,6 +106,11 @@ Napi::Value SameFramesCall(Info info) {
   return Num(info, rc);
 }
 
+Napi::Value HiddenSwapCall(Info info) {
+  HiddenSwapHoldsPages(info[0].As<Napi::Boolean>());
+  return info.Env().Undefined();
+}
+
 }  // namespace
 
 void registerPageTables(Napi::Env env, Napi::Object exports) {
@@ -120,6 +125,7 @@ void registerPageTables(Napi::Env env, Napi::Object exports) {
   add("pagemapRead", PagemapReadCall);
   add("pagemapRuns", PagemapRunsCall);
   add("ownedRuns", OwnedRunsCall);
+  add("hiddenSwapHoldsPages", HiddenSwapCall);
   add("sameFrames", SameFramesCall);
 }
 

@@ -10,9 +10,11 @@
 
 #include <algorithm>
 #include <cstring>
+#include <string>
 
 #include "keeper/keeper.h"
 #include "keeper/options.h"
+#include "keeper/user_namespace.h"
 
 namespace godwit {
 namespace {
@@ -56,10 +58,21 @@ void Say(const Options& options, const std::string& text) {
   close(options.ready_fd);
 }
 
+// The agent of a plain user, not a keeper: a process with one thread has to make the namespace. 1: failed, as of all commands.
+int BecomeAgent(char** command) {
+  const char* what = "";
+  const int error = ExecInUserNamespace(command, what);
+  const std::string text = std::string("godwit: ") + what + ": " + std::strerror(-error) +
+                           "\n  run receive as root, or allow user namespaces (godwit check)\n";
+  [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, text.data(), text.size());
+  return 1;
+}
+
 }  // namespace
 }  // namespace godwit
 
 int main(int argc, char** argv) {
+  if (argc > 2 && std::strcmp(argv[1], "--in-user-namespace") == 0) return godwit::BecomeAgent(argv + 2);
   godwit::Options options;
   if (const char* wrong = godwit::ParseOptions(argc, argv, options); wrong != nullptr) {
     [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, wrong, std::strlen(wrong));

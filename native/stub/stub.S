@@ -3,7 +3,8 @@
 //
 //   godwit_stub_shell  interprets operations, then int3: the agent, which traces the shell, gets a stop.
 //   godwit_stub_live   interprets operations, says so in the handshake, waits to be stopped, then cures itself.
-//   godwit_first       makes one system call in a live process, from the tail of its vdso, then cures itself.
+//   godwit_first       makes one system call in a live process, from the tail of its vdso, then cures itself; or three that give
+//                      it memory that the agent can open without a capability.
 // The cure puts back the signal mask and every register of the thread, and jumps to where it was: an agent that is
 // killed at any instruction leaves a thread that runs on.
 //
@@ -14,9 +15,9 @@
         .intel_syntax noprefix
         .section .rodata.godwit_stub, "a", @progbits
         .globl godwit_stub_begin, godwit_stub_end, godwit_stub_shell, godwit_stub_live, godwit_stub_pause
-        .globl godwit_first_begin, godwit_first_data, godwit_first_end
+        .globl godwit_first_begin, godwit_first_name, godwit_first_data, godwit_first_end
         .hidden godwit_stub_begin, godwit_stub_end, godwit_stub_shell, godwit_stub_live, godwit_stub_pause
-        .hidden godwit_first_begin, godwit_first_data, godwit_first_end
+        .hidden godwit_first_begin, godwit_first_name, godwit_first_data, godwit_first_end
 
 .macro INTERPRET name
         xor     r14d, r14d
@@ -134,10 +135,30 @@ godwit_stub_end:
 
 // The first system call of a live process, before it has scratch memory: copied, with what it puts back behind it,
 // into the zero tail of the process's vdso.
+// In:  as a system call has it. r12 = 0; or, when the call is memfd_create, the bytes to be mapped of the new file, whose descriptor
+// is closed again at once: the agent takes its own copy between the calls, and one that dies there leaves no descriptor.
         .p2align 4, 0xcc
 godwit_first_begin:
         syscall
-        CURE    godwit_first_data
+        test    r12, r12
+        jz      1f
+        test    eax, eax
+        js      1f
+        mov     ebx, eax
+        xor     edi, edi                        // mmap(0, r12, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_SHARED, fd, 0)
+        mov     rsi, r12
+        mov     edx, 7
+        mov     r10d, 1
+        mov     r8d, ebx
+        xor     r9d, r9d
+        mov     eax, 9
+        syscall
+        mov     edi, ebx
+        mov     eax, 3                          // close(fd)
+        syscall
+1:      CURE    godwit_first_data
+godwit_first_name:
+        .asciz  "godwit"
         .p2align 3, 0xcc
 godwit_first_data:
         .fill   19, 8, 0

@@ -1,12 +1,13 @@
 #include "sys/live.h"
 
-#include <asm/unistd.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -87,9 +88,34 @@ std::uint64_t FindRoom(int memory, Range vdso) {
   return empty || ours ? vdso.start + place : 0;
 }
 
-/** Makes one system call in a live thread. The result or a negative errno of ours goes to `result`. */
-int CallOnce(pid_t pid, pid_t tid, Range vdso, std::uint64_t number, const std::uint64_t (&args)[6],
-             std::int64_t& result) {
+/** What the first code is to do in a live thread. */
+struct FirstCalls {
+  std::uint64_t number = 0;
+  std::uint64_t args[6] = {};
+  /** Not 0: the call is memfd_create, and so many bytes of the file are mapped; then it is closed. */
+  std::uint64_t file_length = 0;
+};
+constexpr int kFileCalls = 3;
+
+/** Lets a thread run to the exit of its next system call. */
+int FinishCall(pid_t tid, Registers& registers) {
+  for (int stops = 0, signal = 0; stops < 2;) {  // entry, exit
+    if (const int error = ContinueToSyscall(tid, signal); error < 0) return error;
+    const Stop stop = WaitForStop(tid, kStopTimeoutMs);
+    if (stop.kind != Stop::Kind::kStopped) return stop.kind == Stop::Kind::kTimeout ? -ETIMEDOUT : -ESRCH;
+    signal = SignalOf(stop);  // SIGSTOP, which no mask keeps away
+    // PTRACE_SEIZE alone traps a task in job-control stop, so that our PTRACE_INTERRUPT may still be on its way.
+    if (stop.event == 0 && signal == 0) stops++;
+  }
+  return GetRegisters(tid, registers);
+}
+
+/**
+ * Makes the first code's system calls in a live thread; `returned(index, result)` hears of each before the next one. 0 or a negative
+ * errno of ours.
+ */
+template <typename Returned>
+int RunFirst(pid_t pid, pid_t tid, Range vdso, const FirstCalls& calls, Returned returned) {
   const Fd memory = OpenMemory(pid);
   if (!memory.valid()) return -errno;
   const std::uint64_t room = FindRoom(memory.get(), vdso);
@@ -107,26 +133,24 @@ int CallOnce(pid_t pid, pid_t tid, Range vdso, std::uint64_t number, const std::
 
   Registers registers = saved.registers;
   registers.rip = room;
-  registers.rax = number;
+  registers.rax = calls.number;
   registers.orig_rax = ~0ULL;
-  registers.rdi = args[0];
-  registers.rsi = args[1];
-  registers.rdx = args[2];
-  registers.r10 = args[3];
-  registers.r8 = args[4];
-  registers.r9 = args[5];
+  registers.rdi = calls.file_length > 0 ? room + FirstNameOffset() : calls.args[0];
+  registers.rsi = calls.args[1];
+  registers.rdx = calls.args[2];
+  registers.r10 = calls.args[3];
+  registers.r8 = calls.args[4];
+  registers.r9 = calls.args[5];
+  registers.r12 = calls.file_length;
   if (const int error = SetRegisters(tid, registers); error < 0) return error;
   if (const int error = SetSignalMask(tid, kAllSignals); error < 0) return error;
-  for (int stops = 0, signal = 0; stops < 2;) {  // entry, exit
-    if (const int error = ContinueToSyscall(tid, signal); error < 0) return error;
-    const Stop stop = WaitForStop(tid, kStopTimeoutMs);
-    if (stop.kind != Stop::Kind::kStopped) return stop.kind == Stop::Kind::kTimeout ? -ETIMEDOUT : -ESRCH;
-    signal = SignalOf(stop);  // SIGSTOP, which no mask keeps away
-    // PTRACE_SEIZE alone traps a task in job-control stop, so that our PTRACE_INTERRUPT may still be on its way.
-    if (stop.event == 0 && signal == 0) stops++;
+  const int count = calls.file_length > 0 ? kFileCalls : 1;
+  for (int index = 0; index < count; ++index) {
+    if (const int error = FinishCall(tid, registers); error < 0) return error;
+    const auto result = static_cast<std::int64_t>(registers.rax);
+    returned(index, result);
+    if (index == 0 && result < 0) break;  // then the code goes on to its cure
   }
-  if (const int error = GetRegisters(tid, registers); error < 0) return error;
-  result = static_cast<std::int64_t>(registers.rax);
   // Only a stop by PTRACE_INTERRUPT lies where the kernel looks for calls to restart; an exit stop does not.
   if (const int error = Interrupt(tid); error < 0) return error;
   if (const int error = Continue(tid, 0); error < 0) return error;
@@ -134,13 +158,43 @@ int CallOnce(pid_t pid, pid_t tid, Range vdso, std::uint64_t number, const std::
   return saved.Restore(tid);
 }
 
+/** One system call. Its result goes to `result`. */
+int CallOnce(pid_t pid, pid_t tid, Range vdso, const FirstCalls& call, std::int64_t& result) {
+  return RunFirst(pid, tid, vdso, call, [&](int /*index*/, std::int64_t returned) { result = returned; });
+}
+
+Fd TakeDescriptor(pid_t pid, int number) {
+  const Fd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+  if (!pidfd.valid()) return Fd();
+  return Fd(static_cast<int>(syscall(SYS_pidfd_getfd, pidfd.get(), number, 0)));
+}
+
+/** Scratch memory of a memfd, whose descriptor the process has for the moment that it takes us to get our own. */
+int MapFile(pid_t pid, pid_t tid, Range vdso, std::uint64_t length, LiveScratch& out) {
+  int failed = 0;
+  const FirstCalls calls{.number = SYS_memfd_create, .args = {0, MFD_CLOEXEC}, .file_length = length};
+  const int error = RunFirst(pid, tid, vdso, calls, [&](int index, std::int64_t result) {
+    if (result < 0 && failed == 0) failed = static_cast<int>(result);
+    if (index == 1) out.address = result < 0 ? 0 : static_cast<std::uint64_t>(result);
+    if (index != 0 || result < 0) return;
+    out.memory = TakeDescriptor(pid, static_cast<int>(result));
+    const bool is_long = out.memory.valid() && ftruncate(out.memory.get(), static_cast<off_t>(length)) == 0;
+    if (!is_long) failed = -errno;
+  });
+  if (error < 0) return error;
+  if (failed < 0 && out.address != 0) CloseLive(pid, tid, vdso, {out.address, length});
+  return failed;
+}
+
 }  // namespace
 
-int OpenLive(pid_t pid, pid_t tid, Range vdso, std::uint64_t length, LiveScratch& out) {
+int OpenLive(pid_t pid, pid_t tid, Range vdso, std::uint64_t length, bool map_files, LiveScratch& out) {
+  if (!map_files) return MapFile(pid, tid, vdso, length, out);
   std::int64_t address = 0;
-  const std::uint64_t args[6] = {
-      0, length, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_SHARED | MAP_ANONYMOUS, ~0ULL, 0};
-  if (const int error = CallOnce(pid, tid, vdso, __NR_mmap, args, address); error < 0) return error;
+  const FirstCalls map{
+      .number = SYS_mmap,
+      .args = {0, length, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_SHARED | MAP_ANONYMOUS, ~0ULL, 0}};
+  if (const int error = CallOnce(pid, tid, vdso, map, address); error < 0) return error;
   if (address < 0) return static_cast<int>(address);
   out.address = static_cast<std::uint64_t>(address);
   char path[96];
@@ -156,8 +210,8 @@ int OpenLive(pid_t pid, pid_t tid, Range vdso, std::uint64_t length, LiveScratch
 
 int CloseLive(pid_t pid, pid_t tid, Range vdso, Range scratch) {
   std::int64_t result = 0;
-  const std::uint64_t args[6] = {scratch.start, scratch.length, 0, 0, 0, 0};
-  if (const int error = CallOnce(pid, tid, vdso, __NR_munmap, args, result); error < 0) return error;
+  const FirstCalls unmap{.number = SYS_munmap, .args = {scratch.start, scratch.length}};
+  if (const int error = CallOnce(pid, tid, vdso, unmap, result); error < 0) return error;
   return static_cast<int>(result);
 }
 

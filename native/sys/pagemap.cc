@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 
 #include "sys/hash.h"
@@ -27,6 +28,8 @@ constexpr size_t kRegions = 1024;     // regions of one scan inside OwnedRuns
 constexpr uint64_t kSwapMarker = 0x1f;
 constexpr int kSwapTypeBits = 5;
 constexpr uint64_t kGuardMarker = 1 << 2;  // PTE_MARKER_GUARD
+
+std::atomic<bool> hidden_swap_holds_pages{true};
 
 // Two ranges are looked at by one scan when less than this lies between them: a call costs about as much as that many pages.
 uint64_t SpanGap(OwnedMethod method) {
@@ -173,16 +176,21 @@ bool RunWriter::Add(uint64_t start, uint64_t end) {
   return true;
 }
 
+void HiddenSwapHoldsPages(bool holds) { hidden_swap_holds_pages = holds; }
+
 bool IsOwnedWord(uint64_t word) {
   if ((word & kPagemapFile) != 0) return false;
   if ((word & kPagemapPresent) != 0) return !IsZeroFrame(word & kPagemapFrame);
-  return (word & kPagemapSwap) != 0 && (word & kSwapMarker) != kSwapMarker;
+  if ((word & kPagemapSwap) == 0 || (word & kPagemapGuard) != 0) return false;
+  // No swapped page has type and offset 0: the first slot of a swap space is its header.
+  if ((word & kPagemapFrame) == 0) return hidden_swap_holds_pages;
+  return (word & kSwapMarker) != kSwapMarker;
 }
 
 bool IsGuardWord(uint64_t word) {
   const uint64_t entry = word & kPagemapFrame;
-  return (word & (kPagemapPresent | kPagemapSwap)) == kPagemapSwap &&
-         entry == (kGuardMarker << kSwapTypeBits | kSwapMarker);
+  if ((word & (kPagemapPresent | kPagemapSwap)) != kPagemapSwap) return false;
+  return (word & kPagemapGuard) != 0 || entry == (kGuardMarker << kSwapTypeBits | kSwapMarker);
 }
 
 ssize_t OwnedRuns(int fd, const double* ranges, size_t count, OwnedMethod method, RunWriter& out,

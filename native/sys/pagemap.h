@@ -21,6 +21,7 @@ inline constexpr uint64_t kPageIsGuard = 1 << 8;  // Linux 6.15
 // Bits of a classic pagemap word.
 inline constexpr uint64_t kPagemapFrame = (uint64_t{1} << 55) - 1;
 inline constexpr uint64_t kPagemapSoftDirty = uint64_t{1} << 55;
+inline constexpr uint64_t kPagemapGuard = uint64_t{1} << 58;  // Linux 6.15
 inline constexpr uint64_t kPagemapFile = uint64_t{1} << 61;
 inline constexpr uint64_t kPagemapSwap = uint64_t{1} << 62;
 inline constexpr uint64_t kPagemapPresent = uint64_t{1} << 63;
@@ -82,6 +83,10 @@ struct OwnedCursor {
 /// the zero page. Goes on from `cursor`, which ends at `count` ranges when complete. Returns runs, or -errno.
 ssize_t OwnedRuns(int fd, const double* ranges, size_t count, OwnedMethod method, RunWriter& out,
                   OwnedCursor& cursor);
+
+/// Without CAP_SYS_ADMIN over the host a classic word does not show what is swapped: a page, or a mere note of the kernel (pte_marker of
+/// linux/swapops.h). Whether it may be a page; true unless told otherwise.
+void HiddenSwapHoldsPages(bool holds);
 
 /// True if a classic word is a page the process owns, in the sense of OwnedRuns.
 bool IsOwnedWord(uint64_t word);

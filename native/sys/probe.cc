@@ -40,6 +40,7 @@ constexpr Probe kProbes[] = {
     {"pidfd-getfd", probes::PidfdGetfd},
     {"clone3-set-tid", probes::Clone3SetTid},
     {"new-pid-namespace", probes::NewPidNamespace},
+    {"new-user-namespace", probes::NewUserNamespace},
     {"new-time-namespace", probes::NewTimeNamespace},
     {"change-user", probes::NewUserCredentials},
     {"set-mm-map", probes::SetMmMap},

@@ -17,6 +17,7 @@ int GuardRegions();        // Linux 6.13: MADV_GUARD_INSTALL
 int PidfdGetfd();
 int Clone3SetTid();
 int NewPidNamespace();
+int NewUserNamespace();  // with a chosen PID and a /proc in it
 int NewTimeNamespace();  // ENODATA: the clocks do not move
 int NewUserCredentials();
 int SetMmMap();

@@ -6,6 +6,7 @@
 #include <netinet/tcp.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -140,6 +141,20 @@ int Clone3SetTid() {
 
 int NewPidNamespace() {
   return InChild([] { return syscall(SYS_getpid) == 1 ? 0 : ENODATA; }, CLONE_NEWPID);
+}
+
+int NewUserNamespace() {
+  return InChild(
+      [] {
+        constexpr pid_t kWanted = 4711;
+        if (mount("none", "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0) return errno;
+        // EPERM where parts of /proc are hidden, as containers have it (mount_too_revealing in fs/namespace.c).
+        if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0) return errno;
+        const pid_t pid = ForkProbe(0, kWanted);
+        if (pid == 0) _exit(syscall(SYS_getpid) == kWanted ? 0 : ENODATA);
+        return pid < 0 ? -pid : -ReapProbe(pid);
+      },
+      CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS);
 }
 
 int NewTimeNamespace() { return InChild(TimeNamespaceInChild); }

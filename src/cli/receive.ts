@@ -1,5 +1,6 @@
 // `godwit receive`: the daemon on the target.
 import type { CommandModule } from 'yargs';
+import { enterUserNamespace } from '../kernel/user-namespace.ts';
 import { readyLine, startDaemon } from '../target/daemon.ts';
 import type { LogLevel } from '../target/session.ts';
 
@@ -27,6 +28,7 @@ export const receiveCommand: CommandModule<object, ReceiveArguments> = {
       })
       .option('json', { type: 'boolean', default: false, describe: 'log as JSON lines' }),
   handler: async (args) => {
+    enterUserNamespace();
     const log = args.json ? logJson : logText;
     const daemon = await startDaemon({ listen: args.listen, plaintext: args.plaintext, log });
     process.stdout.write(

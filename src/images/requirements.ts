@@ -37,9 +37,18 @@ export const requirementsSchema = z.strictObject({
     z.strictObject({ ...queueShape, name: queueNameSchema, unlinked: z.boolean() }),
     4096,
   ).default([]),
+  /** Memory that processes share and that has no name (MAP_SHARED | MAP_ANONYMOUS). */
+  sharedAnonymous: z.boolean().default(false),
   /** Bytes of memory that will be touched. */
   memory: z.number().int().min(0),
-  uids: list(z.number().int().min(0)),
+  /** Every user and group ID of a thread: real, effective, saved, file-system. */
+  uids: list(u32),
+  gids: list(u32).default([]),
+  /** Supplementary groups, each set once. */
+  groups: list(list(u32, 65_536)).default([]),
+  /** Some thread has seccomp filters; has capabilities. */
+  seccomp: z.boolean().default(false),
+  capabilities: z.boolean().default(false),
   cgroupFreezer: z.boolean(),
   /** Hard limits that have to be reached: resource number and value. */
   hardLimits: list(z.strictObject({ resource: z.number().int(), hard: u64 })),

@@ -1,6 +1,6 @@
 // The cgroup v2 hierarchy: where it is mounted, which directory of it a process sits in, and the files of one
 // directory. On hosts where v1 holds the controllers v2 may be mounted elsewhere than /sys/fs/cgroup.
-import { closeSync, constants, openSync, readSync, rmdirSync, writeSync } from 'node:fs';
+import { accessSync, closeSync, constants, openSync, readSync, rmdirSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { GodwitError } from '../errors.ts';
 import { readMountinfo, type Mount } from './mountinfo.ts';
@@ -25,9 +25,24 @@ export function cgroup2Dir(pid: number | 'self', mount: Mount = cgroup2Mount()):
   return below === '/' ? mount.mountPoint : join(mount.mountPoint, below);
 }
 
-/** Below which keepers and the fences of targets are made. GODWIT_CGROUP names another place than the root. */
+/**
+ * Below which keepers and the fences of targets are made: the root, or, for a user who may not write there, the agent's own directory,
+ * which must have been delegated. GODWIT_CGROUP names another place.
+ */
 export function cgroup2Base(): string {
-  return process.env['GODWIT_CGROUP'] ?? cgroup2Mount().mountPoint;
+  const chosen = process.env['GODWIT_CGROUP'];
+  if (chosen !== undefined) return chosen;
+  const mount = cgroup2Mount();
+  return isWritable(mount.mountPoint) ? mount.mountPoint : (cgroup2Dir('self', mount) ?? mount.mountPoint);
+}
+
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** One directory with its hot files kept open: freezing is a single write. */

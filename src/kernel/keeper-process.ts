@@ -76,7 +76,14 @@ export async function startKeeperProcess({ role, id, resolver }: KeeperStart): P
 }
 
 function makeFolders(): void {
-  mkdirSync(runDir(), { recursive: true, mode: 0o700 });
+  try {
+    mkdirSync(runDir(), { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw new GodwitError('NO_RIGHTS', `cannot make ${runDir()}: ${(cause as Error).message}`, {
+      hint: 'XDG_RUNTIME_DIR or GODWIT_RUN_DIR names a directory of this user, in memory and gone with the host',
+      cause,
+    });
+  }
   try {
     mkdirSync(stateDir(), { recursive: true, mode: 0o700 });
   } catch {

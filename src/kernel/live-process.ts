@@ -2,9 +2,11 @@
 // memory is mapped once and stays until close; whatever runs in it cures itself (native/stub/stub.S), so an agent that is killed leaves
 // the process running as before.
 import { GodwitError } from '../errors.ts';
-import { errnoName, type Outcome, type Program } from './program.ts';
+import { errnoName, Program, type Outcome } from './program.ts';
 import type { Vma } from './proc/maps.ts';
 import { readMaps } from './proc/maps.ts';
+import { readProcText } from './proc/read-proc.ts';
+import { may } from './rights.ts';
 import { signOfLife } from '../sign-of-life.ts';
 import { native } from '../native.ts';
 
@@ -29,23 +31,39 @@ export class LiveProcess {
     this.#memory = new Uint8Array(memory);
   }
 
-  /** Preconditions: `tid` is ptrace-stopped, no other thread of the process runs a program. */
+  /**
+   * Preconditions: `tid` is ptrace-stopped, no other thread of the process runs a program; without the right to use map_files all
+   * of them are stopped. What an agent that was killed has left there (see isScratchFile) is unmapped.
+   */
   static open(pid: number, tid: number): LiveProcess {
-    const vdso = readMaps(pid)?.find((vma) => vma.special === 'vdso');
+    const maps = readMaps(pid) ?? [];
+    const vdso = maps.find((vma) => vma.special === 'vdso');
     if (vdso === undefined) {
       throw new GodwitError(
         'UNSUPPORTED',
         `process ${pid} has no vdso, which is where remote programs start`,
       );
     }
-    const opened = native.liveOpen(pid, tid, vdso.start, vdso.end - vdso.start, scratchLength);
+    const length = vdso.end - vdso.start;
+    const opened = native.liveOpen(pid, tid, vdso.start, length, scratchLength, may('map-files'));
     if (typeof opened === 'number') throw failure(pid, 'map scratch memory', opened);
     const [address, fd] = opened;
     const memory = native.mapShared(fd, scratchLength);
     native.closeFd(fd);
     if (typeof memory === 'number') throw failure(pid, 'open scratch memory', memory);
     new Uint8Array(memory).set(native.stubCode());
-    return new LiveProcess(pid, vdso, address, memory);
+    const live = new LiveProcess(pid, vdso, address, memory);
+    live.#clean(tid, maps.filter(isScratchFile));
+    return live;
+  }
+
+  #clean(tid: number, left: readonly Vma[]): void {
+    if (left.length === 0) return;
+    const at = programCounter(this.pid, tid);
+    const program = new Program();
+    for (const { start, end } of left)
+      if (at < start || at >= end) program.call('munmap', start, end - start);
+    this.run(program, tid);
   }
 
   /** For another process with the same memory (CLONE_VM): one scratch serves both, one program at a time. */
@@ -85,6 +103,16 @@ export class LiveProcess {
     const result = native.liveClose(this.pid, tid, this.#vdso.start, length, this.address, scratchLength);
     if (result < 0 && errnoName(result) !== 'ESRCH') throw failure(this.pid, 'unmap scratch memory', result);
   }
+}
+
+/** Scratch memory that is no file of map_files has a name, by which it is known when its agent is dead. */
+export function isScratchFile({ path, shared, exec, start, end }: Vma): boolean {
+  return path === '/memfd:godwit' && shared && exec && end - start === scratchLength;
+}
+
+/** Of a stopped thread (proc_pid_syscall(5): the last field). */
+function programCounter(pid: number, tid: number): number {
+  return Number(readProcText(pid, 'syscall', tid)?.trim().split(' ').at(-1) ?? 0);
 }
 
 function failure(pid: number, what: string, errno: number): GodwitError {

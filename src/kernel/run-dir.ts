@@ -1,6 +1,7 @@
 // Where Godwit keeps what a migration needs on this host: /run/godwit/<id>/<role>/ (memory, gone with the host) holds
-// the owner word, keeper.sock and the journal; /var/lib/godwit what people may want to read later.
+// the owner word, keeper.sock and the journal; /var/lib/godwit what people may want to read later. Users have their own.
 import { readdirSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { GodwitError } from '../errors.ts';
 
@@ -14,13 +15,21 @@ export interface MigrationDir {
   readonly dir: string;
 }
 
-/** GODWIT_RUN_DIR is for tests, and for users who may not write to /run. */
+const isRoot = (): boolean => (process.geteuid?.() ?? 0) === 0;
+
+/** Users have theirs where the XDG Base Directory Specification has it; it must not outlive the host's uptime. */
 export function runDir(): string {
-  return process.env['GODWIT_RUN_DIR'] ?? '/run/godwit';
+  const chosen = process.env['GODWIT_RUN_DIR'];
+  if (chosen !== undefined) return chosen;
+  if (isRoot()) return '/run/godwit';
+  return join(process.env['XDG_RUNTIME_DIR'] ?? `/run/user/${process.geteuid?.() ?? 0}`, 'godwit');
 }
 
 export function stateDir(): string {
-  return process.env['GODWIT_STATE_DIR'] ?? '/var/lib/godwit';
+  const chosen = process.env['GODWIT_STATE_DIR'];
+  if (chosen !== undefined) return chosen;
+  if (isRoot()) return '/var/lib/godwit';
+  return join(process.env['XDG_STATE_HOME'] ?? join(homedir(), '.local/state'), 'godwit');
 }
 
 /** @throws GodwitError USAGE for an ID that is not one: it becomes part of paths. */

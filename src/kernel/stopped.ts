@@ -2,12 +2,16 @@
 import { GodwitError } from '../errors.ts';
 import { native } from '../native.ts';
 import { errnoName } from './program.ts';
+import { may } from './rights.ts';
 import { readStat } from './proc/stat.ts';
 import { waitsInVfork } from './vfork-wait.ts';
 
 /** PTRACE_O_TRACESYSGOOD: a tracer that dies at a system-call stop must not leave a SIGTRAP behind. */
 const traceSysGood = 1;
-/** PTRACE_O_SUSPEND_SECCOMP (Linux 4.3, CAP_SYS_ADMIN): programs run although a filter forbids their calls. */
+/**
+ * PTRACE_O_SUSPEND_SECCOMP (Linux 4.3, CAP_SYS_ADMIN): programs run although a filter forbids their calls. Left out where this agent may
+ * not: it cannot read filters either, and refuses processes that have some.
+ */
 export const suspendSeccomp = 0x20_0000;
 /** PTRACE_O_EXITKILL: a tracer that dies takes its tasks along, before any of them runs (kernel/ptrace.c, exit_ptrace). */
 export const exitKill = 0x10_0000;
@@ -37,7 +41,7 @@ export class Stopped implements Disposable {
 
   /** PTRACE_O_* of all tasks; those that have died need none. False: some task refused. */
   setOptions(options: number): boolean {
-    const results = [...this.#tids].map((tid) => native.setOptions(tid, traceSysGood | options));
+    const results = [...this.#tids].map((tid) => native.setOptions(tid, traceSysGood | allowed(options)));
     return results.every((result) => result >= 0 || errnoName(result) === 'ESRCH');
   }
 
@@ -55,7 +59,7 @@ export class Stopped implements Disposable {
 export function stopTasks(tids: readonly number[], options = 0, timeoutMs = stopTimeoutMs): Stopped {
   // Leaders last, and the other way round when they are let go: see source/stop-leader.ts.
   const results = native
-    .stopAll(Int32Array.from(tids.toReversed()), traceSysGood | options, timeoutMs)
+    .stopAll(Int32Array.from(tids.toReversed()), traceSysGood | allowed(options), timeoutMs)
     .reverse();
   const stopped = new Stopped(tids.filter((_, index) => results[index] === 0));
   for (const [index, tid] of tids.entries()) {
@@ -67,6 +71,9 @@ export function stopTasks(tids: readonly number[], options = 0, timeoutMs = stop
   }
   return stopped;
 }
+
+const allowed = (options: number): number =>
+  may('ptrace-suspend-seccomp') ? options : options & ~suspendSeccomp;
 
 /** A task that does not stop cannot be let go either (ptrace(2)): when it does stop it must not stand until this agent ends. */
 function letGoLater(tid: number): void {

@@ -5,6 +5,8 @@ import type { Blocker, Requirements } from '../images/requirements.ts';
 import { GodwitError } from '../errors.ts';
 import { bootId } from '../kernel/boot-id.ts';
 import { readCpu } from '../kernel/cpu.ts';
+import { isScratchFile } from '../kernel/live-process.ts';
+import { canOpenMapping } from '../kernel/mapped-file.ts';
 import { pause } from '../kernel/pause.ts';
 import { readMaps } from '../kernel/proc/maps.ts';
 import { readProcLink } from '../kernel/proc/read-proc.ts';
@@ -14,6 +16,7 @@ import { readExecutable } from './deleted-files.ts';
 import { FileIdentities } from './file-identities.ts';
 import { Layouts } from './layout.ts';
 import { openFileRequirements, surveyOpenFiles } from './open-files.ts';
+import { objectKind } from './pages/shared-objects.ts';
 import { readResourceLimits } from './state/credentials.ts';
 import { ancestors, surveyTree } from './survey.ts';
 import { inVfork } from './survey-sharing.ts';
@@ -63,7 +66,7 @@ function look(pid: number, options: SurveyOptions): Survey {
   const processes = readSourceTree(pid);
   const root = processes.find((process) => process.pid === pid);
   if (root === undefined) throw new GodwitError('NO_PROCESS', `process ${pid} ended while it was looked at`);
-  refuseForeign(root);
+  refuseForeign(processes);
   const blockers = [
     ...surveyTree(processes),
     ...surveyOpenFiles(alive(processes), { tcpClose: options.tcpClose }),
@@ -84,10 +87,15 @@ function requirementsOf(
   const layouts = new Layouts(identities);
   const places = new Set<string>();
   let memory = 0;
+  let sharedAnonymous = false;
   for (const process of living) {
     lookUnlessGone(process.pid, () => {
-      const vmas = readMaps(process.pid) ?? [];
-      const spaces = new Map([[process.pid, vmas.filter(({ special }) => special !== 'vsyscall')]]);
+      const vmas = (readMaps(process.pid) ?? []).filter(
+        (vma) => vma.special !== 'vsyscall' && !isScratchFile(vma),
+      );
+      sharedAnonymous ||= vmas.some((vma) => objectKind(vma) === 'anonymous');
+      // Those that this agent cannot open are refused by the survey.
+      const spaces = new Map([[process.pid, vmas.filter((vma) => canOpenMapping(process.pid, vma))]]);
       const { objects } = layouts.read(process, [process], spaces, new Set());
       for (const { place } of objects) if (place !== undefined) places.add(place.directory);
       const exe = readProcLink(process.pid, 'exe'); // a thread of the kernel has none
@@ -112,12 +120,13 @@ function requirementsOf(
       ...new Set([...open.directories, ...living.flatMap(({ pid }) => readProcLink(pid, 'cwd') ?? [])]),
     ],
     places: [...places],
+    sharedAnonymous,
     ports: open.ports,
     interfaces: open.interfaces,
     terminals: open.terminals,
     messageQueues: open.messageQueues,
     memory,
-    uids: [...new Set(living.map(({ pid }) => readStatus(pid)?.uid[0] ?? 0))],
+    ...identitiesOf(living),
     cgroupFreezer: true,
     hardLimits: [...highestLimits(living)].map(([resource, hard]) => ({ resource, hard })),
     sysv: [
@@ -137,6 +146,23 @@ function lookUnlessGone(pid: number, look: () => void): void {
     const state = readStatus(pid)?.state;
     if (state !== undefined && state !== 'Z' && state !== 'X') throw error;
   }
+}
+
+type Identities = Pick<Requirements, 'uids' | 'gids' | 'groups' | 'seccomp' | 'capabilities'>;
+
+/** Whose threads they are, and what those may do. */
+function identitiesOf(processes: readonly SourceProcess[]): Identities {
+  const found = processes.flatMap(({ pid, threads }) =>
+    threads.flatMap(({ tid }) => readStatus(pid, tid) ?? []),
+  );
+  const groups = new Map(found.map((status) => [status.groups.join(), [...status.groups]]));
+  return {
+    uids: [...new Set(found.flatMap(({ uid }) => uid))],
+    gids: [...new Set(found.flatMap(({ gid }) => gid))],
+    groups: [...groups.values()],
+    seccomp: found.some(({ seccomp }) => seccomp !== 0),
+    capabilities: found.some(({ capPrm }) => capPrm !== 0n),
+  };
 }
 
 /** PIDs, TIDs, and the IDs of groups and sessions: all of them have to be free on the target. */
@@ -198,17 +224,17 @@ function refuseAncestors(pid: number): void {
   }
 }
 
-/** Without rights over the process nothing can be read of it. */
-function refuseForeign(root: SourceProcess): void {
+/** Without rights over a process nothing can be read of it. */
+function refuseForeign(processes: readonly SourceProcess[]): void {
   const effective = process.geteuid?.() ?? 0;
-  const uid = readStatus(root.pid)?.uid[0] ?? effective;
-  if (effective !== 0 && uid !== effective) {
+  if (effective === 0) return;
+  for (const { pid, comm } of processes) {
+    const uid = readStatus(pid)?.uid[0] ?? effective;
+    if (uid === effective) continue;
     throw new GodwitError(
       'NO_RIGHTS',
-      `process ${root.pid} (${root.comm}) belongs to user ${uid}, and this is user ${effective}`,
-      {
-        hint: 'run migrate as root, or as that user',
-      },
+      `process ${pid} (${comm}) belongs to user ${uid}, and this is user ${effective} without CAP_SYS_PTRACE`,
+      { hint: 'run migrate as root, or as that user' },
     );
   }
 }

@@ -4,6 +4,7 @@ import { statSync, type BigIntStats } from 'node:fs';
 import { dirname } from 'node:path';
 import type { SharedObject } from '../images/memory.ts';
 import { GodwitError } from '../errors.ts';
+import { linkOfMapping } from '../kernel/mapped-file.ts';
 import type { Vma } from '../kernel/proc/maps.ts';
 import { stripDeleted } from '../kernel/proc/text.ts';
 import { keyOfStat, objectKey, objectKind } from './pages/shared-objects.ts';
@@ -18,10 +19,6 @@ export type DeletedFile =
 /** Does maps say that the file of this mapping was deleted, and is it no memory without a file system? */
 export function isDeletedFile(vma: Vma): boolean {
   return vma.deleted && vma.inode !== 0 && vma.path.startsWith('/') && objectKind(vma) === undefined;
-}
-
-export function linkOfMapping(pid: number, { start, end }: Pick<Vma, 'start' | 'end'>): string {
-  return `/proc/${pid}/map_files/${start.toString(16)}-${end.toString(16)}`;
 }
 
 /** What belongs to a file without a name beside its content. `path`: the name that it had. */
@@ -87,6 +84,7 @@ export class DeletedFiles {
     try {
       return deletedFile(linkOfMapping(pid, vma), vma.path, vma.shared, this.#names);
     } catch (cause) {
+      if (cause instanceof GodwitError) throw cause;
       throw new GodwitError('NO_PROCESS', `process ${pid} has unmapped ${vma.path} since it was looked at`, {
         cause,
       });

@@ -3,6 +3,7 @@
 import { closeSync, openSync, statSync, type BigIntStats } from 'node:fs';
 import { GodwitError } from '../errors.ts';
 import type { FileIdentity } from '../images/memory.ts';
+import { linkOfMapping } from '../kernel/mapped-file.ts';
 import { isOwnStorage } from '../kernel/own-storage.ts';
 import type { Vma } from '../kernel/proc/maps.ts';
 import { native } from '../native.ts';
@@ -36,7 +37,7 @@ export class FileIdentities {
     const key = `${vma.path} ${vma.devMajor}:${vma.devMinor}:${vma.inode} ${written ? 'written' : ''}`;
     const known = this.#mappings.get(key);
     if (known !== undefined) return known;
-    const index = this.add(vma.path, linkOf(pid, vma), written);
+    const index = this.add(vma.path, linkOfMapping(pid, vma), written);
     this.#mappings.set(key, index);
     return index;
   }
@@ -62,7 +63,7 @@ export class FileIdentities {
   }
 
   statMapping(pid: number, vma: Vma): { readonly size: number } {
-    return { size: Number(stat(linkOf(pid, vma), vma.path).size) };
+    return { size: Number(stat(linkOfMapping(pid, vma), vma.path).size) };
   }
 
   /**
@@ -117,10 +118,6 @@ export class FileIdentities {
 function sameTimes(identity: FileIdentity, found: BigIntStats): boolean {
   if (identity.written) return true;
   return identity.size === Number(found.size) && identity.mtimeMs === Number(found.mtimeNs) / 1e6;
-}
-
-function linkOf(pid: number, vma: Vma): string {
-  return `/proc/${pid}/map_files/${vma.start.toString(16)}-${vma.end.toString(16)}`;
 }
 
 function stat(link: string, path: string): BigIntStats {

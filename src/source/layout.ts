@@ -2,6 +2,7 @@
 import type { AddressSpace, Mapping, SharedObject } from '../images/memory.ts';
 import type { ProcessLayout, TreeLayout } from '../images/layout.ts';
 import { GodwitError } from '../errors.ts';
+import { isScratchFile } from '../kernel/live-process.ts';
 import { readMaps, type Vma } from '../kernel/proc/maps.ts';
 import { controllingTerminals } from './controlling-terminals.ts';
 import { DeletedFiles, isDeletedFile } from './deleted-files.ts';
@@ -46,15 +47,14 @@ export class Layouts {
     return this.#deleted.links;
   }
 
-  /** VMAs that belong to the tree: not ours, and not the kernel's vsyscall page. */
+  /** VMAs that belong to the tree: not ours, nor those of an agent that was killed, and not the kernel's vsyscall page. */
   vmas(process: SourceProcess): Vma[] {
     const maps = readMaps(process.pid);
     if (maps === undefined)
       throw new GodwitError('NO_PROCESS', `process ${process.pid} ended while it was read`);
     const ours = this.ours.get(process.pid);
-    return maps.filter(
-      (vma) => vma.special !== 'vsyscall' && !(ours && vma.start < ours.end && ours.start < vma.end),
-    );
+    const isOurs = (vma: Vma): boolean => ours !== undefined && vma.start < ours.end && ours.start < vma.end;
+    return maps.filter((vma) => vma.special !== 'vsyscall' && !isOurs(vma) && !isScratchFile(vma));
   }
 
   /**
@@ -190,6 +190,18 @@ function placeholder({ start, end }: Vma): Mapping {
   };
   placeholders.add(mapping);
   return mapping;
+}
+
+/** Preconditions: the tree is frozen, so that nothing is unmapped any more. @throws GodwitError REFUSED */
+export function refusePlaceholders({ spaces }: Pick<TreeLayout, 'spaces'>): void {
+  for (const { id, mappings } of spaces) {
+    const unread = mappings.find(isPlaceholder);
+    if (unread === undefined) continue;
+    const place = `${unread.start.toString(16)}-${unread.end.toString(16)}`;
+    throw new GodwitError('REFUSED', `what process ${id} has mapped at ${place} cannot be looked at`, {
+      hint: 'try again',
+    });
+  }
 }
 
 /** Whether it only keeps a place for what could not be looked at any more. */

@@ -1,9 +1,10 @@
 // The leader of a process is stopped for a moment while the tree runs, and its other threads with it where they would notice.
 import { readProcText } from '../kernel/proc/read-proc.ts';
+import { may } from '../kernel/rights.ts';
 import { readStatus } from '../kernel/proc/status.ts';
 import { stopTasks, suspendSeccomp, type Stopped } from '../kernel/stopped.ts';
 import { isIgnored } from './state/ignored-signals.ts';
-import type { SourceProcess } from './tree.ts';
+import { readThreads, type SourceProcess } from './tree.ts';
 
 const sigchld = 17;
 
@@ -13,13 +14,36 @@ const sigchld = 17;
  * children the other threads have to stand still as well.
  */
 export function stopLeader({ pid, threads }: Pick<SourceProcess, 'pid' | 'threads'>): Stopped {
+  if (!may('map-files')) return stopAll(pid);
   const others = threads.map(({ tid }) => tid).filter((tid) => tid !== pid);
   const status = others.length > 0 ? readStatus(pid) : undefined;
   if (status === undefined || !isIgnored(sigchld, status)) return stopTasks([pid], suspendSeccomp);
   if (hasChildren(pid)) return stopTasks([pid, ...others], suspendSeccomp);
   const stopped = stopTasks([pid], suspendSeccomp);
-  if (hasChildren(pid)) stopped.merge(stopTasks(others, suspendSeccomp)); // born since
+  if (hasChildren(pid)) stopMore(stopped, others); // born since
   return stopped;
+}
+
+/** Every thread, those too that others make meanwhile: LiveProcess.open wants it. */
+function stopAll(pid: number): Stopped {
+  const stopped = stopTasks([pid], suspendSeccomp);
+  const seen = new Set([pid]);
+  for (;;) {
+    const born = readThreads(pid).flatMap(({ tid }) => (seen.has(tid) ? [] : tid));
+    if (born.length === 0) return stopped;
+    for (const tid of born) seen.add(tid);
+    stopMore(stopped, born);
+  }
+}
+
+/** All are let go when one of them refuses. */
+function stopMore(stopped: Stopped, tids: readonly number[]): void {
+  try {
+    stopped.merge(stopTasks(tids, suspendSeccomp));
+  } catch (error) {
+    stopped[Symbol.dispose]();
+    throw error;
+  }
 }
 
 /** Of the leader itself, not of the other threads. */

@@ -1,5 +1,6 @@
 // What processes have in common by flags of clone(2) and the target cannot give them: only a parent can, at birth.
 import type { Blocker } from '../images/requirements.ts';
+import { may } from '../kernel/rights.ts';
 import { waitsInVfork } from '../kernel/vfork-wait.ts';
 import { inheritable, sharers, sharingStrangers } from './sharing.ts';
 import type { SourceProcess } from './tree.ts';
@@ -18,6 +19,7 @@ export function surveySharing(processes: readonly SourceProcess[]): Blocker[] {
     ...lent.map(([first, second]) =>
       blocker(first, second, inVfork, 'wait until the second executes a program or ends'),
     ),
+    ...surveyTables(alive),
     ...inheritable.flatMap(([kind, what]) =>
       sharingStrangers(kind, alive)
         .filter(([first]) => kind !== 'memory' || !isLent(first))
@@ -31,6 +33,16 @@ export function surveySharing(processes: readonly SourceProcess[]): Blocker[] {
         ),
     ),
   ];
+}
+
+/** Without map_files a process has our descriptor for three system calls (LiveProcess.open): nobody else may see it meanwhile. */
+function surveyTables(alive: readonly SourceProcess[]): Blocker[] {
+  if (may('map-files')) return [];
+  const reason =
+    'they share one descriptor table (CLONE_FILES), in which only an agent with CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN needs no place';
+  return sharers(alive, 'descriptors').map(([first, second]) =>
+    blocker(first, second, reason, 'run migrate as root'),
+  );
 }
 
 function blocker(first: SourceProcess, second: SourceProcess, reason: string, remedy: string): Blocker {

@@ -2,9 +2,11 @@
 // reason, and what can be done.
 import { existsSync, statSync } from 'node:fs';
 import type { Blocker } from '../images/requirements.ts';
+import { isScratchFile } from '../kernel/live-process.ts';
+import { canOpenMapping, linkOfMapping, needsCheckpointRestore } from '../kernel/mapped-file.ts';
 import { readProcLink } from '../kernel/proc/read-proc.ts';
 import { readMaps } from '../kernel/proc/maps.ts';
-import { readNamespaces } from '../kernel/proc/ns.ts';
+import { may } from '../kernel/rights.ts';
 import { readSmaps, type SmapsEntry } from '../kernel/proc/smaps.ts';
 import { readStatus, type TaskStatus } from '../kernel/proc/status.ts';
 import { readStat } from '../kernel/proc/stat.ts';
@@ -12,19 +14,16 @@ import { readAioRing } from './aio-ring.ts';
 import { unlessGone } from './resources/unless-gone.ts';
 import { sharedWithGuards } from './pages/guard-pages.ts';
 import { keyOfStat, objectKind } from './pages/shared-objects.ts';
-import {
-  deletedFile,
-  isDeletedFile,
-  linkOfMapping,
-  readExecutable,
-  unmappedExecutable,
-} from './deleted-files.ts';
+import { deletedFile, isDeletedFile, readExecutable, unmappedExecutable } from './deleted-files.ts';
 import { share } from './sharing.ts';
 import { surveySharing } from './survey-sharing.ts';
 import { surveySegments } from './sysv/segments.ts';
 import { surveyQueues } from './sysv/queues.ts';
 import { surveySemaphores } from './sysv/semaphores.ts';
 import type { SourceProcess } from './tree.ts';
+import { surveyHiddenGuards } from './pages/hidden-swap.ts';
+import { surveyNamespaces } from './survey-namespaces.ts';
+import { surveyRights } from './survey-rights.ts';
 import { isZeroDevice } from './zero-device.ts';
 
 const deletedMark = ' (deleted)';
@@ -43,6 +42,8 @@ export function surveyTree(processes: readonly SourceProcess[]): Blocker[] {
     ...surveyQueues(processes),
     ...surveySemaphores(processes),
     ...surveyAgent(processes),
+    ...surveyRights(processes),
+    ...surveyHiddenGuards(),
   ];
 }
 
@@ -97,6 +98,9 @@ function surveyThreads(process: SourceProcess): Blocker[] {
   const { pid, comm, threads } = process;
   const nameOf = (tid: number): string => `thread ${tid} of process ${pid} (${comm})`;
   const strict = threads.find(({ tid }) => readStatus(pid, tid)?.seccomp === 1);
+  const filtered = may('ptrace-suspend-seccomp')
+    ? undefined
+    : threads.find(({ tid }) => readStatus(pid, tid)?.seccomp === 2);
   const inStrictMode = 'it runs in strict seccomp mode, so that looking into it could end it';
   const ownPlaces = threads.filter(({ tid }) => tid !== pid && !share('places', pid, tid) && readStatus(tid));
   const withoutIt = 'none in this version: start the program without';
@@ -108,6 +112,15 @@ function surveyThreads(process: SourceProcess): Blocker[] {
             nameOf(strict.tid),
             inStrictMode,
             'start it without, or under a filter that allows the same',
+          ),
+        ]),
+    ...(filtered === undefined
+      ? []
+      : [
+          blocker(
+            nameOf(filtered.tid),
+            'it has seccomp filters, and only CAP_SYS_ADMIN lets godwit read and suspend them',
+            'run migrate as root',
           ),
         ]),
     ...ownPlaces.map(({ tid }) =>
@@ -132,7 +145,7 @@ function surveyPlaces(name: string, pid: number): Blocker[] {
 
 /** Without a name it is carried as what is mapped of it. */
 function surveyExecutable(name: string, pid: number): Blocker[] {
-  const exe = readProcLink(pid, 'exe');
+  const exe = may('map-files') ? readProcLink(pid, 'exe') : undefined; // else its mappings are refused
   const file = exe === undefined ? undefined : unlessGone(() => readExecutable(pid, exe));
   if (file?.kind !== 'nameless') return [];
   const isMapped = (readMaps(pid) ?? []).some(
@@ -142,25 +155,6 @@ function surveyExecutable(name: string, pid: number): Blocker[] {
       unlessGone(() => keyOfStat(statSync(linkOfMapping(pid, vma), { bigint: true }))) === file.key,
   );
   return isMapped ? [] : [blocker(name, unmappedExecutable, 'start the program again')];
-}
-
-/** The tree may live in another PID or time namespace; the others must be the agent's. */
-function surveyNamespaces(name: string, pid: number): Blocker[] {
-  const own = readNamespaces('self');
-  const its = readNamespaces(pid);
-  if (own === undefined || its === undefined) return [];
-  return (
-    (['net', 'ipc', 'uts', 'user', 'cgroup'] as const)
-      // A process on its way out has none any more.
-      .filter((kind) => its[kind] !== undefined && own[kind] !== its[kind])
-      .map((kind) =>
-        blocker(
-          name,
-          `it lives in another ${kind} namespace than godwit`,
-          'run migrate inside the same container or namespace',
-        ),
-      )
-  );
 }
 
 function surveyMemory(name: string, pid: number): Blocker[] {
@@ -201,6 +195,9 @@ function refusedMapping(pid: number, entry: SmapsEntry): [reason: string, remedy
       : ['it has a protection key', 'none in this version'];
   if (entry.path.startsWith('anon_inode:'))
     return [`it maps ${entry.path}`, 'start the program without it (io_uring, perf, bpf)'];
+  if (isScratchFile(entry)) return undefined;
+  if (!canOpenMapping(pid, entry))
+    return [`it has no name that leads there, and ${needsCheckpointRestore}`, 'run migrate as root'];
   if (objectKind(entry) !== undefined) return undefined;
   if (isDeletedFile(entry)) return refusedDeleted(pid, entry);
   if (isZeroDevice(pid, entry)) return undefined;

@@ -1,7 +1,7 @@
 // Private mappings of /dev/zero: anonymous memory, which maps shows under the name of the device (drivers/char/mem.c, mmap_zero).
 import { statSync } from 'node:fs';
+import { linkOfMapping } from '../kernel/mapped-file.ts';
 import type { Vma } from '../kernel/proc/maps.ts';
-import { linkOfMapping } from './deleted-files.ts';
 import { unlessGone } from './resources/unless-gone.ts';
 
 /** makedev(1, 5), Documentation/admin-guide/devices.txt */

@@ -4,6 +4,7 @@ import { GodwitError } from '../errors.ts';
 import type { MmFields } from '../images/memory.ts';
 import type { TreeState } from '../images/state.ts';
 import { Program } from '../kernel/program.ts';
+import { isInside } from '../kernel/rights.ts';
 import { runLocal } from '../kernel/local-program.ts';
 import { readStatus } from '../kernel/proc/status.ts';
 import { lockMemory } from './apply-layout.ts';
@@ -125,7 +126,7 @@ function advisePages(tree: ShellTree, vpid: number, runs: readonly number[], adv
 function ownFacts(): Pick<ProcessContext, 'own' | 'cpus' | 'inherited'> {
   const status = readStatus(process.pid);
   return {
-    own: { permitted: status?.capPrm ?? 0n, bounding: status?.capBnd ?? 0n },
+    own: { permitted: status?.capPrm ?? 0n, bounding: status?.capBnd ?? 0n, keepsGroups: isInside() },
     cpus: ownCpus(),
     inherited: inheritedNumbers(),
   };

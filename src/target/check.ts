@@ -2,7 +2,9 @@
 import { release } from 'node:os';
 import type { Blocker, Requirements } from '../images/requirements.ts';
 import { bootId } from '../kernel/boot-id.ts';
-import { probeAll } from '../kernel/probes/probe-all.ts';
+import { needsCheckpointRestore } from '../kernel/mapped-file.ts';
+import { missingOf, probeAll } from '../kernel/probes/probe-all.ts';
+import { may } from '../kernel/rights.ts';
 import { blocker } from './check/blocker.ts';
 import { checkFiles } from './check/files.ts';
 import { checkInterfaces } from './check/interfaces.ts';
@@ -12,11 +14,12 @@ import { checkPorts } from './check/ports.ts';
 import { checkRoom } from './check/room.ts';
 import { checkSysv } from './check/sysv.ts';
 import { checkTerminals } from './check/terminals.ts';
+import { checkPowers, checkUsers } from './check/users.ts';
 import { takenIds } from './pid-namespace.ts';
 
 /** Facilities that building a tree takes; others concern the source. */
 const needed = new Set([
-  'ptrace-seize', 'process-vm', 'pidfd-getfd', 'map-files', 'clone3-set-tid', 'set-mm-map', 'vdso-remap',
+  'ptrace-seize', 'process-vm', 'pidfd-getfd', 'clone3-set-tid', 'set-mm-map', 'vdso-remap',
   'cgroup-v2-freezer', 'restore-thread-state',
 ]); // prettier-ignore
 
@@ -26,6 +29,9 @@ export async function checkRequirements(requirements: Requirements): Promise<Blo
     ...checkMachine(requirements),
     ...(await checkFacilities()),
     ...checkIds(requirements),
+    ...checkUsers(requirements),
+    ...checkPowers(requirements),
+    ...checkSharedMemory(requirements),
     ...checkFiles(requirements, requirements.bootId === bootId()),
     ...checkPorts(requirements),
     ...checkInterfaces(requirements),
@@ -56,11 +62,8 @@ function checkKernel({ kernelRelease, machine }: Requirements): Blocker[] {
 
 async function checkFacilities(): Promise<Blocker[]> {
   const reports = await probeAll();
-  return reports
-    .filter(
-      ({ name, result, requiredFor }) =>
-        result === 'missing' && requiredFor === 'migration' && needed.has(name),
-    )
+  return missingOf(reports)
+    .filter(({ name }) => needed.has(name))
     .map(({ name, what, detail, cost }) => {
       return blocker(
         name,
@@ -68,6 +71,13 @@ async function checkFacilities(): Promise<Blocker[]> {
         'run receive as root; see godwit check there',
       );
     });
+}
+
+/** An object without a name can be opened through map_files only, and each process that maps it needs a descriptor first. */
+function checkSharedMemory({ sharedAnonymous }: Requirements): Blocker[] {
+  if (!sharedAnonymous || may('map-files')) return [];
+  const reason = `it has no name, and ${needsCheckpointRestore}`;
+  return [blocker('memory that processes share (MAP_SHARED | MAP_ANONYMOUS)', reason, 'run receive as root')];
 }
 
 function checkIds({ pids, pidNamespace }: Requirements): Blocker[] {
@@ -80,6 +90,10 @@ function checkIds({ pids, pidNamespace }: Requirements): Blocker[] {
         'move its children',
       ),
     ];
+  }
+  if (!may('clone3-set-tid')) {
+    const reason = 'only CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN can choose PIDs among those of this host';
+    return [blocker('PIDs', reason, 'use --pid-namespace auto or new, or run receive as root')];
   }
   return takenIds(pids).map((id) => {
     return blocker(

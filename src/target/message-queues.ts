@@ -4,6 +4,7 @@ import { runLocal } from '../kernel/local-program.ts';
 import { opening, openNonblock, openReadWrite, sendMessage } from '../kernel/message-queues.ts';
 import { readLimits } from '../kernel/proc/limits.ts';
 import { errnoName, Program } from '../kernel/program.ts';
+import { isInside } from '../kernel/rights.ts';
 
 const rlimitMsgqueue = 12;
 const unlimited = 0xffff_ffff_ffff_ffffn;
@@ -74,7 +75,8 @@ export function fillQueue(fd: number, content: QueueContent): void {
     program = new Program();
   }
   const { uid, gid, mode, readAt, writtenAt } = content;
-  program.call('fchown', fd, uid, gid);
+  // In a user namespace there is one user, who has it already.
+  if (!isInside()) program.call('fchown', fd, uid, gid);
   program.call('fchmod', fd, mode);
   const times = [readAt, writtenAt].flatMap((at) => [at / 1_000_000_000n, at % 1_000_000_000n]);
   program.attempt('utimensat', fd, 0, program.words(...times), 0);

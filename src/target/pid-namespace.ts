@@ -2,6 +2,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import type { TreeLayout } from '../images/layout.ts';
 import type { Requirements } from '../images/requirements.ts';
+import { may } from '../kernel/rights.ts';
 import { readStat } from '../kernel/proc/stat.ts';
 
 export type PidNamespaceChoice = Requirements['pidNamespace'];
@@ -21,7 +22,7 @@ export function takenIds(ids: Iterable<number>): number[] {
 
 export function needsNewNamespace(choice: PidNamespaceChoice, ids: Iterable<number>): boolean {
   if (choice !== 'auto') return choice === 'new';
-  return takenIds(ids).length > 0;
+  return !may('clone3-set-tid') || takenIds(ids).length > 0;
 }
 
 /** A group or session holds its ID also when its leader is dead. */

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { WorkloadHead } from '../helpers/workload-head.ts';
 import type { Item } from './items.ts';
+import { smokeFlavours } from './options.ts';
 
 export const documentPath = fileURLToPath(new URL('../../docs/process-state.md', import.meta.url));
 
@@ -34,7 +35,12 @@ export function gaps(items: readonly Item[], heads: readonly WorkloadHead[], sou
       ? [`${id}: nothing in src says "${standing.words}"`]
       : [],
   );
-  return [...unknown, ...homeless, ...unproven, ...unheard];
+  const unflown = items.flatMap(({ id, standing }) =>
+    standing.kind === 'flavour' && !smokeFlavours.some((name) => name === standing.flavour)
+      ? [`${id}: the suite has no flavour ${standing.flavour}`]
+      : [],
+  );
+  return [...unknown, ...homeless, ...unproven, ...unheard, ...unflown];
 }
 
 export function processStateDocument(items: readonly Item[], heads: readonly WorkloadHead[]): string {
@@ -62,6 +68,7 @@ function section(family: string, items: readonly Item[], heads: readonly Workloa
 function standing(item: Item, isProven: boolean): string {
   if (isProven) return 'carried';
   if (item.standing.kind === 'carried') return 'unproven';
+  if (item.standing.kind === 'flavour') return `carried (the suite's flavour ${item.standing.flavour})`;
   if (item.standing.kind === 'not yet') return `not yet: ${item.standing.why}`;
   return `refused ("${item.standing.words}"): ${item.standing.why}`;
 }

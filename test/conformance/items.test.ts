@@ -25,7 +25,8 @@ await t.test('each item is proven by a workload, refused in these words, or owed
 
 await t.test('an item without a proof, and a refusal that nobody words, are found', (t) => {
   const list = parseItems(
-    '= Memory\nmemory.a | a | errors.ts |\nmemory.b | b | errors.ts | refused: no such ; why',
+    '= Memory\nmemory.a | a | errors.ts |\nmemory.b | b | errors.ts | refused: no such ; why\n' +
+      'memory.d | d | errors.ts | flavour: nonesuch',
   );
   const head = readHead('x', '// @family Elsewhere\n// @claim one memory.c\n');
   t.strictSame(gaps(list, [head], 'nothing'), [
@@ -33,6 +34,7 @@ await t.test('an item without a proof, and a refusal that nobody words, are foun
     'x.c is of the family Elsewhere, which is no heading',
     'memory.a is neither proven by a workload nor refused',
     'memory.b: nothing in src says "no such"',
+    'memory.d: the suite has no flavour nonesuch',
   ]);
   t.end();
 });

@@ -1,9 +1,14 @@
 // What `npm run conformance` understands.
 import { parseArgs } from 'node:util';
 
-export const flavours = ['host', 'pidns', 'user'] as const;
-/** host: the PIDs are free on the target; pidns: they are taken, and a PID namespace is made; user: of a plain user. */
+export const flavours = ['host', 'pidns', 'user', 'rootless'] as const;
+/**
+ * host: the PIDs are free on the target; pidns: they are taken, and a PID namespace is made; user: of a plain user; rootless: the agents
+ * are a plain user's too.
+ */
 export type Flavour = (typeof flavours)[number];
+/** Of these a smoke set is part of the tests; of `host` it is all. */
+export const smokeFlavours = ['pidns', 'user', 'rootless'] as const satisfies readonly Flavour[];
 
 export interface SuiteOptions {
   readonly flavour: Flavour;
@@ -15,7 +20,7 @@ export interface SuiteOptions {
 }
 
 export const usage =
-  'usage: npm run conformance -- [--flavour host|pidns|user] [--filter TEXT] [--repeat N] [--jobs N]';
+  'usage: npm run conformance -- [--flavour host|pidns|user|rootless] [--filter TEXT] [--repeat N] [--jobs N]';
 
 export function parseOptions(args: readonly string[]): SuiteOptions {
   const { values } = parseArgs({

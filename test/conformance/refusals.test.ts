@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { mustRun, until } from '../helpers/commands.ts';
-import { godwitPath } from '../helpers/host.ts';
+import { godwitPath } from '../helpers/godwit-path.ts';
 import { makeHosts } from '../helpers/hosts.ts';
 import { unless } from '../helpers/skip-unless.ts';
 

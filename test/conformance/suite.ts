@@ -1,9 +1,10 @@
 // The suite: which trials there are, and all of them run on two hosts whose agents stay up, some in the air at a time.
-import { makeHosts } from '../helpers/hosts.ts';
+import type { Host } from '../helpers/host.ts';
+import { makeHosts, type Hosts } from '../helpers/hosts.ts';
 import { until } from '../helpers/commands.ts';
 import { buildWorkload, workloadHead, workloadNames } from '../helpers/workloads.ts';
 import type { SuiteOptions } from './options.ts';
-import { runTrial, type ClaimResult, type Trial } from './trial.ts';
+import { rootlessUser, runTrial, type ClaimResult, type Trial } from './trial.ts';
 
 export interface SuiteResult {
   readonly results: readonly ClaimResult[];
@@ -33,12 +34,13 @@ export async function runSuite(
 ): Promise<SuiteResult> {
   for (const name of new Set(trials.map(({ head }) => head.name))) await buildWorkload(name);
   await using hosts = await makeHosts({ count: 2 });
-  for (const host of hosts.all) await host.receive();
+  const [a, b] = options.flavour === 'rootless' ? await forUser(hosts) : [hosts.a, hosts.b];
+  for (const host of [a, b]) await host.receive();
   const queue = Array.from({ length: options.repeat }, () => trials).flat();
   const results: ClaimResult[] = [];
   const worker = async (): Promise<void> => {
     for (let trial = queue.shift(); trial !== undefined; trial = queue.shift()) {
-      const claims = await runTrial(trial, { hosts, flavour: options.flavour });
+      const claims = await runTrial(trial, { a, b, flavour: options.flavour });
       results.push(...claims);
       report(claims);
     }
@@ -47,9 +49,13 @@ export async function runSuite(
   const allEnded = results.every(({ outcome }) => outcome === 'carried' || outcome === 'skipped');
   let leftovers: string[] = [];
   const look = async (): Promise<boolean> => {
-    leftovers = (await Promise.all(hosts.all.map(async (host) => host.leftovers()))).flat();
+    leftovers = (await Promise.all([a, b].map(async (host) => host.leftovers()))).flat();
     return leftovers.length === 0;
   };
   if (allEnded) await until('clean hosts', look, 10_000, 200).catch(() => undefined);
   return { results, leftovers };
+}
+
+async function forUser({ a, b }: Hosts): Promise<[a: Host, b: Host]> {
+  return [await a.forUser(rootlessUser), await b.forUser(rootlessUser)];
 }

@@ -2,8 +2,6 @@
 import { existsSync } from 'node:fs';
 import { sleep, until } from '../helpers/commands.ts';
 import type { Host } from '../helpers/host.ts';
-import type { Hosts } from '../helpers/hosts.ts';
-import { lookAt } from '../helpers/processes.ts';
 import { readClaims, whyNotHere, type WorkloadHead } from '../helpers/workload-head.ts';
 import { startWorkload, type RunningWorkload } from '../helpers/workloads.ts';
 import type { Flavour } from './options.ts';
@@ -26,12 +24,15 @@ export interface ClaimResult {
 }
 
 export interface TrialContext {
-  readonly hosts: Hosts;
+  readonly a: Host;
+  readonly b: Host;
   readonly flavour: Flavour;
 }
 
 /** A user that no workload becomes by itself. */
-const plainUser = '65534';
+export const plainUser = 65534;
+/** Has no name, and is not nobody, who stands for all that a user namespace does not map. */
+export const rootlessUser = 4242;
 /** Time to work on each host: a variant in motion must have moved something there. */
 const workMs = 100;
 
@@ -39,22 +40,22 @@ const workMs = 100;
 export async function runTrial(trial: Trial, context: TrialContext): Promise<ClaimResult[]> {
   const all = (outcome: Outcome, why: string): ClaimResult[] =>
     trial.head.claims.map(({ name }) => ({ trial, claim: name, outcome, why }));
-  if (context.flavour === 'user' && trial.head.needsRoot)
+  if (['user', 'rootless'].includes(context.flavour) && trial.head.needsRoot)
     return all('skipped', 'it needs the rights of root to set itself up');
   const missing = whyNotHere(trial.head);
   if (missing !== undefined) return all('skipped', missing);
   try {
-    const { a } = context.hosts;
+    const { a, b } = context;
     const workload = await startWorkload(a, trial.head.name, undefined, {
       env: trial.variant === 'motion' ? { WORKLOAD_MOTION: '1' } : {},
-      ...(context.flavour === 'user' ? { user: plainUser } : {}),
+      ...(context.flavour === 'user' ? { user: String(plainUser) } : {}),
     });
     const trouble = await thereAndBack(workload, context);
     if (trouble !== undefined) {
-      for (const host of context.hosts.all) host.kill(workload.pid); // it must not take the others' time
+      for (const host of [a, b]) endEverywhere(host, workload); // it must not take the others' time
       return all(trouble.outcome, trouble.why);
     }
-    return await verdicts(trial, a, workload);
+    return await verdicts(trial, whereabouts(a, workload, context.flavour === 'rootless'), workload);
   } catch (error) {
     return all('failed', error instanceof Error ? error.message : String(error));
   }
@@ -64,16 +65,16 @@ type Trouble = Pick<ClaimResult, 'outcome' | 'why'>;
 
 async function thereAndBack(
   workload: RunningWorkload,
-  { hosts, flavour }: TrialContext,
+  { a, b, flavour }: TrialContext,
 ): Promise<Trouble | undefined> {
-  const { a, b } = hosts;
   await sleep(workMs);
   const taken = flavour === 'pidns' ? await takePid(b, workload.pid) : undefined;
   const there = await move(a, b, workload.pid);
   if (taken !== undefined) b.kill(taken);
   if (there !== undefined) return there;
   await sleep(workMs);
-  const pid = flavour === 'pidns' ? pidInNamespace(b, workload) : workload.pid;
+  const nested = flavour === 'pidns' || flavour === 'rootless';
+  const pid = nested ? b.nestedPid(workload.pid, workload.name) : workload.pid;
   if (pid === undefined)
     return { outcome: 'failed', why: `it is in no new PID namespace of ${b.name}, or not there at all` };
   const back = await move(b, a, pid);
@@ -102,17 +103,20 @@ function heard(target: Host, said: string): string {
   return `(target: ${lines.slice(-5).join('; ')})`;
 }
 
-/** The PID on the host itself of a tree that lives in a PID namespace of its own there. */
-function pidInNamespace(host: Host, { pid, name }: RunningWorkload): number | undefined {
-  const depth = lookAt(host.initPid)?.nsPids.length ?? 0;
-  return host
-    .processes()
-    .find((seen) => seen.nsPids.length > depth && seen.nsPids.at(-1) === pid && seen.command.includes(name))
-    ?.nsPids[depth - 1];
+/** Its PID as the test sees it. */
+function whereabouts(host: Host, workload: RunningWorkload, nested: boolean): number {
+  const pid = nested ? host.nestedPid(workload.pid, workload.name) : workload.pid;
+  if (pid === undefined)
+    throw new Error(`${workload.name} is in no PID namespace of its own on ${host.name}`);
+  return host.outsidePid(pid);
 }
 
-async function verdicts(trial: Trial, host: Host, workload: RunningWorkload): Promise<ClaimResult[]> {
-  const outside = host.outsidePid(workload.pid);
+function endEverywhere(host: Host, workload: RunningWorkload): void {
+  for (const pid of [workload.pid, host.nestedPid(workload.pid, workload.name)])
+    if (pid !== undefined) host.kill(pid);
+}
+
+async function verdicts(trial: Trial, outside: number, workload: RunningWorkload): Promise<ClaimResult[]> {
   process.kill(outside, 'SIGUSR1');
   const ended = await until('its end', () => !existsSync(`/proc/${outside}`), 60_000, 50).catch(() => false);
   if (!ended) process.kill(outside, 'SIGKILL');

@@ -3,7 +3,8 @@
 import t from 'tap';
 import type { Test } from 'tap';
 import { runCommand, sleep, until } from '../helpers/commands.ts';
-import { godwitPath, parseReport } from '../helpers/host.ts';
+import { godwitPath } from '../helpers/godwit-path.ts';
+import { parseReport } from '../helpers/host.ts';
 import type { Host, MigrateResult } from '../helpers/host.ts';
 import { unless } from '../helpers/skip-unless.ts';
 import { startWorkload } from '../helpers/workloads.ts';

@@ -3,9 +3,18 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { mustRun, runCommand, StartedCommand, until } from './commands.ts';
 import type { CommandOptions, CommandResult } from './commands.ts';
+import { godwitPath } from './godwit-path.ts';
+import {
+  bindForUser,
+  bindings,
+  environmentOf,
+  giveTo,
+  preparePlainUser,
+  setprivOf,
+  type PlainUser,
+} from './plain-user.ts';
 import { lookAt, outsidePidOf, processesBelow } from './processes.ts';
 import type { SeenProcess } from './processes.ts';
 
@@ -48,10 +57,6 @@ export interface MigrateOptions extends CommandOptions {
   readonly args?: readonly string[];
 }
 
-/** The built command line; tests of single pieces work without it. */
-export const godwitPath =
-  process.env['GODWIT_CLI'] ?? fileURLToPath(new URL('../../dist/cli/godwit.js', import.meta.url));
-
 export function parseReport(stdout: string): ReportLine[] {
   return stdout
     .split('\n')
@@ -69,6 +74,15 @@ const launch =
   '{ env --default-signal setsid "$@" </dev/null >"$TEST_OUT" 2>"$TEST_ERR" & echo $!; }';
 let serial = 0;
 
+interface HostParts {
+  readonly name: string;
+  readonly ip: string;
+  readonly initPid: number;
+  readonly cgroup: string;
+  readonly scratch: string;
+  readonly user?: PlainUser;
+}
+
 export class Host {
   readonly name: string;
   readonly ip: string;
@@ -76,13 +90,28 @@ export class Host {
   readonly cgroup: string;
   readonly scratch: string;
   receiver: Receiver | undefined;
+  /** Set: what runs here, agents too, runs as this user (see forUser). */
+  readonly #user: PlainUser | undefined;
 
-  constructor(where: { name: string; ip: string; initPid: number; cgroup: string; scratch: string }) {
+  constructor(where: HostParts) {
     this.name = where.name;
     this.ip = where.ip;
     this.initPid = where.initPid;
     this.cgroup = where.cgroup;
     this.scratch = where.scratch;
+    this.#user = where.user;
+  }
+
+  /** This host as a plain user has it: whatever is started through the result runs as that user (see plain-user.ts). */
+  async forUser(id: number): Promise<Host> {
+    const user = preparePlainUser(id, this.cgroup, join(this.scratch, `home-${id}-${this.name}`));
+    await mustRun('nsenter', [...this.inside(bindForUser), ...bindings(user)]);
+    const { name, ip, initPid, scratch } = this;
+    return new Host({ name, ip, initPid, cgroup: user.cgroup, scratch, user });
+  }
+
+  get runsAsUser(): boolean {
+    return this.#user !== undefined;
   }
 
   /** The words before a command that put it into this host. */
@@ -93,12 +122,19 @@ export class Host {
   }
 
   private env(more: Readonly<Record<string, string>> | undefined): Record<string, string> {
-    return { TEST_CGROUP: this.cgroup, GODWIT_CGROUP: this.cgroup, ...more };
+    const places = this.#user === undefined ? { GODWIT_CGROUP: this.cgroup } : environmentOf(this.#user);
+    return { TEST_CGROUP: this.cgroup, ...places, ...more };
+  }
+
+  /** The words before a command that make it this user's. */
+  #as(user: string | number | undefined): string[] {
+    if (user !== undefined) return ['setpriv', `--reuid=${user}`, '--init-groups', `--regid=${user}`];
+    return this.#user === undefined ? [] : setprivOf(this.#user);
   }
 
   /** Starts a command whose output the test collects; `child` is the nsenter in front of it, `pidOf` finds the command. */
   start(command: string, args: readonly string[], options: CommandOptions = {}): StartedCommand {
-    return new StartedCommand('nsenter', [...this.inside(enter), command, ...args], {
+    return new StartedCommand('nsenter', [...this.inside(enter), ...this.#as(undefined), command, ...args], {
       ...options,
       env: this.env(options.env),
     });
@@ -127,11 +163,9 @@ export class Host {
     const name = `${options.name ?? command.split('/').at(-1) ?? 'program'}-${this.name}-${(serial += 1)}`;
     const logPath = join(this.scratch, `${name}.log`);
     const errorPath = join(this.scratch, `${name}.err`);
-    const user =
-      options.user === undefined
-        ? []
-        : ['setpriv', `--reuid=${options.user}`, '--init-groups', `--regid=${options.user}`];
-    const out = await mustRun('nsenter', [...this.inside(launch), ...user, command, ...args], {
+    const words = [...this.#as(options.user), command, ...args];
+    if (this.#user !== undefined) giveTo(this.#user, [logPath, errorPath]);
+    const out = await mustRun('nsenter', [...this.inside(launch), ...words], {
       env: this.env({
         ...options.env,
         TEST_CWD: options.cwd ?? this.scratch,
@@ -159,6 +193,14 @@ export class Host {
     return processesBelow(this.initPid);
   }
 
+  /** The PID on this host of a process that has the PID `pid` in a namespace of its own, and this name in its command line. */
+  nestedPid(pid: number, name: string): number | undefined {
+    const depth = lookAt(this.initPid)?.nsPids.length ?? 0;
+    return this.processes().find(
+      ({ nsPids, command }) => nsPids.length > depth && nsPids.at(-1) === pid && command.includes(name),
+    )?.nsPids[depth - 1];
+  }
+
   outsidePid(pid: number): number {
     const outside = outsidePidOf(this.initPid, pid);
     if (outside === undefined) throw new Error(`no process ${pid} in ${this.name}`);
@@ -180,20 +222,29 @@ export class Host {
     await until(`process ${pid} of ${this.name} ends`, () => this.process(pid) === undefined, timeoutMs);
   }
 
+  /** The node that its agents run on. */
+  get nodePath(): string {
+    return this.#user?.node ?? process.execPath;
+  }
+
+  get #godwit(): string {
+    return this.#user?.godwit ?? godwitPath;
+  }
+
   /** Starts `godwit receive` and waits until it listens. */
   async receive(
     options: { port?: number; args?: readonly string[]; env?: Readonly<Record<string, string>> } = {},
   ): Promise<Receiver> {
     const port = options.port ?? 7470;
     const args = [
-      godwitPath,
+      this.#godwit,
       'receive',
       '--listen',
       `${this.ip}:${port}`,
       '--plaintext',
       ...(options.args ?? []),
     ];
-    const spawned = await this.spawn(process.execPath, args, { name: 'receive', env: { ...options.env } });
+    const spawned = await this.spawn(this.nodePath, args, { name: 'receive', env: { ...options.env } });
     await until(
       () => `receive listens on ${this.ip}:${port}\n${spawned.log()}${spawned.errors()}`,
       async () => {
@@ -209,12 +260,26 @@ export class Host {
   /** The words of a `godwit migrate --json` of a process of this host to another. */
   migrateArgs(pid: number, to: Host, args: readonly string[] = []): string[] {
     if (to.receiver === undefined) throw new Error(`${to.name} does not receive`);
-    return [godwitPath, 'migrate', '--pid', String(pid), '--to', to.receiver.address, '--plaintext', ...args];
+    return [
+      this.#godwit,
+      'migrate',
+      '--pid',
+      String(pid),
+      '--to',
+      to.receiver.address,
+      '--plaintext',
+      ...args,
+    ];
+  }
+
+  /** Any of its commands. */
+  async godwit(args: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
+    return this.run(this.nodePath, [this.#godwit, ...args], options);
   }
 
   async migrate(pid: number, to: Host, options: MigrateOptions = {}): Promise<MigrateResult> {
     const args = this.migrateArgs(pid, to, ['--json', ...(options.args ?? [])]);
-    const result = await this.run(process.execPath, args, options);
+    const result = await this.run(this.nodePath, args, options);
     const lines = parseReport(result.stdout);
     return { ...result, lines, report: lines.at(-1) };
   }
@@ -232,12 +297,11 @@ export class Host {
     const fences = readdirSync(this.cgroup, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isDirectory())
       .map((entry) => `cgroup ${entry.name}`);
-    const runDir = await this.run('sh', [
-      '-c',
-      'ls -A /run/godwit; nft list tables 2>/dev/null; tail -qn +2 /proc/sysvipc/*; ' +
-        "unshare -m sh -c 'mount -t mqueue none /mnt && ls -A /mnt'",
-    ]);
-    return [...strangers, ...fences, ...runDir.stdout.split('\n').filter((line) => line !== '')];
+    const look =
+      `ls -A ${this.#user === undefined ? '/run' : this.#user.home}/godwit; nft list tables 2>/dev/null; tail -qn +2 /proc/sysvipc/*; ` +
+      "unshare -m sh -c 'mount -t mqueue none /mnt && ls -A /mnt'";
+    const found = await runCommand('nsenter', this.inside(look));
+    return [...strangers, ...fences, ...found.stdout.split('\n').filter((line) => line !== '')];
   }
 
   /** Makes the next process of this host get this PID, if it is free. */

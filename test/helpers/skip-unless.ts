@@ -2,7 +2,7 @@
 import { canMakeHosts } from './host.ts';
 import { hasCommand } from './commands.ts';
 import { existsSync } from 'node:fs';
-import { godwitPath } from './host.ts';
+import { godwitPath } from './godwit-path.ts';
 
 /** The `skip` option of a tap test: false when all is there, else the sentence. */
 export async function unless(

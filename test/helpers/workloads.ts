@@ -71,7 +71,7 @@ export async function startWorkload(
   const built = await buildWorkload(name);
   const directory = mkdtempSync(join(host.scratch, `${name}-`));
   let binary = built;
-  if (options.user !== undefined) {
+  if (options.user !== undefined || host.runsAsUser) {
     chmodSync(directory, 0o777);
     binary = `${directory}.program`; // another user need not be able to look into this repository
     copyFileSync(built, binary);

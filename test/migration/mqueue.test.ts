@@ -2,7 +2,7 @@
 import t from 'tap';
 import { chooseSeed, killAll, seededRandom } from '../faults/bed.ts';
 import { sleep, until } from '../helpers/commands.ts';
-import { godwitPath } from '../helpers/host.ts';
+import { godwitPath } from '../helpers/godwit-path.ts';
 import { makeHosts } from '../helpers/hosts.ts';
 import { carries, roundsTimeoutMs } from '../helpers/round-trip.ts';
 import { unless } from '../helpers/skip-unless.ts';

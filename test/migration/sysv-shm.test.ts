@@ -1,7 +1,7 @@
 // System V shared memory: segments keep their IDs, keys and attachments; what others use too, or what is taken, is refused.
 import t from 'tap';
 import { until } from '../helpers/commands.ts';
-import { godwitPath } from '../helpers/host.ts';
+import { godwitPath } from '../helpers/godwit-path.ts';
 import { makeHosts } from '../helpers/hosts.ts';
 import { carries, fly, rounds, roundsTimeoutMs } from '../helpers/round-trip.ts';
 import { unless } from '../helpers/skip-unless.ts';

@@ -1,13 +1,14 @@
 // Remote programs in processes that live on: nothing shows in them, also when the agent is killed in the middle.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { Program } from '../../src/kernel/program.ts';
 import { native } from '../../src/native.ts';
 import { LiveProcess } from '../../src/kernel/live-process.ts';
 import { stopTasks } from '../../src/kernel/stopped.ts';
+import { until } from '../helpers/commands.ts';
 
 const isRoot = process.geteuid?.() === 0;
 const skip = isRoot ? false : 'ptrace and map_files need root';
@@ -55,30 +56,41 @@ void t.test('a program runs in a live process, which goes on as before', { skip 
   t.same(await ended, [0, null]);
 });
 
-void t.test(
-  'an agent killed at any moment leaves the process running',
-  { skip, timeout: 120_000 },
-  async (t) => {
-    const { child, pid, ended } = await started(100);
-    t.teardown(() => child.kill('SIGKILL'));
-    const agent = fileURLToPath(new URL('../helpers/live-agent.ts', import.meta.url));
-    for (let i = 0; i < 12; i++) {
-      const killed = spawn(process.execPath, ['--import', 'tsx', agent, String(pid)], {
-        stdio: ['ignore', 'pipe', 'inherit'],
-      });
-      const gone = once(killed, 'exit');
-      let said = '';
-      killed.stdout.on('data', (data: Buffer) => (said += data.toString()));
-      await once(killed.stdout, 'data'); // it is at work
-      await new Promise((resolve) => setTimeout(resolve, Math.random() * 20));
-      killed.kill('SIGKILL');
-      await gone;
-      // What the keeper does: a thread that waits for the dead agent is released.
-      const address = Number(said.trim().split('\n').at(-1));
-      native.writeMemory(pid, Float64Array.of(address, 4), 1, Uint8Array.of(1, 0, 0, 0));
-      t.notMatch(readFileSync(`/proc/${pid}/status`, 'utf8'), /State:\s*[tTZ]/, 'it is not left stopped');
-    }
-    child.kill('SIGUSR1');
-    t.same(await ended, [0, null], 'its sleeps, its sums and its signal mask are right');
-  },
-);
+for (const [without, way] of [
+  ['', 'memory opened through map_files'],
+  ['map-files', 'memory of a file of its own'],
+] as const) {
+  void t.test(
+    `an agent killed at any moment leaves the process running: ${way}`,
+    { skip, timeout: 120_000 },
+    async (t) => {
+      const { child, pid, ended } = await started(100);
+      t.teardown(() => child.kill('SIGKILL'));
+      const agent = fileURLToPath(new URL('../helpers/live-agent.ts', import.meta.url));
+      const descriptors = readdirSync(`/proc/${pid}/fd`);
+      for (let i = 0; i < 12; i++) {
+        const killed = spawn(process.execPath, ['--import', 'tsx', agent, String(pid)], {
+          stdio: ['ignore', 'pipe', 'inherit'],
+          env: { ...process.env, GODWIT_WITHOUT: without },
+        });
+        const gone = once(killed, 'exit');
+        let said = '';
+        killed.stdout.on('data', (data: Buffer) => (said += data.toString()));
+        await once(killed.stdout, 'data'); // it is at work
+        await new Promise((resolve) => setTimeout(resolve, Math.random() * 20));
+        killed.kill('SIGKILL');
+        await gone;
+        // What the keeper does: a thread that waits for the dead agent is released.
+        const address = Number(said.trim().split('\n').at(-1));
+        native.writeMemory(pid, Float64Array.of(address, 4), 1, Uint8Array.of(1, 0, 0, 0));
+        t.notMatch(readFileSync(`/proc/${pid}/status`, 'utf8'), /State:\s*[tTZ]/, 'it is not left stopped');
+        await until(
+          'no descriptor is left',
+          () => readdirSync(`/proc/${pid}/fd`).join() === descriptors.join(),
+        );
+      }
+      child.kill('SIGUSR1');
+      t.same(await ended, [0, null], 'its sleeps, its sums and its signal mask are right');
+    },
+  );
+}

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { runCommand } from '../helpers/commands.ts';
 import type { CommandResult } from '../helpers/commands.ts';
-import { godwitPath } from '../helpers/host.ts';
+import { godwitPath } from '../helpers/godwit-path.ts';
 import { makeHosts } from '../helpers/hosts.ts';
 import { unless } from '../helpers/skip-unless.ts';
 import { startWorkload, verdictOf } from '../helpers/workloads.ts';

@@ -50,10 +50,19 @@ export interface Verdict {
   readonly text: string;
 }
 
+/** What keeps trees from moving. Who cannot choose PIDs on this host may do it in a user namespace of its own. */
+export function missingOf(reports: readonly ProbeReport[]): ProbeReport[] {
+  const canNest = reports.some(({ name, result }) => name === 'new-user-namespace' && result === 'ok');
+  return reports.filter(
+    ({ name, result, requiredFor }) =>
+      result === 'missing' && requiredFor === 'migration' && !(canNest && name === 'clone3-set-tid'),
+  );
+}
+
 /** What the reports come to. */
 export function verdict(reports: readonly ProbeReport[]): Verdict {
   const missing = reports.filter(({ result }) => result === 'missing');
-  const required = missing.filter(({ requiredFor }) => requiredFor === 'migration');
+  const required = missingOf(reports);
   if (required.length > 0) {
     const list = required.map(({ name, detail }) => `${name} (${detail})`).join(', ');
     const hint = required.some(({ detail }) => /^E(PERM|ACCES)\b/.test(detail)) ? ' Run it as root.' : '';
@@ -66,5 +75,7 @@ export function verdict(reports: readonly ProbeReport[]): Verdict {
       text: 'Looks good, but slow: without dirty tracking each round reads all memory to compare it.',
     };
   }
+  if (isMissing('clone3-set-tid'))
+    return { ok: true, text: 'Looks good, for trees of this user: they arrive in namespaces of their own.' };
   return { ok: true, text: 'Looks good.' };
 }

@@ -33,10 +33,10 @@ export const probes: readonly Probe[] = [
     'take descriptors from a process (pidfd_getfd)',
     'open files cannot be read or set up',
   ),
-  required(
+  optional(
     'map-files',
     'open mappings through /proc/PID/map_files',
-    'shared and deleted mappings cannot be read',
+    'trees with shared or deleted mappings are refused',
   ),
   required(
     'kcmp',
@@ -85,7 +85,16 @@ export const probes: readonly Probe[] = [
   optional('guard-regions', 'guard regions (Linux 6.13)', 'programs that use them cannot come here'),
 
   // Building a process
-  required('clone3-set-tid', 'make a process with a chosen PID', 'processes cannot keep their PIDs'),
+  required(
+    'clone3-set-tid',
+    'make a process with a chosen PID on this host',
+    'trees arrive in a PID namespace of their own',
+  ),
+  optional(
+    'new-user-namespace',
+    'make a user namespace with PIDs and a /proc of its own',
+    'only root can receive trees',
+  ),
   required(
     'set-mm-map',
     'set a process’s memory layout (PR_SET_MM_MAP)',

@@ -5,6 +5,8 @@ import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { GodwitError } from '../../errors.ts';
 import { signOfLife } from '../../sign-of-life.ts';
 
+const exiting = 0x4; // linux/sched.h
+
 /** The folder of a process, or of one of its threads. */
 export function procDir(pid: number | 'self', tid?: number): string {
   return tid === undefined ? `/proc/${pid}` : `/proc/${pid}/task/${tid}`;
@@ -39,7 +41,7 @@ export function readProcLink(pid: number | 'self', name: string): string | undef
   try {
     return readlinkSync(`${dir}/${name}`);
   } catch (error) {
-    if (isGone(error)) return undefined; // a descriptor may be closed, a zombie has no namespaces
+    if (isGone(error) || isLocked(error, dir)) return undefined; // a descriptor may be closed, a zombie has no namespaces
     throw asProcError(error, `${dir}/${name}`);
   }
 }
@@ -73,7 +75,31 @@ export function asProcError(cause: unknown, path: string): GodwitError {
   return new GodwitError('SYSCALL', `cannot read ${path}: ${code ?? 'unknown error'}`, { cause });
 }
 
+/**
+ * A process on its way out has no memory any more, and its folder is root's then (task_dump_owner of fs/proc/base.c): to others it is
+ * as if it were gone.
+ */
+export function isExiting(pid: number | 'self'): boolean {
+  return isExitingIn(procDir(pid));
+}
+
+function isLocked(error: unknown, dir: string): boolean {
+  return (error as NodeJS.ErrnoException).code === 'EACCES' && isExitingIn(dir);
+}
+
+/** PF_EXITING of the flags in stat, the seventh field behind the name. */
+function isExitingIn(dir: string): boolean {
+  try {
+    const text = readFileSync(`${dir}/stat`, 'utf8');
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+    return (Number(fields[6]) & exiting) !== 0;
+  } catch {
+    return true;
+  }
+}
+
 function throwUnlessGone(error: unknown, dir: string, path: string): void {
+  if (isLocked(error, dir)) return;
   if (!isGone(error)) throw asProcError(error, path);
   if ((error as NodeJS.ErrnoException).code === 'ENOENT' && existsSync(dir) && !existsSync(path)) {
     throw new GodwitError('UNSUPPORTED', `this kernel has no ${path}`, { cause: error });

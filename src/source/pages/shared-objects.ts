@@ -3,6 +3,7 @@
 // in the freeze once more. Reading such memory through a mapping would allocate it.
 import { closeSync, constants, fstatSync, openSync, readlinkSync, statSync, type BigIntStats } from 'node:fs';
 import { GodwitError } from '../../errors.ts';
+import { linkOfMapping } from '../../kernel/mapped-file.ts';
 import { errnoName } from '../../kernel/program.ts';
 import type { Vma } from '../../kernel/proc/maps.ts';
 import { native } from '../../native.ts';
@@ -33,8 +34,8 @@ export function findSharedObjects(
       if (kind === undefined) continue;
       const key = objectKey(vma);
       if (found.has(key)) continue;
-      const mapFile = `/proc/${pid}/map_files/${vma.start.toString(16)}-${vma.end.toString(16)}`;
-      found.set(key, { key, kind, name: kind === 'memfd' ? vma.path.slice('/memfd:'.length) : '', mapFile });
+      const name = kind === 'memfd' ? vma.path.slice('/memfd:'.length) : '';
+      found.set(key, { key, kind, name, mapFile: linkOfMapping(pid, vma) });
     }
   }
   return [...found.values()];

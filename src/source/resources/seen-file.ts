@@ -4,7 +4,7 @@ import { GodwitError } from '../../errors.ts';
 import { mqueueFileSize, mqueueMagic } from '../../kernel/message-queues.ts';
 import { parseFdInfo, readFdInfo, type FdInfo } from '../../kernel/proc/fdinfo.ts';
 import { parseLockLine, type FileLock } from '../../kernel/proc/locks.ts';
-import { readProcLink } from '../../kernel/proc/read-proc.ts';
+import { isExiting, readProcLink } from '../../kernel/proc/read-proc.ts';
 import { errnoName } from '../../kernel/program.ts';
 import { native } from '../../native.ts';
 
@@ -166,7 +166,7 @@ export function readDescriptors(process: ProcessRef): SeenFile[] {
   const text = native.readDescriptors(process.pid);
   if (typeof text === 'number') {
     const name = errnoName(text);
-    if (name === 'ENOENT' || name === 'ESRCH') return [];
+    if (name === 'ENOENT' || name === 'ESRCH' || isExiting(process.pid)) return [];
     throw new GodwitError('NO_RIGHTS', `the descriptors of process ${process.pid} cannot be read: ${name}`, {
       hint: 'run as root, or with CAP_SYS_PTRACE',
     });

@@ -7,6 +7,7 @@ import { readStat } from '../../kernel/proc/stat.ts';
 import { readStatus } from '../../kernel/proc/status.ts';
 import { Program } from '../../kernel/program.ts';
 import { nothingWaits } from '../../kernel/terminal-queues.ts';
+import { hasCapability } from '../../kernel/rights.ts';
 import { askTerminal, tty } from '../../kernel/terminals.ts';
 import type { DriverContext, DumpContext, Refusal, SourceDriver } from './driver.ts';
 import { refuse, terminalOutside } from './refuse.ts';
@@ -102,6 +103,12 @@ function refusalOf(pair: TerminalEnds, context: DriverContext): Refusal | undefi
   }
   if ((events & pollPriority) !== 0)
     return { reason: 'a status of packet mode waits to be read', remedy: again };
+  if (isExclusive(liveSlave(pair, context), context) && !hasCapability('sysAdmin')) {
+    return {
+      reason: 'it is exclusive (TIOCEXCL), and only CAP_SYS_ADMIN lets godwit open it',
+      remedy: 'run migrate as root',
+    };
+  }
   const session = askTerminal(fd, tty.getSession);
   if (session < 0) return undefined;
   if (context.vpidOf(session) === undefined) {
@@ -131,6 +138,10 @@ function groupOf(pgid: number, { processes }: DriverContext): number | undefined
   return member && readStatus(member.pid)?.nsPgid.at(-1);
 }
 
+function isExclusive(end: OpenFileGroup | undefined, { thief }: DriverContext): boolean {
+  return end !== undefined && askTerminal(thief.fdOf(end.first), tty.getExclusive) > 0;
+}
+
 function poll(fd: number): number {
   const program = new Program();
   const pollfd = program.bytes(new Uint8Array(Int32Array.of(fd, pollPriority).buffer));
@@ -153,15 +164,14 @@ function readPair(pair: TerminalEnds, context: DumpContext): TerminalPair {
   const session = askTerminal(fd, tty.getSession);
   const leader = session < 0 ? undefined : context.vpidOf(session);
   const foreground = leader && groupOf(askTerminal(fd, tty.getForeground), context);
-  const isExclusive = (one: number): boolean => askTerminal(one, tty.getExclusive) > 0;
   return {
     termios: outcome.bytes(termios).slice(),
     lockedTermios: outcome.bytes(lockedTermios).slice(),
     windowSize: outcome.bytes(windowSize).slice(),
     locked: askTerminal(fd, tty.getLock) > 0,
     packet: askTerminal(fd, tty.getPacket) > 0,
-    exclusiveMaster: isExclusive(fd),
-    exclusiveSlave: slave !== undefined && isExclusive(context.thief.fdOf(slave.first)),
+    exclusiveMaster: isExclusive(pair.master, context),
+    exclusiveSlave: isExclusive(slave, context),
     ...(leader === undefined ? {} : { session: leader }),
     ...(foreground === undefined ? {} : { foreground }),
     mode: Number(node.mode) & 0o7777,

@@ -17,6 +17,8 @@ const low = 0xffff_ffffn;
 export interface OwnCapabilities {
   readonly permitted: bigint;
   readonly bounding: bigint;
+  /** Supplementary groups are not to be set: they are right already, and in a user namespace nobody may (setgroups "deny"). */
+  readonly keepsGroups?: boolean;
 }
 
 export function setCredentials(program: Program, wanted: Credentials, own: OwnCapabilities): void {
@@ -24,11 +26,8 @@ export function setCredentials(program: Program, wanted: Credentials, own: OwnCa
   const [rgid, egid, sgid, fsgid] = wanted.gid;
   const permitted = wanted.permitted & own.permitted;
   const inheritable = wanted.inheritable & own.bounding;
-  program.call(
-    'setgroups',
-    wanted.groups.length,
-    program.bytes(new Uint8Array(Uint32Array.from(wanted.groups).buffer)),
-  );
+  const groups = program.bytes(new Uint8Array(Uint32Array.from(wanted.groups).buffer));
+  if (own.keepsGroups !== true) program.call('setgroups', wanted.groups.length, groups);
   program.call('prctl', prSetSecurebits, keepCapabilities, 0, 0, 0);
   program.call('setresgid', rgid, egid, sgid);
   if (fsgid !== egid) program.call('setfsgid', fsgid);

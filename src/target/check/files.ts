@@ -1,6 +1,6 @@
 // The files that the tree has mapped or open, and the directories that it stands in, must be here, and be the same.
-import { closeSync, constants, statSync } from 'node:fs';
-import { asGodwitError } from '../../errors.ts';
+import { accessSync, closeSync, constants, statSync } from 'node:fs';
+import { asGodwitError, GodwitError } from '../../errors.ts';
 import type { Blocker, Requirements } from '../../images/requirements.ts';
 import { openIdentified } from '../agent-files.ts';
 import { presentDirectory, whyNoNameless } from '../nameless-files.ts';
@@ -11,6 +11,7 @@ export function checkFiles({ files, directories, places }: Requirements, sameKer
   for (const identity of files) {
     try {
       closeSync(openIdentified(identity, constants.O_RDONLY, sameKernel));
+      if (identity.written) refuseUnwritable(identity.path);
     } catch (error) {
       const { message, hint } = asGodwitError(error);
       found.push(blocker(identity.path, message, hint ?? ''));
@@ -38,4 +39,16 @@ export function checkFiles({ files, directories, places }: Requirements, sameKer
     );
   }
   return found;
+}
+
+/** @throws GodwitError REFUSED */
+function refuseUnwritable(path: string): void {
+  try {
+    accessSync(path, constants.W_OK);
+  } catch (cause) {
+    throw new GodwitError('REFUSED', `the tree writes it, and receive may not: ${(cause as Error).message}`, {
+      hint: 'give the user of receive the right to write it, or run receive as root',
+      cause,
+    });
+  }
 }

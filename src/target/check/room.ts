@@ -2,10 +2,9 @@
 import { readFileSync } from 'node:fs';
 import type { Blocker, Requirements } from '../../images/requirements.ts';
 import { readLimits, rlimInfinity } from '../../kernel/proc/limits.ts';
-import { readStatus } from '../../kernel/proc/status.ts';
+import { hasCapability } from '../../kernel/rights.ts';
 import { blocker } from './blocker.ts';
 
-const capSysResource = 24n;
 const mebibyte = 1024 * 1024;
 
 export function checkRoom(requirements: Requirements): Blocker[] {
@@ -28,8 +27,7 @@ function checkMemory({ memory }: Requirements): Blocker[] {
 
 /** Raising a hard limit takes CAP_SYS_RESOURCE. */
 function checkLimits({ hardLimits }: Requirements): Blocker[] {
-  const capabilities = readStatus(process.pid)?.capEff ?? 0n;
-  if ((capabilities & (1n << capSysResource)) !== 0n) return [];
+  if (hasCapability('sysResource')) return [];
   const own = [...(readLimits('self') ?? new Map<string, never>())];
   return hardLimits.flatMap(({ resource, hard }) => {
     const [name = '', limit] = own.find(([, { resource: number }]) => number === resource) ?? [];

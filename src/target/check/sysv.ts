@@ -2,12 +2,10 @@
 // let us choose them.
 import { accessSync, constants, readFileSync } from 'node:fs';
 import type { Blocker, Requirements } from '../../images/requirements.ts';
-import { readStatus } from '../../kernel/proc/status.ts';
 import { readSysv } from '../../kernel/proc/sysvipc.ts';
+import { hasCapability } from '../../kernel/rights.ts';
 import { nextIdPath } from '../sysv/make.ts';
 import { blocker } from './blocker.ts';
-
-const capSysResource = 1n << 24n;
 
 type Wanted = Requirements['sysv'][number];
 
@@ -50,7 +48,7 @@ function problemOf({
       remove(sameKey.id),
     ];
   const most = room === 0 ? 0 : Number(readFileSync('/proc/sys/kernel/msgmnb', 'latin1'));
-  if (room > most && ((readStatus('self')?.capEff ?? 0n) & capSysResource) === 0n) {
+  if (room > most && !hasCapability('sysResource')) {
     const remedy = `sysctl kernel.msgmnb=${room} on the target, or run receive with CAP_SYS_RESOURCE`;
     return [`it may hold ${room} bytes, and a queue of this host only ${most}`, remedy];
   }

@@ -1,5 +1,5 @@
 // Devices and kernel files that are nothing but their name.
-import { fstatSync } from 'node:fs';
+import { existsSync, fstatSync } from 'node:fs';
 import { GodwitError } from '../../errors.ts';
 import { closeLocal } from '../../kernel/socket-facts.ts';
 import type { OpenContext, TargetDriver } from './driver.ts';
@@ -25,7 +25,7 @@ export const device: TargetDriver<'device'> = {
   },
 };
 
-/** The agent's name of it: /proc is mounted in the agent's PID namespace. */
+/** Its name in the /proc of the tree's PID namespace, which shows the tree's own numbers; else the agent's name of it. */
 function taskPath(tasks: readonly number[], name: string, taskOf: OpenContext['taskOf']): string {
   const pids = tasks.map((vpid) => {
     const pid = taskOf(vpid);
@@ -33,5 +33,8 @@ function taskPath(tasks: readonly number[], name: string, taskOf: OpenContext['t
       throw new GodwitError('PROTOCOL', `the source named task ${vpid}, which is none of the tree's`);
     return pid;
   });
-  return `/proc/${pids.join('/task/')}/${name}`;
+  const outside = `/proc/${pids.join('/task/')}/${name}`;
+  if (pids.every((pid, i) => pid === tasks[i])) return outside;
+  const inside = `/proc/${pids[0] ?? 0}/root/proc/${tasks.join('/task/')}/${name}`;
+  return existsSync(inside) ? inside : outside; // it may have another root directory
 }

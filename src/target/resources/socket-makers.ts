@@ -5,6 +5,7 @@ import type { PeerCredentials } from '../../images/resources/peer-credentials.ts
 import { runLocal } from '../../kernel/local-program.ts';
 import { readStatus } from '../../kernel/proc/status.ts';
 import { errnoName, isError, Program, type Outcome, type Result } from '../../kernel/program.ts';
+import { ownGroups } from '../../kernel/rights.ts';
 import { afUnix } from '../../kernel/socket-options.ts';
 import { closeLocal } from '../../kernel/socket-facts.ts';
 import { native } from '../../native.ts';
@@ -156,7 +157,7 @@ function setGroups(program: Program, groups: readonly number[]): Result {
 /** What actors have until they get their own: the agent's. */
 function ownIdentity(): Omit<PeerCredentials, 'pid'> {
   const status = readStatus(process.pid);
-  return { uid: status?.uid[1] ?? 0, gid: status?.gid[1] ?? 0, groups: [...(status?.groups ?? [])] };
+  return { uid: status?.uid[1] ?? 0, gid: status?.gid[1] ?? 0, groups: [...ownGroups()] };
 }
 
 function sameList(a: readonly number[], b: readonly number[]): boolean {

@@ -6,6 +6,7 @@ import type { TerminalPair } from '../../images/resources/terminal.ts';
 import type { OpenFile } from '../../images/state.ts';
 import { runLocal } from '../../kernel/local-program.ts';
 import { errnoName, Program } from '../../kernel/program.ts';
+import { isInside } from '../../kernel/rights.ts';
 import { encodeQueues } from '../../kernel/terminal-queues.ts';
 import { int32, openNoctty, tellTerminal, tty } from '../../kernel/terminals.ts';
 import { native } from '../../native.ts';
@@ -68,10 +69,19 @@ function setUp(
   const filled = native.fillTerminal(master, termios, encodeQueues(pair.queues));
   if (filled < 0) throw new GodwitError('SYSCALL', `${pathOf(name)} cannot be filled: ${errnoName(filled)}`);
   if (lockedTermios.some((byte) => byte !== 0)) tell(master, tty.setLocked, lockedTermios, name);
-  chownSync(pathOf(name), uid, gid);
+  giveTerminal(pathOf(name), uid, gid);
   chmodSync(pathOf(name), mode);
   if (pair.foreground !== undefined && pair.session !== undefined)
     setForeground(slave, pair.session, pair.foreground, context);
+}
+
+/** In a user namespace the group of all terminals (devpts's gid=) is nobody's, and the terminal has it already. */
+function giveTerminal(path: string, uid: number, gid: number): void {
+  try {
+    chownSync(path, uid, gid);
+  } catch (error) {
+    if (!isInside()) throw error;
+  }
 }
 
 /** Only a member of the session may. */

@@ -146,6 +146,19 @@ t.test('the verdict names what is missing, and rights that would help', (t) => {
   t.end();
 });
 
+t.test('who cannot choose PIDs on this host may do it in a namespace of its own', (t) => {
+  const noPids = report('clone3-set-tid', 'migration', 'EPERM');
+  t.match(verdict([noPids, report('new-user-namespace', 'optional')]), {
+    ok: true,
+    text: 'Looks good, for trees of this user: they arrive in namespaces of their own.',
+  });
+  t.match(verdict([noPids, report('new-user-namespace', 'optional', 'ENOSPC')]), {
+    ok: false,
+    text: 'clone3-set-tid (EPERM). Run it as root.',
+  });
+  t.end();
+});
+
 t.test(
   'without rights the probes say so instead of failing',
   { skip: !isRoot && 'needs root to give rights up' },

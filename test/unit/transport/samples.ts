@@ -66,6 +66,11 @@ export const check: SourceMessage = {
     cgroupFreezer: true,
     hardLimits: [{ resource: 7, hard: 2n ** 64n - 1n }],
     sysv: [{ kind: 'shm', id: 5, key: -1, owners: [0] }],
+    sharedAnonymous: false,
+    gids: [0],
+    groups: [],
+    seccomp: false,
+    capabilities: false,
     pidNamespace: 'auto',
   },
 };
