@@ -3,10 +3,12 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import t from 'tap';
 import type { Test } from 'tap';
+import { readStat } from '../../src/kernel/proc/stat.ts';
 import { readSyscall } from '../../src/kernel/proc/syscall.ts';
 import { syscalls } from '../../src/kernel/syscalls.ts';
 import { native } from '../../src/native.ts';
 import { registerIndex } from '../../src/native-process.ts';
+import { forEver } from '../../src/source/state/syscall-restart.ts';
 import { durationOf, TimedWaits } from '../../src/source/state/timed-waits.ts';
 import { readSourceTree } from '../../src/source/tree.ts';
 import { nsPerSec } from '../../src/units.ts';
@@ -70,3 +72,34 @@ void t.test('a wait never ends later than its limit from the freeze on', { skip 
   const again = waits.atStop(pid, pid, registers)?.deadline ?? 0n;
   t.ok(again >= frozen + 5n * nsPerSec && again < frozen + 6n * nsPerSec, 'another wait since');
 });
+
+/** Waits in futex(2), FUTEX_WAIT_BITSET, until CLOCK_MONOTONIC is at 1,000,000 s. */
+const waiter = [
+  'import ctypes',
+  'word,limit=ctypes.c_int(0),(ctypes.c_int64*2)(1000000,0)',
+  'ctypes.CDLL(None).syscall(202,ctypes.byref(word),9|128,0,limit,None,-1)',
+].join('\n');
+
+void t.test(
+  'a futex wait until a point in time that was interrupted has only to be made again',
+  { skip },
+  async (t) => {
+    const child = spawn('/usr/bin/python3', ['-c', waiter], { stdio: 'ignore' });
+    t.teardown(() => child.kill('SIGKILL'));
+    const pid = child.pid ?? 0;
+    const isIn = (call: number) => (): boolean => {
+      const blocked = readSyscall(pid);
+      return blocked?.kind === 'syscall' && blocked.nr === call;
+    };
+    await until('it waits', isIn(syscalls.futex));
+    child.kill('SIGSTOP');
+    await until('it is stopped', () => readStat(pid)?.state === 'T');
+    child.kill('SIGCONT');
+    await until('it goes on', isIn(syscalls.restart_syscall));
+    const waits = new TimedWaits();
+    waits.sample(readSourceTree(pid));
+    const registers = new BigUint64Array(27);
+    registers[registerIndex.origRax] = BigInt(syscalls.restart_syscall);
+    t.match(waits.atStop(pid, pid, registers), { syscall: syscalls.futex, deadline: forEver });
+  },
+);

@@ -14,6 +14,7 @@ import type { SourceProcess } from '../tree.ts';
 import { readNumber, readResourceLimits } from './credentials.ts';
 import { readOwnProcessState } from './kernel-state.ts';
 import { readSeccomp } from './seccomp.ts';
+import { forEver } from './syscall-restart.ts';
 import { readPending, readThread } from './thread-state.ts';
 import type { TimedWaits } from './timed-waits.ts';
 
@@ -66,7 +67,9 @@ export function readProcessState(
   const threads = process.threads.map((thread) => {
     return readThread(live, thread, (registers) => {
       const wait = context.timedWaits.atStop(pid, thread.tid, registers);
-      return wait && { syscall: wait.syscall, deadline: wait.deadline + context.clockAhead };
+      if (wait === undefined) return undefined;
+      const deadline = wait.deadline === forEver ? forEver : wait.deadline + context.clockAhead;
+      return { syscall: wait.syscall, deadline };
     });
   });
   const seccomp = readSeccomp(process);

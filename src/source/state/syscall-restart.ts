@@ -66,7 +66,8 @@ export function prepareRestart(
     return timedWait === undefined ? { registers: again } : { registers: again, wait: timedWait };
   }
   if (rax === restartBlock && isAbsoluteFutexWait(stopped)) return { registers: issueAgain(stopped, call) };
-  if (rax === restartBlock && timedWait?.deadline === forEver && !deliverable)
+  const isFutex = timedWait?.syscall === syscalls.futex; // made again it ends when it would have, with a handler before it
+  if (rax === restartBlock && timedWait?.deadline === forEver && (!deliverable || isFutex))
     return { registers: issueAgain(stopped, BigInt(timedWait.syscall)) };
   if (rax === restartBlock && timedWait !== undefined) {
     // A handler that is due ends the wait: the kernel turns -516 into EINTR by itself.
@@ -89,6 +90,11 @@ function issueAgain(stopped: BigUint64Array, call: bigint): BigUint64Array {
 
 /** FUTEX_WAIT_BITSET and its kin take a point in time: asking again loses nothing. */
 function isAbsoluteFutexWait(stopped: BigUint64Array): boolean {
-  const futexCommand = Number((stopped[r.rsi] ?? 0n) & 0x7fn);
-  return Number(BigInt.asIntN(64, stopped[r.origRax] ?? 0n)) === syscalls.futex && futexCommand !== 0;
+  const call = Number(BigInt.asIntN(64, stopped[r.origRax] ?? 0n));
+  return call === syscalls.futex && isAbsoluteFutex(stopped[r.rsi]);
+}
+
+/** By the second argument of futex(2): any operation but FUTEX_WAIT. */
+export function isAbsoluteFutex(operation = 0n): boolean {
+  return (operation & 0x7fn) !== 0n;
 }

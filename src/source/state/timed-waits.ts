@@ -14,7 +14,7 @@ import { registerIndex as r } from '../../native-process.ts';
 import { nsPerSec } from '../../units.ts';
 import type { SourceProcess } from '../tree.ts';
 import { remainderOf, restartedCall } from './restarted-call.ts';
-import { forEver, type TimedWait } from './syscall-restart.ts';
+import { forEver, isAbsoluteFutex, type TimedWait } from './syscall-restart.ts';
 
 const timerAbsolute = 1n;
 const milliseconds = 1_000_000n;
@@ -147,6 +147,8 @@ export class TimedWaits {
     const handed = this.#handedOver.get(tid);
     if (handed !== undefined && handed.execStart === seen.execStart) return handed;
     const call = restartedCall(pid, tid, args);
+    // Its end is a point in time, which its arguments still name: it has only to be made again.
+    if (call === syscalls.futex && isAbsoluteFutex(args[1])) return { syscall: call, deadline: forEver };
     const remainder = remainderOf(call, args);
     const left = remainder === undefined ? undefined : readTimespec(pid, remainder);
     const duration = left ?? durationOf(pid, [BigInt(call), ...args]);
@@ -186,7 +188,7 @@ export function durationOf(pid: number, fields: readonly bigint[]): bigint | und
     case syscalls.epoll_pwait:
       return timeoutOf(arg3);
     case syscalls.futex:
-      return (arg1 & 0x7fn) === 0n && arg3 !== 0n ? readTimespec(pid, arg3) : undefined;
+      return !isAbsoluteFutex(arg1) && arg3 !== 0n ? readTimespec(pid, arg3) : undefined;
     default:
       return undefined;
   }

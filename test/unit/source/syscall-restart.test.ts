@@ -92,3 +92,14 @@ void t.test('a poll without a limit that was stopped before is made again as a p
   t.same(prepareRestart(before, true, wait).registers[r.rip], 0x1002n, 'a handler that is due ends it');
   t.end();
 });
+
+void t.test('a futex wait until a point in time is made again, whatever has stopped it before', (t) => {
+  const wait = { syscall: syscalls.futex, deadline: forEver };
+  for (const deliverable of [false, true]) {
+    const result = prepareRestart(stopped(syscalls.restart_syscall, -516n), deliverable, wait);
+    t.equal(result.registers[r.rip], 0x1000n);
+    t.equal(result.registers[r.rax], BigInt(syscalls.futex));
+    t.equal(result.wait, undefined);
+  }
+  t.end();
+});
