@@ -69,7 +69,6 @@ function standing(item: Item, isProven: boolean): string {
   if (isProven) return 'carried';
   if (item.standing.kind === 'carried') return 'unproven';
   if (item.standing.kind === 'flavour') return `carried (the suite's flavour ${item.standing.flavour})`;
-  if (item.standing.kind === 'not yet') return `not yet: ${item.standing.why}`;
   return `refused ("${item.standing.words}"): ${item.standing.why}`;
 }
 

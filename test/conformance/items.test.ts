@@ -16,7 +16,7 @@ const source = readdirSync(src, { recursive: true, encoding: 'utf8' })
   .map((name) => readFileSync(join(src, name), 'utf8'))
   .join('\n');
 
-await t.test('each item is proven by a workload, refused in these words, or owed by name', (t) => {
+await t.test('each item is proven by a workload or a flavour, or refused in these words', (t) => {
   t.strictSame(gaps(items, heads, source), []);
   t.equal(new Set(items.map(({ id }) => id)).size, items.length, 'each has an ID of its own');
   for (const { id, driver } of items) t.ok(existsSync(join(src, driver)), `${id}: src/${driver} is there`);
@@ -36,6 +36,14 @@ await t.test('an item without a proof, and a refusal that nobody words, are foun
     'memory.b: nothing in src says "no such"',
     'memory.d: the suite has no flavour nonesuch',
   ]);
+  t.end();
+});
+
+await t.test('there is nothing between carried and refused', (t) => {
+  t.throws(
+    () => parseItems('= Memory\nmemory.a | a | errors.ts | not yet: it is laborious'),
+    /neither "refused/,
+  );
   t.end();
 });
 

@@ -6,8 +6,7 @@ export type Standing =
   | { readonly kind: 'carried' }
   | { readonly kind: 'refused'; readonly words: string; readonly why: string }
   /** Not a claim of one workload: the suite has a flavour for it (options.ts), and its smoke set is part of the tests. */
-  | { readonly kind: 'flavour'; readonly flavour: string }
-  | { readonly kind: 'not yet'; readonly why: string };
+  | { readonly kind: 'flavour'; readonly flavour: string };
 
 export interface Item {
   readonly id: string;
@@ -41,11 +40,9 @@ function parseStanding(text: string): Standing {
   if (text === '') return { kind: 'carried' };
   const refused = /^refused: (.+?) ; (.+)$/.exec(text);
   if (refused !== null) return { kind: 'refused', words: refused[1] ?? '', why: refused[2] ?? '' };
-  const later = /^not yet: (.+)$/.exec(text);
-  if (later !== null) return { kind: 'not yet', why: later[1] ?? '' };
   const flavour = /^flavour: (\w+)$/.exec(text);
   if (flavour !== null) return { kind: 'flavour', flavour: flavour[1] ?? '' };
-  throw new Error(`items.txt: neither "refused: words ; why", "flavour: name" nor "not yet: why": ${text}`);
+  throw new Error(`items.txt: neither "refused: words ; why" nor "flavour: name": ${text}`);
 }
 
 export function readItems(): Item[] {
