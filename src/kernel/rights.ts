@@ -12,7 +12,8 @@ import { errnoName } from './program.ts';
  * ptrace-suspend-seccomp: PTRACE_O_SUSPEND_SECCOMP (CAP_SYS_ADMIN, likewise).
  * clone3-set-tid: choose the PID of a process in this PID namespace (one of the two, in the user namespace that owns it).
  */
-export type Right = 'map-files' | 'page-frames' | 'ptrace-suspend-seccomp' | 'clone3-set-tid';
+const rights = ['map-files', 'page-frames', 'ptrace-suspend-seccomp', 'clone3-set-tid'] as const;
+export type Right = (typeof rights)[number];
 
 /** What a busy host answers: it says nothing about rights. */
 const passing = new Set(['ETIMEDOUT', 'EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE', 'EINTR']);
@@ -27,6 +28,11 @@ export function may(right: Right): boolean {
     known.set(right, allowed);
   }
   return allowed;
+}
+
+/** Asks for all of them, so that none is asked for where time counts. @throws as may */
+export function learnRights(): void {
+  for (const right of rights) may(right);
 }
 
 function tryOut(right: Right): boolean {

@@ -11,6 +11,7 @@ import { pause } from '../kernel/pause.ts';
 import { readMaps } from '../kernel/proc/maps.ts';
 import { readProcLink } from '../kernel/proc/read-proc.ts';
 import { readStatus } from '../kernel/proc/status.ts';
+import { learnRights } from '../kernel/rights.ts';
 import type { ControlConnection } from '../transport/control-connection.ts';
 import { readExecutable } from './deleted-files.ts';
 import { FileIdentities } from './file-identities.ts';
@@ -63,6 +64,7 @@ const vforkPauseMs = 100;
 const nameOf = ({ object, reason }: Blocker): string => `${object}: ${reason}`;
 
 function look(pid: number, options: SurveyOptions): Survey {
+  learnRights();
   const processes = readSourceTree(pid);
   const root = processes.find((process) => process.pid === pid);
   if (root === undefined) throw new GodwitError('NO_PROCESS', `process ${pid} ended while it was looked at`);

@@ -4,7 +4,7 @@ import type { Blocker, Requirements } from '../images/requirements.ts';
 import { bootId } from '../kernel/boot-id.ts';
 import { needsCheckpointRestore } from '../kernel/mapped-file.ts';
 import { missingOf, probeAll } from '../kernel/probes/probe-all.ts';
-import { may } from '../kernel/rights.ts';
+import { learnRights, may } from '../kernel/rights.ts';
 import { blocker } from './check/blocker.ts';
 import { checkFiles } from './check/files.ts';
 import { checkInterfaces } from './check/interfaces.ts';
@@ -24,6 +24,7 @@ const needed = new Set([
 ]); // prettier-ignore
 
 export async function checkRequirements(requirements: Requirements): Promise<Blocker[]> {
+  learnRights();
   return [
     ...checkKernel(requirements),
     ...checkMachine(requirements),
