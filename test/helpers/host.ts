@@ -304,6 +304,14 @@ export class Host {
     return [...strangers, ...fences, ...found.stdout.split('\n').filter((line) => line !== '')];
   }
 
+  /** As leftovers, without what goes away by itself within 5 s: who has ended is seen while the kernel takes it apart. */
+  async lastingLeftovers(expected: readonly number[] = []): Promise<string[]> {
+    let left: string[] = [];
+    const look = async (): Promise<boolean> => (left = await this.leftovers(expected)).length === 0;
+    await until('a clean host', look, 5000, 100).catch(() => false);
+    return left;
+  }
+
   /** Makes the next process of this host get this PID, if it is free. */
   async nextPid(pid: number): Promise<void> {
     await mustRun('nsenter', [

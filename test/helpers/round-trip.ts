@@ -2,7 +2,7 @@
 // what is left on the host that it came from.
 import t from 'tap';
 import type { Test } from 'tap';
-import { sleep, until } from './commands.ts';
+import { sleep } from './commands.ts';
 import type { Host, MigrateResult } from './host.ts';
 import { judge, readBeats } from './heartbeat.ts';
 import { makeHosts } from './hosts.ts';
@@ -39,14 +39,7 @@ export async function fly(
     `moved from ${from.name} to ${to.name}, downtime ${String(report['downtime'])} ms of ${String(report['total-time'])}`,
   );
   t.ok(to.process(pid), 'it is there with its PID');
-  let left: string[] = [];
-  await until(
-    'the source is clean',
-    async () => (left = await from.leftovers()).length === 0,
-    5000,
-    100,
-  ).catch(() => false);
-  t.strictSame(left, [], 'nothing is left where it came from');
+  t.strictSame(await from.lastingLeftovers(), [], 'nothing is left where it came from');
   return true;
 }
 
@@ -99,12 +92,7 @@ export async function carries(
       t.comment(`longest pause ${verdict.longestPauseMs} ms over ${verdict.nodes.join(', ')}`);
     }
     t.equal(await verdictOf(at, workload), 'ok', `the workload is content on ${at.name}`);
-    for (const host of hosts.all) {
-      let left: string[] = [];
-      await until('a clean host', async () => (left = await host.leftovers()).length === 0, 5000, 100).catch(
-        () => false,
-      );
-      t.strictSame(left, [], `nothing is left on ${host.name}`);
-    }
+    for (const host of hosts.all)
+      t.strictSame(await host.lastingLeftovers(), [], `nothing is left on ${host.name}`);
   });
 }

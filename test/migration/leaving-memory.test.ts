@@ -59,6 +59,6 @@ for (const family of [false, true]) {
     await b.waitGone(child);
     const look = async (): Promise<boolean> => (await b.leftovers()).length === 0;
     await until('nothing is left', look);
-    t.strictSame(await a.leftovers(), [], 'nothing is left on the source');
+    t.strictSame(await a.lastingLeftovers(), [], 'nothing is left on the source');
   });
 }

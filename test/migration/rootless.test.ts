@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { until } from '../helpers/commands.ts';
 import { judge, lastNode, readBeats, untilBeat } from '../helpers/heartbeat.ts';
-import type { Host, MigrateResult } from '../helpers/host.ts';
+import type { MigrateResult } from '../helpers/host.ts';
 import { makeHosts } from '../helpers/hosts.ts';
 import { explain } from '../helpers/round-trip.ts';
 import { unless } from '../helpers/skip-unless.ts';
@@ -13,13 +13,6 @@ t.setTimeout(400_000); // whole migrations on a machine that others use too
 const skip = await unless('hosts', 'godwit', 'command:cc', 'command:setpriv');
 const user = 4242;
 const heartbeat = (directory: string): string[] => [join(directory, 'heartbeat')];
-
-async function cleanOf(host: Host, expected: readonly number[]): Promise<string[]> {
-  let left: string[] = [];
-  const look = async (): Promise<boolean> => (left = await host.leftovers(expected)).length === 0;
-  await until('nothing is left', look, 5000, 100).catch(() => false);
-  return left;
-}
 
 await t.test('a tree of this user moves there and on, whoever is killed', { skip }, async (t) => {
   await using hosts = await makeHosts();
@@ -37,7 +30,7 @@ await t.test('a tree of this user moves there and on, whoever is killed', { skip
   process.kill(agent, 'SIGKILL');
   await flight.ended;
   t.ok(await untilBeat(beats, 5000), 'an agent that is killed leaves the tree running');
-  t.strictSame(await cleanOf(a, [counter.pid]), []);
+  t.strictSame(await a.lastingLeftovers([counter.pid]), []);
 
   const there = await a.migrate(counter.pid, b);
   t.equal(there.code, 0, explain(there, b));
@@ -49,7 +42,7 @@ await t.test('a tree of this user moves there and on, whoever is killed', { skip
   t.ok(await untilBeat(beats, 5000));
   t.equal(lastNode(beats), `h1-${hosts.id}`);
   t.strictSame(judge(readBeats(beats)).problems, []);
-  t.strictSame(await cleanOf(b, []), []);
+  t.strictSame(await b.lastingLeftovers(), []);
 
   // Root's tools go on with it.
   const nested = a.nestedPid(counter.pid, 'counter') ?? -1;

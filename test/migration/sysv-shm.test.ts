@@ -47,7 +47,8 @@ await t.test(
     t.equal((await b.run('ipcrm', ['-m', '0'])).code, 0);
 
     t.equal(await verdictOf(a, workload), 'ok', 'the workload is content');
-    for (const host of hosts.all) t.strictSame(await host.leftovers(), [], `nothing is left on ${host.name}`);
+    for (const host of hosts.all)
+      t.strictSame(await host.lastingLeftovers(), [], `nothing is left on ${host.name}`);
   },
 );
 
@@ -69,7 +70,7 @@ await t.test(
         `the workload is content ${workload.errors()}`,
       );
       for (const host of hosts.all)
-        t.strictSame(await host.leftovers(), [], `nothing is left on ${host.name}`);
+        t.strictSame(await host.lastingLeftovers(), [], `nothing is left on ${host.name}`);
     }
   },
 );

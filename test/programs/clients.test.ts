@@ -72,7 +72,7 @@ await t.test('node, python3 and bash are content when they are left alone', { sk
     t.ok((await program.progress(a)) > before, 'it goes on');
     t.strictSame(await program.end(a), [], 'it ends well');
   }
-  t.strictSame(await a.leftovers(), []);
+  t.strictSame(await a.lastingLeftovers(), []);
 });
 
 await t.test('nginx answers under load and takes a new configuration', { skip: skipWeb }, async (t) => {
@@ -91,5 +91,5 @@ await t.test('nginx answers under load and takes a new configuration', { skip: s
   await until('the new configuration', async () => (await get(a, nginxPort, '/version')) === 'second');
   a.kill(nginx.pid, 'SIGQUIT');
   await a.waitGone(nginx.pid);
-  t.strictSame(await a.leftovers(), []);
+  t.strictSame(await a.lastingLeftovers(), []);
 });

@@ -102,6 +102,6 @@ await t.test('a host is emptied for real', { skip }, async (t) => {
   const result = await a.run(script, ['--to', receiver.address, ...pids, '--', '--plaintext'], { env });
   t.equal(result.code, 0, `${result.stdout}${result.stderr}`);
   t.match(result.stdout, 'moved:       4');
-  t.strictSame(await a.leftovers(), [], 'the host is empty');
+  t.strictSame(await a.lastingLeftovers(), [], 'the host is empty');
   for (const tree of trees) t.equal(await verdictOf(b, tree), 'ok', tree.name);
 });
