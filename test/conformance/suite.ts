@@ -38,9 +38,17 @@ export async function runSuite(
   for (const host of [a, b]) await host.receive();
   const queue = Array.from({ length: options.repeat }, () => trials).flat();
   const results: ClaimResult[] = [];
+  let lastWithTerminals: Promise<unknown> = Promise.resolve();
+  const run = async (trial: Trial): Promise<ClaimResult[]> => {
+    const context = { a, b, flavour: options.flavour };
+    if (!trial.head.hasTerminals) return runTrial(trial, context);
+    const mine = lastWithTerminals.then(async () => runTrial(trial, context)); // which never rejects
+    lastWithTerminals = mine;
+    return mine;
+  };
   const worker = async (): Promise<void> => {
     for (let trial = queue.shift(); trial !== undefined; trial = queue.shift()) {
-      const claims = await runTrial(trial, { a, b, flavour: options.flavour });
+      const claims = await run(trial);
       results.push(...claims);
       report(claims);
     }

@@ -8,6 +8,7 @@
 //   @no-pkeys                a CPU with protection keys changes what it is about
 //   @apart                   a campaign of its own runs it, not the suite: it claims nothing
 //   @always-moving           it works all the time: there is no variant at rest
+//   @terminals               its terminals keep their numbers, which are counted anew on each host: one such tree moves at a time
 //   @arguments WORDS         more arguments
 import { readFileSync } from 'node:fs';
 import { native } from '../../src/native.ts';
@@ -29,6 +30,7 @@ export interface WorkloadHead {
   readonly avoidsPkeys: boolean;
   readonly apart: boolean;
   readonly alwaysMoving: boolean;
+  readonly hasTerminals: boolean;
   readonly args: readonly string[];
 }
 
@@ -54,6 +56,7 @@ export function readHead(name: string, source: string): WorkloadHead {
     avoidsPkeys: values('no-pkeys').length > 0,
     apart: values('apart').length > 0,
     alwaysMoving: values('always-moving').length > 0,
+    hasTerminals: values('terminals').length > 0,
     args: values('arguments').flatMap((text) => text.split(' ')),
   };
 }
