@@ -1,7 +1,7 @@
 // How the pause grows with the size of a tree: a lot of one kind (test/workloads/crowd.c), a quarter, a half and all of it, each
 // moved there and back. Linear growth shows as equal costs for each of them; the last column is the cost against that of a quarter.
 // GODWIT_KINDS: only these (processes,threads,...). GODWIT_SCALE: parts of the full counts (1).
-import { canMakeHosts } from '../test/helpers/host.ts';
+import { canMakeHosts } from '../test/helpers/can-make-hosts.ts';
 import { makeHosts } from '../test/helpers/hosts.ts';
 import { startWorkload, verdictOf } from '../test/helpers/workloads.ts';
 

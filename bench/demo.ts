@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 import { hasCommand, sleep } from '../test/helpers/commands.ts';
 import { judge, readBeats } from '../test/helpers/heartbeat.ts';
 import { godwitPath } from '../test/helpers/godwit-path.ts';
-import { canMakeHosts } from '../test/helpers/host.ts';
+import { canMakeHosts } from '../test/helpers/can-make-hosts.ts';
 import type { Host } from '../test/helpers/host.ts';
 import { makeHosts } from '../test/helpers/hosts.ts';
 import type { Hosts } from '../test/helpers/hosts.ts';

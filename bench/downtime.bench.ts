@@ -2,7 +2,7 @@
 // back. GODWIT_MIB: its data (64), GODWIT_MOVES: how many flights (10), GODWIT_IDLE=1: nobody writes. What `migrate` reports
 // stands beside it. No baseline exists for a pause: the same flights of a small redis are the measure of a large one.
 import { sleep } from '../test/helpers/commands.ts';
-import { canMakeHosts } from '../test/helpers/host.ts';
+import { canMakeHosts } from '../test/helpers/can-make-hosts.ts';
 import { makeHosts } from '../test/helpers/hosts.ts';
 import { preload, RedisLoad, startRedis } from '../test/programs/redis.ts';
 

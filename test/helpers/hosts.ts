@@ -9,7 +9,8 @@ import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { until } from './commands.ts';
-import { canMakeHosts, Host } from './host.ts';
+import { canMakeHosts } from './can-make-hosts.ts';
+import { Host } from './host.ts';
 import { lookAt } from './processes.ts';
 
 const helpers = fileURLToPath(new URL('.', import.meta.url));

@@ -1,5 +1,5 @@
 // What a test needs from the machine, asked once, loudly: a skipped test names what is missing.
-import { canMakeHosts } from './host.ts';
+import { canMakeHosts } from './can-make-hosts.ts';
 import { hasCommand } from './commands.ts';
 import { existsSync } from 'node:fs';
 import { godwitPath } from './godwit-path.ts';

@@ -14,7 +14,8 @@ import {
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { mustRun, until } from './commands.ts';
-import type { Host, SpawnOptions, Spawned } from './host.ts';
+import type { Host } from './host.ts';
+import type { SpawnOptions, Spawned } from './namespace-host.ts';
 import { readHead, type WorkloadHead } from './workload-head.ts';
 
 const sources = fileURLToPath(new URL('../workloads', import.meta.url));

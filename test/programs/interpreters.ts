@@ -4,7 +4,8 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { mustRun, until } from '../helpers/commands.ts';
-import type { Host, Spawned } from '../helpers/host.ts';
+import type { Host } from '../helpers/host.ts';
+import type { Spawned } from '../helpers/namespace-host.ts';
 import { get } from './web.ts';
 
 export interface Program extends Spawned {

@@ -2,7 +2,8 @@
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { until } from '../helpers/commands.ts';
-import type { Host, Spawned } from '../helpers/host.ts';
+import type { Host } from '../helpers/host.ts';
+import type { Spawned } from '../helpers/namespace-host.ts';
 import { get } from './web.ts';
 
 export const nginxPort = 8080;

@@ -5,7 +5,8 @@ import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { until } from '../helpers/commands.ts';
-import type { Host, Spawned } from '../helpers/host.ts';
+import type { Host } from '../helpers/host.ts';
+import type { Spawned } from '../helpers/namespace-host.ts';
 import { RespClient } from '../helpers/resp.ts';
 import type { WriterAnswer, WriterOptions, WriterRequest, WriterStats } from './redis-writer.ts';
 
