@@ -38,7 +38,7 @@ export interface NativeProbe {
    */
   probe(name: NativeProbeName): number;
   /** Freezes and thaws a child in the new cgroup `directory`, which is removed again. 0 or a negative errno. */
-  probeFreezer(directory: string, version: 1 | 2): number;
+  probeFreezer(directory: string): number;
   /** Bytes of zeros at the end of this process's vdso, or a negative errno. */
   vdsoTail(): number;
   /** Bytes of the extended state (XCR0) of a thread, as NT_X86_XSTATE has it. */

@@ -20,7 +20,7 @@ Napi::Value Number(const Napi::CallbackInfo& info, double value) {
 Napi::Value RunProbeOf(const Napi::CallbackInfo& info) { return Number(info, RunProbe(Text(info, 0))); }
 
 Napi::Value RunFreezerProbe(const Napi::CallbackInfo& info) {
-  return Number(info, ProbeFreezer(Text(info, 0).c_str(), Int32(info, 1)));
+  return Number(info, ProbeFreezer(Text(info, 0).c_str()));
 }
 
 Napi::Value VdsoTailOf(const Napi::CallbackInfo& info) { return Number(info, VdsoTail()); }

@@ -10,8 +10,8 @@ namespace godwit {
 /// Runs the probe of that name (see kProbes in probe.cc). -EINVAL: there is none.
 int RunProbe(std::string_view name);
 
-/// Freezes and thaws a child in a new cgroup `directory` (made and removed here) of hierarchy version 1 or 2.
-int ProbeFreezer(const char* directory, int version);
+/// Freezes and thaws a child in a new cgroup `directory` (made and removed here).
+int ProbeFreezer(const char* directory);
 
 /// Bytes of zeros at the end of this process's vdso, or -errno (ENOENT: there is no vdso).
 int VdsoTail();

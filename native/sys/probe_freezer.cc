@@ -1,4 +1,4 @@
-// Probe of the cgroup freezer, version 1 and 2, on a child of our own.
+// Probe of the cgroup v2 freezer on a child of our own.
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -43,34 +43,23 @@ int Await(Condition condition) {
   return -ETIMEDOUT;
 }
 
-/// The words of each version.
-struct Freezer {
-  const char* order_file;
-  const char* freeze;
-  const char* thaw;
-  const char* state_file;
-  const char* frozen;
-};
-constexpr Freezer kVersion1 = {"/freezer.state", "FROZEN", "THAWED", "/freezer.state", "FROZEN"};
-constexpr Freezer kVersion2 = {"/cgroup.freeze", "1", "0", "/cgroup.events", "frozen 1"};
-
-int FreezeAndThaw(const std::string& directory, const Freezer& words) {
+int FreezeAndThaw(const std::string& directory) {
   const ParkedChild child;
   if (!child.valid()) return child.pid();
   int result = Write(directory + "/cgroup.procs", std::to_string(child.pid()));
   if (result < 0) return result;
-  result = Write(directory + words.order_file, words.freeze);
-  if (result == 0) result = Await([&] { return Contains(directory + words.state_file, words.frozen); });
-  // Also after a failure: version 1 does not let a frozen task die.
-  const int thawed = Write(directory + words.order_file, words.thaw);
+  result = Write(directory + "/cgroup.freeze", "1");
+  if (result < 0) return result;
+  result = Await([&] { return Contains(directory + "/cgroup.events", "frozen 1"); });
+  const int thawed = Write(directory + "/cgroup.freeze", "0");
   return result < 0 ? result : thawed;
 }
 
 }  // namespace
 
-int ProbeFreezer(const char* directory, int version) {
+int ProbeFreezer(const char* directory) {
   if (mkdir(directory, 0755) < 0) return -errno;
-  const int result = FreezeAndThaw(directory, version == 1 ? kVersion1 : kVersion2);
+  const int result = FreezeAndThaw(directory);
   // The child is reaped, but the kernel may take a moment to see the cgroup empty.
   const int removed = Await([&] { return rmdir(directory) == 0 || errno == ENOENT; });
   return result < 0 ? result : removed;

@@ -4,7 +4,7 @@ import { accessSync, closeSync, constants, openSync, readSync, rmdirSync, writeS
 import { join } from 'node:path';
 import { GodwitError } from '../errors.ts';
 import { readMountinfo, type Mount } from './mountinfo.ts';
-import { readCgroup } from './proc/cgroup.ts';
+import { readCgroup2 } from './proc/cgroup.ts';
 
 /** @throws GodwitError UNSUPPORTED where cgroup v2 is not mounted. */
 export function cgroup2Mount(): Mount {
@@ -17,7 +17,7 @@ export function cgroup2Mount(): Mount {
 
 /** The v2 directory that a process sits in; undefined when it is gone. */
 export function cgroup2Dir(pid: number | 'self', mount: Mount = cgroup2Mount()): string | undefined {
-  const path = readCgroup(pid)?.v2;
+  const path = readCgroup2(pid);
   if (path === undefined) return undefined;
   // A container without a cgroup namespace sees whole paths, but only its own part is mounted.
   const inside = mount.root !== '/' && (path === mount.root || path.startsWith(`${mount.root}/`));

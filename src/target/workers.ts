@@ -5,7 +5,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { GodwitError } from '../errors.ts';
-import { sweepAfterMs, sweepProbes } from '../kernel/probes/freezers.ts';
+import { sweepAfterMs, sweepProbes } from '../kernel/probes/freezer.ts';
 import { handOver } from './hand-over.ts';
 import type { QuietSocket } from './hand-over.ts';
 import type { LogLevel } from './session.ts';

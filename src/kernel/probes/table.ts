@@ -6,7 +6,7 @@ import { readExecStart } from '../proc/sched.ts';
 import { readLimits } from '../proc/limits.ts';
 import { readStatus } from '../proc/status.ts';
 import { errnoName } from '../program.ts';
-import { probeFreezer1, probeFreezer2 } from './freezers.ts';
+import { probeFreezer } from './freezer.ts';
 import type { Outcome, Probe } from './report.ts';
 
 /** Descriptors that an agent may need at once for a tree of some size. */
@@ -106,14 +106,7 @@ export const probes: readonly Probe[] = [
     what: 'freeze processes by a cgroup v2 of our own',
     requiredFor: 'migration',
     cost: 'there is no fence that guarantees that a tree never runs twice',
-    run: probeFreezer2,
-  },
-  {
-    name: 'cgroup-v1-freezer',
-    what: 'freeze processes by a cgroup v1 of our own',
-    requiredFor: 'optional',
-    cost: 'nothing where the v2 freezer works',
-    run: probeFreezer1,
+    run: probeFreezer,
   },
   optional('new-pid-namespace', 'make a PID namespace', 'a tree whose PIDs are taken here cannot come'),
   optional('new-time-namespace', 'make a time namespace', 'monotonic clocks of a tree that comes here jump'),

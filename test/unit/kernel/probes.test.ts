@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path';
 import t from 'tap';
 import { cgroup2Base, removeCgroupDir } from '../../../src/kernel/cgroup2.ts';
-import { sweepProbes } from '../../../src/kernel/probes/freezers.ts';
+import { sweepProbes } from '../../../src/kernel/probes/freezer.ts';
 import { probeAll, verdict } from '../../../src/kernel/probes/probe-all.ts';
 import type { ProbeReport } from '../../../src/kernel/probes/report.ts';
 import { isSwitchedOff } from '../../../src/kernel/probes/without.ts';
@@ -93,7 +93,7 @@ t.test('probes leave no process, descriptor, mapping or cgroup behind', (t) => {
   t.same([children(), fds(), vdso()], before);
   t.notOk(readdirSync(cgroup2Base()).some((name) => name.startsWith(`godwit-probe-${process.pid}`)));
   t.equal(native.probe('no-such-probe' as 'kcmp'), -22);
-  t.ok(native.probeFreezer('/nowhere/at/all', 2) < 0);
+  t.ok(native.probeFreezer('/nowhere/at/all') < 0);
   t.end();
 });
 

@@ -1,7 +1,7 @@
 // What else /proc says of a process or thread: real texts of Linux 6.1 and 6.18.
 import t from 'tap';
 import { auxvValue, readAuxv } from '../../../../src/kernel/proc/auxv.ts';
-import { parseCgroup, readCgroup } from '../../../../src/kernel/proc/cgroup.ts';
+import { parseCgroup2, readCgroup2 } from '../../../../src/kernel/proc/cgroup.ts';
 import { parseLimits, readLimits, rlimInfinity } from '../../../../src/kernel/proc/limits.ts';
 import { parseNamespaceLink, readNamespaces } from '../../../../src/kernel/proc/ns.ts';
 import { parseExecStart, readExecStart } from '../../../../src/kernel/proc/sched.ts';
@@ -85,24 +85,12 @@ se.vruntime                                  :           204.449734
   t.end();
 });
 
-t.test('cgroup: v2 and each controller of v1, and a removed one', (t) => {
-  const membership = parseCgroup(`9:name=systemd:/
-6:freezer:/a:b
-2:cpu,cpuacct:/c d
-0::/user.slice/x (deleted)
-`);
-  t.equal(membership.v2, '/user.slice/x');
-  t.same(
-    [...membership.v1],
-    [
-      ['name=systemd', '/'],
-      ['freezer', '/a:b'],
-      ['cpu', '/c d'],
-      ['cpuacct', '/c d'],
-    ],
-  );
-  t.equal(parseCgroup('1:cpu:/\n').v2, undefined);
-  t.ok(readCgroup('self'));
+t.test('cgroup: v2 among hierarchies of v1, and a removed one', (t) => {
+  const text = '9:name=systemd:/\n6:freezer:/a:b\n2:cpu,cpuacct:/c d\n';
+  t.equal(parseCgroup2(`${text}0::/user.slice/x:y (deleted)\n`), '/user.slice/x:y');
+  t.equal(parseCgroup2(text), undefined);
+  t.ok(readCgroup2('self'));
+  t.equal(readCgroup2(nobody), undefined);
   t.end();
 });
 

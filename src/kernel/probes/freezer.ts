@@ -1,11 +1,10 @@
-// The probes of the cgroup freezers: a child cgroup of the agent's own, made, frozen with a process in it, and removed.
+// The probe of the cgroup v2 freezer: a child cgroup of the agent's own, made, frozen with a process in it, and removed. Version 1 is
+// not tried: nothing uses it, and it lets no frozen process die, so that an agent killed there would leave one that nobody can end.
 import { randomBytes } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { native } from '../../native.ts';
 import { cgroup2Base, cgroup2Dir, removeCgroupDir } from '../cgroup2.ts';
-import { readMountinfo } from '../mountinfo.ts';
-import { readCgroup } from '../proc/cgroup.ts';
 import { errnoName } from '../program.ts';
 import type { Outcome } from './report.ts';
 
@@ -15,7 +14,7 @@ const deadMs = 2000;
 const oldMs = 60_000;
 
 /** Where fences of the source are made (the own cgroup) and where keepers are made (GODWIT_CGROUP or the root). */
-export function probeFreezer2(): Outcome {
+export function probeFreezer(): Outcome {
   let folders: (string | undefined)[];
   try {
     folders = [cgroup2Dir('self'), cgroup2Base()];
@@ -24,27 +23,16 @@ export function probeFreezer2(): Outcome {
   }
   for (const folder of new Set(folders)) {
     if (folder === undefined) continue;
-    const outcome = tryIn(folder, 2);
+    const outcome = tryIn(folder);
     if (!outcome.ok) return outcome;
   }
   return { ok: true };
 }
 
-export function probeFreezer1(): Outcome {
-  const mount = readMountinfo('self')?.find(
-    ({ type, superOptions }) => type === 'cgroup' && superOptions.includes('freezer'),
-  );
-  const path = readCgroup('self')?.v1.get('freezer');
-  if (mount === undefined || path === undefined) return { ok: false, reason: 'not mounted' };
-  return tryIn(join(mount.mountPoint, path), 1);
-}
-
-function tryIn(folder: string, version: 1 | 2): Outcome {
+function tryIn(folder: string): Outcome {
   removeLeftovers(folder);
-  const result = native.probeFreezer(
-    join(folder, `${prefix}${process.pid}-${randomBytes(6).toString('hex')}`),
-    version,
-  );
+  const name = `${prefix}${process.pid}-${randomBytes(6).toString('hex')}`;
+  const result = native.probeFreezer(join(folder, name));
   return result === 0 ? { ok: true } : { ok: false, reason: `${errnoName(result)} in ${folder}` };
 }
 
@@ -70,8 +58,6 @@ function removeLeftovers(folder: string): void {
       const pid = Number(name.slice(prefix.length).split('-')[0]);
       const limitMs = existsSync(`/proc/${pid}`) ? oldMs : deadMs;
       if (Date.now() - statSync(path).mtimeMs < limitMs) continue; // another agent's probe, at this moment
-      const state = join(path, 'freezer.state');
-      if (existsSync(state)) writeFileSync(state, 'THAWED'); // version 1 does not let a frozen process die
       for (const member of readFileSync(join(path, 'cgroup.procs'), 'latin1').split('\n').map(Number))
         if (member > 0) process.kill(member, 'SIGKILL');
       removeCgroupDir(path);
