@@ -76,6 +76,7 @@ export function applyState(tree: ShellTree, state: TreeState, context: ApplyCont
     warn: context.warn,
     agentPidfd: context.agentPidfd,
     objectFd: (id) => tree.objects.fd(id),
+    root: tree.root,
     terminals: tree.terminals,
     fileOf: (index) => {
       const identity = layout.files[index];

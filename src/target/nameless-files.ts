@@ -5,18 +5,19 @@ import { GodwitError } from '../errors.ts';
 import type { SharedObject } from '../images/memory.ts';
 import { runLocal } from '../kernel/local-program.ts';
 import { errnoName, Program } from '../kernel/program.ts';
+import { openIn, type TreeRoot } from './tree-root.ts';
 
-const atFdcwd = -100;
+const ownMode = 0o600;
 const readWriteCloexec = 0o2000002;
 /** O_TMPFILE, which includes O_DIRECTORY. */
 const temporaryFile = 0o20200000;
 const createExclusive = 0o300;
 
 /** Returns the agent's descriptor. @throws GodwitError REFUSED, NO_SPACE */
-export function createNameless({ id, size, place }: SharedObject): number {
+export function createNameless({ id, size, place }: SharedObject, root: TreeRoot): number {
   if (place === undefined) throw new GodwitError('PROTOCOL', `the source named no place for file ${id}`);
   const directory = presentDirectory(place.directory);
-  const fd = openNameless(directory, id);
+  const fd = openNameless(directory, id, root);
   if (fd < 0)
     throw new GodwitError(
       'REFUSED',
@@ -40,27 +41,21 @@ export function presentDirectory(path: string): string {
 
 /** Why no file can be made there: the name of an error; undefined when one can. */
 export function whyNoNameless(directory: string): string | undefined {
-  const fd = openNameless(directory, 0);
+  const fd = openNameless(directory, 0, undefined);
   if (fd < 0) return errnoName(fd);
   closeSync(fd);
   return undefined;
 }
 
 /** Not every file system has O_TMPFILE (NFS has not): a name for a moment does it too. */
-function openNameless(directory: string, id: number): number {
-  const anonymous = open(directory, temporaryFile | readWriteCloexec);
+function openNameless(directory: string, id: number, root: TreeRoot): number {
+  const anonymous = openIn(root, directory, temporaryFile | readWriteCloexec, ownMode);
   if (!['EOPNOTSUPP', 'EISDIR', 'EINVAL'].includes(errnoName(anonymous))) return anonymous;
   const path = join(directory, `.godwit-${process.pid}-${id}`);
-  const fd = open(path, createExclusive | readWriteCloexec);
+  const fd = openIn(root, path, createExclusive | readWriteCloexec, ownMode);
   if (fd < 0) return fd;
   const program = new Program();
   program.call('unlink', program.cstring(path));
   runLocal(program, path);
   return fd;
-}
-
-function open(path: string, flags: number): number {
-  const program = new Program();
-  const fd = program.attempt('openat', atFdcwd, program.cstring(path), flags, 0o600);
-  return runLocal(program).number(fd);
 }

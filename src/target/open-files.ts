@@ -1,14 +1,14 @@
 // Open files on the target, in two phases: `open` makes each of them in the agent, `connect` does what needs the others
 // and a process that has them. In between what is in flight is sent, and every process pulls its descriptors from the agent.
-import { GodwitError } from '../errors.ts';
 import type { FileIdentity } from '../images/memory.ts';
 import type { ResourceKind } from '../images/resources/registry.ts';
-import type { Descriptor, OpenFile } from '../images/state.ts';
+import type { OpenFile } from '../images/state.ts';
 import { Program } from '../kernel/program.ts';
 import { closeLocal } from '../kernel/socket-facts.ts';
 import type { LateRecord } from '../kernel/struct-flock.ts';
 import { mismatchOf } from './agent-files.ts';
-import type { Actor, ConnectContext, OpenContext, Place, Runner } from './resources/driver.ts';
+import { connectContext, fdOf, type Inhabitants } from './resources/connect-context.ts';
+import type { Actor, ConnectContext, OpenContext, Runner } from './resources/driver.ts';
 import { setStatusFlags } from './resources/local-files.ts';
 import { endLodging, lodgersOf } from './resources/lodgers.ts';
 import { connectOwner } from './resources/owner.ts';
@@ -16,6 +16,7 @@ import { placeDescriptors, type Placement } from './resources/place.ts';
 import { targetDriverOf } from './resources/registry.ts';
 import { lockOrLater, takeLease, takeRecords, type TakeLock } from './resources/file-locks.ts';
 import { Terminals } from './terminals.ts';
+import type { TreeRoot } from './tree-root.ts';
 import { UndoLog, type Announce, type UndoStep } from './resources/undo-log.ts';
 
 export type { Announce } from './resources/undo-log.ts';
@@ -23,7 +24,7 @@ export type { Announce } from './resources/undo-log.ts';
 export interface RestoreOptions {
   readonly openFiles: readonly OpenFile[];
   /** By process; one without descriptors has an empty list. */
-  readonly processes: readonly { readonly pid: number; readonly descriptors: readonly Descriptor[] }[];
+  readonly processes: Inhabitants;
   readonly shellOf: (vpid: number) => Runner;
   /** The agent's number of a task of the tree, zombies too. */
   readonly taskOf: (vpid: number) => number | undefined;
@@ -33,6 +34,8 @@ export interface RestoreOptions {
   /** Number under which every shell holds a pidfd of the agent. It is closed in the end. */
   readonly agentPidfd: number;
   readonly objectFd: (id: number) => number;
+  /** Default: the agent's own mounts. */
+  readonly root?: TreeRoot;
   /** Pairs that were claimed before. */
   readonly terminals?: Terminals;
   readonly fileOf: (index: number) => FileIdentity;
@@ -124,6 +127,7 @@ function openAll(options: RestoreOptions, { undo, agentFds, closeLater, locks }:
   const whenOpen: ((fdOf: (file: number) => number) => void)[] = [];
   const context: OpenContext = {
     openFiles: options.openFiles,
+    root: options.root,
     objectFd: options.objectFd,
     taskOf: options.taskOf,
     actor: options.actor ?? ((vpid) => actorOf(options, vpid)),
@@ -158,8 +162,6 @@ function actorOf({ shellOf, taskOf }: RestoreOptions, vpid: number): Actor | und
   return pid === undefined ? undefined : { pid, run: (program) => shellOf(vpid).run(program) };
 }
 
-type Processes = RestoreOptions['processes'];
-
 /** Places what processes have, and does what only they can do. */
 function settle(
   options: RestoreOptions,
@@ -174,7 +176,7 @@ function settle(
   const placements = crowded.map(({ pid, descriptors }) =>
     placeDescriptors(pid, shellOf(pid), options.agentPidfd, descriptors, (file) => fdOf(agentFds, file)),
   );
-  const connect = (files: readonly OpenFile[], inhabitants: Processes): void => {
+  const connect = (files: readonly OpenFile[], inhabitants: Inhabitants): void => {
     const context = connectContext(inhabitants, placements, agentFds, { runner: shellOf, recordLater });
     for (const file of files) {
       targetDriverOf(file.resource.kind).connect?.(file.resource, file, context);
@@ -198,45 +200,6 @@ function settle(
     processes,
   );
   return placements;
-}
-
-function connectContext(
-  processes: Processes,
-  placements: readonly Placement[],
-  agentFds: ReadonlyMap<number, number>,
-  rest: Pick<ConnectContext, 'runner' | 'recordLater'>,
-): ConnectContext {
-  const byVpid = new Map(placements.map((placement) => [placement.vpid, placement]));
-  const places = new Map<number, Place[]>();
-  const numbers = new Map<string, number>();
-  for (const { pid, descriptors } of processes) {
-    for (const { fd, file } of descriptors) {
-      const list = places.get(file);
-      if (list === undefined) places.set(file, [{ vpid: pid, fd }]);
-      else list.push({ vpid: pid, fd });
-      numbers.set(`${pid}:${fd}`, file);
-    }
-  }
-  return {
-    ...rest,
-    placesOf: (file) => places.get(file) ?? [],
-    fileAt: (vpid, fd) => numbers.get(`${vpid}:${fd}`),
-    bring: (program, vpid, file) => {
-      const placement = byVpid.get(vpid);
-      if (placement === undefined) throw new GodwitError('INTERNAL', `process ${vpid} has no descriptors`);
-      const got = program.call('pidfd_getfd', placement.pidfd, fdOf(agentFds, file), 0);
-      program.call('dup3', got, placement.free, 0o2000000);
-      program.call('close', got);
-      return placement.free;
-    },
-  };
-}
-
-function fdOf(agentFds: ReadonlyMap<number, number>, file: number): number {
-  const fd = agentFds.get(file);
-  if (fd === undefined)
-    throw new GodwitError('PROTOCOL', `the source named open file ${file}, which it never described`);
-  return fd;
 }
 
 /** Locks belong to open files, which the processes have: a descriptor of the agent that has got all of its own is closed. */

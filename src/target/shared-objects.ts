@@ -12,6 +12,7 @@ import { createNameless } from './nameless-files.ts';
 import { createSegment, finishSegment, removeSegment } from './sysv/segments.ts';
 import type { SysvUndo } from './sysv/make.ts';
 import type { Shell } from './shell.ts';
+import type { TreeRoot } from './tree-root.ts';
 
 const protectionReadWrite = 3;
 const mapSharedAnonymous = 0x21;
@@ -37,10 +38,12 @@ type ShellOf = (vpid: number) => Shell | undefined;
 export class SharedObjects {
   readonly #entries = new Map<number, Entry>();
   readonly #undo: SysvUndo | undefined;
+  readonly #root: () => TreeRoot;
 
-  /** `undo`: only who has one can make System V segments. */
-  constructor(undo?: SysvUndo) {
+  /** `undo`: only who has one can make System V segments. `root`: asked when a shell is there. */
+  constructor(undo?: SysvUndo, root: () => TreeRoot = () => undefined) {
     this.#undo = undo;
+    this.#root = root;
   }
 
   /** Segments that the tree has removed since the last update: whoever has them attached keeps their IDs from being used again. */
@@ -132,10 +135,15 @@ export class SharedObjects {
 
   #create(object: SharedObject, shellOf: ShellOf): Entry {
     const { sysv } = object;
-    if (object.kind !== 'sysv' || sysv === undefined) return { fd: create(object), object, undo: undefined };
+    if (object.kind !== 'sysv' || sysv === undefined) return { fd: this.#open(object), object, undo: undefined };
     if (this.#undo === undefined) throw new GodwitError('INTERNAL', 'a segment without a way back');
     const undo = createSegment(sysv, object.size, shellOf(sysv.creator), this.#undo);
     return { fd: openSegment(sysv.id, object.size, true), object, undo };
+  }
+
+  #open(object: SharedObject): number {
+    if (object.kind === 'nameless') return createNameless(object, this.#root());
+    return object.kind === 'memfd' ? createMemfd(object) : createAnonymous(object);
   }
 
   /** Its descriptor stays: pages of it may be on their way. */
@@ -154,11 +162,6 @@ function readFdOf(entry: Entry): number {
 
 function cutTail({ fd, object }: Entry): void {
   if (object.kind !== 'anonymous' && object.size % pageSize !== 0) truncate(fd, object);
-}
-
-function create(object: SharedObject): number {
-  if (object.kind === 'nameless') return createNameless(object);
-  return object.kind === 'memfd' ? createMemfd(object) : createAnonymous(object);
 }
 
 function createMemfd(object: SharedObject): number {

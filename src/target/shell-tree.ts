@@ -18,6 +18,7 @@ import { followSharing, sharingOf } from './sharing.ts';
 import type { Shell } from './shell.ts';
 import type { SysvUndo } from './sysv/make.ts';
 import { Terminals } from './terminals.ts';
+import { closeTreeRoot, openTreeRoot, type TreeRoot } from './tree-root.ts';
 
 const sigchld = 17;
 
@@ -43,12 +44,13 @@ export class ShellTree {
   readonly #spawn: Spawn;
   readonly #observer: SpaceObserver | undefined;
   #syscallOffset = 0;
+  #root: { readonly fd: TreeRoot } | undefined;
 
   /** `sameKernel`: source and target have one boot ID. */
   constructor(spawn: Spawn, sameKernel: boolean, observer?: SpaceObserver, undo?: SysvUndo) {
     this.#spawn = spawn;
     this.#observer = observer;
-    this.objects = new SharedObjects(undo);
+    this.objects = new SharedObjects(undo, () => this.root);
     this.files = new AgentFiles(sameKernel);
   }
 
@@ -61,6 +63,14 @@ export class ShellTree {
   task(vtid: number): number | undefined {
     for (const { tids } of this.shells.values()) if (tids.has(vtid)) return tids.get(vtid);
     return undefined;
+  }
+
+  /** Where names mean what they mean to the tree. Preconditions: there is a shell. */
+  get root(): TreeRoot {
+    const [first] = this.shells.values();
+    if (first === undefined) throw new GodwitError('PROTOCOL', 'the source named open files, and no process');
+    this.#root ??= { fd: openTreeRoot(first.pid) };
+    return this.#root.fd;
   }
 
   /** All of them; the parents before their children. */
@@ -208,6 +218,8 @@ export class ShellTree {
     this.terminals.close();
     this.files.close();
     this.objects.close();
+    closeTreeRoot(this.#root?.fd);
+    this.#root = undefined;
   }
 
   #followThreads({ pid, threads }: ProcessLayout): void {

@@ -14,6 +14,7 @@
 // @claim past-the-end files.offset
 // @claim hole files.offset
 // @claim path-of-directory files.path
+// @claim directory-to-stand-in files.path
 // @claim directory-start files.directory
 // @claim directory-end files.directory
 // @claim full-device files.devices
@@ -107,6 +108,11 @@ int main(int argc, char** argv) {
   PROVE("hole", 1 << 22, lseek(hole, 0, SEEK_DATA));
   struct stat stat;
   PROVE("path-of-directory", 0, fstatat(dir_path, "m", &stat, 0));
+  claim("directory-to-stand-in");
+  MUST(chdir("/"));
+  MUST(fchdir(dir_path));
+  char here[4096];
+  EXPECT_TEXT("the name of where it went", argv[1], getcwd(here, sizeof here) == NULL ? "none" : here);
   PROVE("directory-start", all, entries(at_start));
   PROVE("directory-end", 0, entries(at_end));
   claim("full-device");

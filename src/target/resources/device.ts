@@ -8,9 +8,10 @@ import { openOrThrow, seek } from './local-files.ts';
 const openNoctty = 0o400;
 
 export const device: TargetDriver<'device'> = {
-  open({ path: name, tasks, major, minor, position }, { flags }, { taskOf }) {
-    const path = tasks.length === 0 ? name : taskPath(tasks, name, taskOf);
-    const fd = openOrThrow(path, flags, openNoctty);
+  open({ path: name, tasks, major, minor, position }, { flags }, { taskOf, root }) {
+    const isTask = tasks.length > 0;
+    const path = isTask ? taskPath(tasks, name, taskOf) : name;
+    const fd = openOrThrow(path, flags, openNoctty, isTask ? undefined : root);
     const { rdev } = fstatSync(fd);
     const found = { major: (rdev >> 8) & 0xfff, minor: (rdev & 0xff) | ((rdev >> 12) & 0xfff00) };
     if (major !== 0 && (found.major !== major || found.minor !== minor)) {

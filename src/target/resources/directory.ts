@@ -6,8 +6,8 @@ const openDirectory = 0o200000;
 const openPath = 0o10000000;
 
 export const directory: TargetDriver<'directory'> = {
-  open({ path, position }, { flags }) {
-    const fd = openOrThrow(path, flags, openDirectory);
+  open({ path, position }, { flags }, { root }) {
+    const fd = openOrThrow(path, flags, openDirectory, root);
     if ((flags & openPath) === 0) seek(fd, position, path);
     return fd;
   },

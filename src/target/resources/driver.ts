@@ -5,6 +5,7 @@ import type { OpenFile } from '../../images/state.ts';
 import type { Outcome, Program } from '../../kernel/program.ts';
 import type { LateRecord } from '../../kernel/struct-flock.ts';
 import type { Terminals } from '../terminals.ts';
+import type { TreeRoot } from '../tree-root.ts';
 import type { UndoLog } from './undo-log.ts';
 
 /** Where programs run: a shell, or whatever stands for it. */
@@ -21,6 +22,7 @@ export interface Actor extends Runner {
 /** What drivers may ask while they open. */
 export interface OpenContext {
   readonly openFiles: readonly OpenFile[];
+  readonly root: TreeRoot;
   /** The agent's descriptor of a shared memory object. */
   readonly objectFd: (id: number) => number;
   /** The agent's number of a task of the tree, zombies too. */

@@ -7,13 +7,13 @@ import { openOrThrow } from './local-files.ts';
 const openNofollow = 0o400000;
 
 export const link: TargetDriver<'link'> = {
-  open({ path, content }, { flags }) {
+  open({ path, content }, { flags }, { root }) {
     const isLink = lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
     if (!isLink || readlinkSync(path) !== content) {
       throw new GodwitError('REFUSED', `${path} is no symbolic link to ${content} on the target`, {
         hint: `make it: ln -s ${content} ${path}`,
       });
     }
-    return openOrThrow(path, flags, openNofollow);
+    return openOrThrow(path, flags, openNofollow, root);
   },
 };

@@ -2,8 +2,8 @@
 import { GodwitError } from '../../errors.ts';
 import { runLocal } from '../../kernel/local-program.ts';
 import { errnoName, isError, Program } from '../../kernel/program.ts';
+import { openIn, type TreeRoot } from '../tree-root.ts';
 
-const atFdcwd = -100;
 const cloexec = 0o2000000;
 /** O_CREAT, O_EXCL, O_NOCTTY, O_TRUNC: say how to open, not how it is open. */
 const openingFlags = 0o1700;
@@ -12,17 +12,17 @@ const setFlags = 4;
 const statusFlags = 0o1046000;
 const seekSet = 0;
 
-/** openat(2) as the source had it open. Negative errno. */
-export function openExactly(path: string, flags: number, extra = 0): number {
-  const program = new Program();
-  const wanted = (flags & ~openingFlags) | extra | cloexec;
-  const fd = program.attempt('openat', atFdcwd, program.cstring(path), wanted, 0);
-  return runLocal(program).number(fd);
+/** openat(2) as the source had it open, close-on-exec. Negative errno. */
+export function openExactly(path: string, flags: number, extra = 0, root: TreeRoot = undefined): number {
+  return openIn(root, path, (flags & ~openingFlags) | extra | cloexec);
 }
 
-/** As openExactly. @throws GodwitError REFUSED naming the path */
-export function openOrThrow(path: string, flags: number, extra = 0): number {
-  const fd = openExactly(path, flags, extra);
+/**
+ * As openExactly; `root`: by the mounts of the tree, as it becomes a name that the tree has open; none for names in the agent's /proc.
+ * @throws GodwitError REFUSED naming the path
+ */
+export function openOrThrow(path: string, flags: number, extra = 0, root: TreeRoot = undefined): number {
+  const fd = openExactly(path, flags, extra, root);
   if (fd >= 0) return fd;
   throw new GodwitError('REFUSED', `${path} cannot be opened on the target: ${errnoName(fd)}`, {
     hint: 'the target needs what the tree has open: copy it, or mount the same storage',

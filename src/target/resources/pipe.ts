@@ -49,7 +49,7 @@ function make(image: PipeImage, context: OpenContext): MadePipe {
   );
   const content = ends.find(({ data }) => data !== undefined);
   if (image.fifo !== undefined) {
-    const anchor = openOrThrow(image.fifo, readWrite, nonblock);
+    const anchor = openOrThrow(image.fifo, readWrite, nonblock, context.root);
     context.closeLater(anchor);
     // On shared storage of one kernel it is the very pipe of the source, which holds the data already.
     if (!pipeHolds(anchor, content?.data)) {

@@ -11,7 +11,7 @@ export const regular: TargetDriver<'regular'> = {
   open({ file: index, position }, { flags }, context) {
     const identity = context.fileOf(index);
     const { path } = identity;
-    const fd = openOrThrow(path, flags);
+    const fd = openOrThrow(path, flags, 0, context.root);
     const isPath = (flags & openPath) !== 0;
     const mismatch = isPath ? notAFile(fd) : context.mismatch(identity, fd);
     if (mismatch !== undefined) {
