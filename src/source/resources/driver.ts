@@ -49,6 +49,8 @@ export interface DriverContext {
   readonly names: FileNames;
   /** The number of a task as the tree sees it; undefined: it is none of the tree's. */
   readonly vpidOf: (pid: number) => number | undefined;
+  /** A task of the tree, zombies too, has that number in the tree's PID namespace. */
+  readonly hasTask: (vpid: number) => boolean;
   /** The number that the tree sees where the agent sees `pid`, who may have ended or be a stranger; 0: none that can be told. */
   readonly insideOf: (pid: number) => number;
   /** Reads the multicast groups of sockets; those of the namespace are read once, when first asked for. */

@@ -1,4 +1,5 @@
 // Files of /proc/PID and /proc/PID/task/TID: they mean the same on the target when the task is one of the tree.
+import { statSync } from 'node:fs';
 import type { DriverContext } from './driver.ts';
 import type { SeenFile } from './seen-file.ts';
 
@@ -21,11 +22,17 @@ export interface TaskFile {
 
 /** Undefined: the task is none of the tree's. */
 export function taskFileOf(
-  { link }: Pick<SeenFile, 'link'>,
-  { vpidOf }: Pick<DriverContext, 'vpidOf'>,
+  file: Pick<SeenFile, 'link' | 'stat'>,
+  { vpidOf, hasTask }: Pick<DriverContext, 'vpidOf' | 'hasTask'>,
 ): TaskFile | undefined {
-  const [, process, thread, name] = pattern.exec(link) ?? [];
+  const [, process, thread, name] = pattern.exec(file.link) ?? [];
   if (process === undefined || name === undefined) return undefined;
-  const tasks = [process, ...(thread === undefined ? [] : [thread])].map((pid) => vpidOf(Number(pid)));
+  const numbers = [process, ...(thread === undefined ? [] : [thread])].map(Number);
+  const tasks = isByOurs(file) ? numbers.map(vpidOf) : numbers.map((vpid) => (hasTask(vpid) ? vpid : undefined));
   return tasks.every((pid) => pid !== undefined) ? { tasks, name } : undefined;
+}
+
+/** Each PID namespace has a /proc of its own, a device by itself, which counts as that namespace does. */
+function isByOurs({ stat }: Pick<SeenFile, 'stat'>): boolean {
+  return stat.dev === statSync('/proc', { bigint: true }).dev;
 }

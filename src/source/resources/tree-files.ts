@@ -2,6 +2,8 @@
 import type { Descriptor } from '../../images/state.ts';
 import { MembershipReader } from '../../kernel/memberships.ts';
 import { readStatus } from '../../kernel/proc/status.ts';
+import { readTids } from '../../kernel/proc/task.ts';
+import { readChildren } from '../../kernel/proc/children.ts';
 import { sharesWithParent } from '../sharing.ts';
 import { unixSockets, type UnixSocketInfo } from '../../kernel/sockets.ts';
 import type { DriverContext, OpenFileOptions } from './driver.ts';
@@ -64,6 +66,7 @@ export class TreeFiles {
       thief,
       names,
       vpidOf: (pid) => this.#vpidOf(pid),
+      hasTask: (vpid) => this.#hasTask(vpid),
       insideOf: (pid) => this.#insideOf(pid),
       linkedTo: (link) => this.#byLink.get(link) ?? [],
       fileAt: (pid, fd) => this.#byNumber.get(`${pid}:${fd}`),
@@ -93,6 +96,14 @@ export class TreeFiles {
     const status = readStatus(pid);
     const of = status?.tgid === pid ? status.ppid : status?.tgid;
     return this.#processes.some((process) => process.pid === of) ? status?.nsPid.at(-1) : undefined;
+  }
+
+  #hasTask(vpid: number): boolean {
+    return this.#processes.some((process) => {
+      if (process.vpid === vpid) return true;
+      const others = [...(readTids(process.pid) ?? []), ...(readChildren(process.pid) ?? [])];
+      return others.some((tid) => readStatus(tid)?.nsPid.at(-1) === vpid);
+    });
   }
 
   #insideOf(pid: number): number {

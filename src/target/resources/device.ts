@@ -1,5 +1,5 @@
 // Devices and kernel files that are nothing but their name.
-import { existsSync, fstatSync } from 'node:fs';
+import { fstatSync, statSync } from 'node:fs';
 import { GodwitError } from '../../errors.ts';
 import { closeLocal } from '../../kernel/socket-facts.ts';
 import type { OpenContext, TargetDriver } from './driver.ts';
@@ -37,5 +37,14 @@ function taskPath(tasks: readonly number[], name: string, taskOf: OpenContext['t
   const outside = `/proc/${pids.join('/task/')}/${name}`;
   if (pids.every((pid, i) => pid === tasks[i])) return outside;
   const inside = `/proc/${pids[0] ?? 0}/root/proc/${tasks.join('/task/')}/${name}`;
-  return existsSync(inside) ? inside : outside; // it may have another root directory
+  return isThere(inside) ? inside : outside; // it may have another root directory
+}
+
+/** Not by access(2), which counts without the capabilities of whoever is not root. */
+function isThere(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch {
+    return false;
+  }
 }
