@@ -22,6 +22,8 @@ export const openFileSchema = z.strictObject({
   owner: z
     .strictObject({ type: z.number().int(), pid: z.number().int(), signal: z.number().int() })
     .optional(),
+  /** Of the inode, where it is one without a name: pipes, sockets, memfds. */
+  access: z.strictObject({ uid: u32, gid: u32, mode: z.number().int().min(0).max(0o7777) }).optional(),
   /** Of the open file, whatever it is, and of processes that have it; absent when none. */
   locks: fileLocksSchema.optional(),
   resource: resourceImageSchema,

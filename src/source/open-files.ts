@@ -26,6 +26,7 @@ import { InFlight } from './resources/in-flight.ts';
 import { inotify, watchedPaths } from './resources/inotify.ts';
 import { link } from './resources/link.ts';
 import { queueRequirement } from './resources/mqueue-facts.ts';
+import { readAccess } from './resources/access.ts';
 import { readOwner } from './resources/owner.ts';
 import { refuse, unsupported, unsupportedSocket } from './resources/refuse.ts';
 import { driverOf } from './resources/registry.ts';
@@ -203,11 +204,13 @@ export function dumpOpenFiles(processes: readonly ProcessRef[], options: DumpOpt
     const owner = readOwner(group.first, thief, processes);
     thief.release();
     const locks = locksOf(group);
+    const access = readAccess(group.first);
     return {
       id: group.id,
       flags: group.first.flags,
       ...(owner === undefined ? {} : { owner }),
       ...(locks === undefined ? {} : { locks }),
+      ...(access === undefined ? {} : { access }),
       resource,
     };
   });

@@ -7,6 +7,7 @@ import { Program } from '../kernel/program.ts';
 import { closeLocal } from '../kernel/socket-facts.ts';
 import type { LateRecord } from '../kernel/struct-flock.ts';
 import { mismatchOf } from './agent-files.ts';
+import { giveAccess } from './resources/access.ts';
 import { connectContext, fdOf, type Inhabitants } from './resources/connect-context.ts';
 import type { Actor, ConnectContext, OpenContext, Runner } from './resources/driver.ts';
 import { setStatusFlags } from './resources/local-files.ts';
@@ -154,6 +155,7 @@ function openAll(options: RestoreOptions, { undo, agentFds, closeLater, locks }:
     if (!openedByName.has(kind)) setStatusFlags(fd, file.flags);
     if (file.locks !== undefined) lockOrLater(fd, file.locks, `open file ${file.id} (${kind})`, context);
   }
+  for (const file of options.openFiles) giveAccess(fdOf(agentFds, file.id), file, context.warn);
   for (const act of whenOpen) act((file) => fdOf(agentFds, file));
 }
 
