@@ -19,8 +19,13 @@ export async function takePid(host: Host, pid: number): Promise<number | undefin
   throw new Error(`PID ${pid} of ${host.name} cannot be taken`);
 }
 
+/** By a process, a thread, or a group or session whose leader is dead: fork(2) gives it to nobody. */
+const isTaken =
+  '[ -e /proc/$1 ] || cat /proc/[0-9]*/stat 2>/dev/null | sed "s/.*) //" | cut -d" " -f3,4 | tr " " "\\n" | grep -qx "$1"';
+
 async function isTakenForLong(host: Host, pid: number): Promise<boolean> {
-  const isFree = (): boolean => host.process(pid) === undefined;
+  const isFree = async (): Promise<boolean> =>
+    (await host.run('sh', ['-c', isTaken, 'sh', String(pid)])).code !== 0;
   return until(`PID ${pid} of ${host.name} is free`, isFree, 5000, 50).then(
     () => false,
     () => true,
