@@ -135,7 +135,8 @@ export class SharedObjects {
 
   #create(object: SharedObject, shellOf: ShellOf): Entry {
     const { sysv } = object;
-    if (object.kind !== 'sysv' || sysv === undefined) return { fd: this.#open(object), object, undo: undefined };
+    if (object.kind !== 'sysv' || sysv === undefined)
+      return { fd: this.#open(object), object, undo: undefined };
     if (this.#undo === undefined) throw new GodwitError('INTERNAL', 'a segment without a way back');
     const undo = createSegment(sysv, object.size, shellOf(sysv.creator), this.#undo);
     return { fd: openSegment(sysv.id, object.size, true), object, undo };

@@ -28,7 +28,9 @@ export function taskFileOf(
   const [, process, thread, name] = pattern.exec(file.link) ?? [];
   if (process === undefined || name === undefined) return undefined;
   const numbers = [process, ...(thread === undefined ? [] : [thread])].map(Number);
-  const tasks = isByOurs(file) ? numbers.map(vpidOf) : numbers.map((vpid) => (hasTask(vpid) ? vpid : undefined));
+  const tasks = isByOurs(file)
+    ? numbers.map(vpidOf)
+    : numbers.map((vpid) => (hasTask(vpid) ? vpid : undefined));
   return tasks.every((pid) => pid !== undefined) ? { tasks, name } : undefined;
 }
 

@@ -17,6 +17,8 @@ export function giveAccess(fd: number, { access }: OpenFile, warn: (text: string
     if ((mode & permissions) !== access.mode) fchmodSync(fd, access.mode);
   } catch (error) {
     const wanted = `user ${access.uid}, group ${access.gid}, mode ${access.mode.toString(8)}`;
-    warn(`a pipe, socket or memfd stays with user ${uid}, group ${gid} (${wanted}): ${asGodwitError(error).message}`);
+    warn(
+      `a pipe, socket or memfd stays with user ${uid}, group ${gid} (${wanted}): ${asGodwitError(error).message}`,
+    );
   }
 }
