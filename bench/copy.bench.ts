@@ -22,6 +22,7 @@ const copyProgram = compile('copy-memory');
 const writer = await PageWriterProcess.start(writerProgram.binary, mib);
 const { pid, address, length } = writer;
 const memFd = openSync(`/proc/${pid}/mem`, 'r+');
+const pagemapFd = openSync(`/proc/${pid}/pagemap`, 'r');
 const block = alignedBuffer(blockLength).fill(1);
 
 function gigabytesPerSecond(bytes: number, ms: number): number {
@@ -43,7 +44,7 @@ function read(pages: Float64Array, count: number, bytes: number, hash: boolean):
   const cursor = new Float64Array(2);
   const ms = cpuMsOf(() => {
     while ((cursor[0] ?? 0) < count) {
-      const error = native.readPages(pid, memFd, pages, count, cursor, block, kept, zero, result);
+      const error = native.readPages(pid, memFd, pagemapFd, pages, count, cursor, block, kept, zero, result);
       if (error < 0) throw new Error(`errno ${-error}`);
       if (hash) native.xxh3(block);
     }
@@ -99,6 +100,7 @@ try {
 } finally {
   writer.end();
   closeSync(memFd);
+  closeSync(pagemapFd);
   rmSync(writerProgram.folder, { recursive: true });
   rmSync(copyProgram.folder, { recursive: true });
 }

@@ -88,11 +88,13 @@ export interface NativePages {
   ): number;
   /**
    * Fills `payload` (whole pages) from the cursor on: pages of zeros are taken out into `zero`, pages that are gone are left
-   * out, the rest lies in `payload` as `kept` says. Both have room for one run for each page. Returns 0 or negative errno.
+   * out, the rest lies in `payload` as `kept` says. Both have room for one run for each page. What is shared by copy-on-write stays
+   * shared. Returns 0 or negative errno.
    */
   readPages(
     pid: number,
     memFd: number,
+    pagemapFd: number,
     runs: Float64Array,
     runCount: number,
     cursor: Float64Array,

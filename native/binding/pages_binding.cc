@@ -89,15 +89,15 @@ void PutResult(const std::span<double>& out, const PageRead& result) {
 
 Napi::Value ReadPagesCall(Info info) {
   const Args args(info);
-  const auto cursor_array = args.Doubles(4, 2);
-  const auto payload = args.Bytes(5);
+  const auto cursor_array = args.Doubles(5, 2);
+  const auto payload = args.Bytes(6);
   const size_t room = payload.size() / kPageSize;
-  const auto kept = args.Doubles(6, 2 * room), zero = args.Doubles(7, 2 * room),
-             result_array = args.Doubles(8, 5);
+  const auto kept = args.Doubles(7, 2 * room), zero = args.Doubles(8, 2 * room),
+             result_array = args.Doubles(9, 5);
   OwnedCursor cursor = args.Cursor(cursor_array);
-  const Runs runs = args.RunsAt(2, 3, cursor.range, room);  // one block takes no more
+  const Runs runs = args.RunsAt(3, 4, cursor.range, room);  // one block takes no more
   PageRead result;
-  const int rc = ReadPages(args.Pid(0), args.Fd(1), runs.data, runs.count, cursor, payload.data(),
+  const int rc = ReadPages(args.Pid(0), args.Fd(1), args.Fd(2), runs.data, runs.count, cursor, payload.data(),
                            payload.size(), kept.data(), zero.data(), &result);
   PutCursor(cursor, cursor_array);
   PutResult(result_array, result);

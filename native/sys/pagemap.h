@@ -21,7 +21,8 @@ inline constexpr uint64_t kPageIsGuard = 1 << 8;  // Linux 6.15
 // Bits of a classic pagemap word.
 inline constexpr uint64_t kPagemapFrame = (uint64_t{1} << 55) - 1;
 inline constexpr uint64_t kPagemapSoftDirty = uint64_t{1} << 55;
-inline constexpr uint64_t kPagemapGuard = uint64_t{1} << 58;  // Linux 6.15
+inline constexpr uint64_t kPagemapExclusive = uint64_t{1} << 56;  // nobody else maps it
+inline constexpr uint64_t kPagemapGuard = uint64_t{1} << 58;      // Linux 6.15
 inline constexpr uint64_t kPagemapFile = uint64_t{1} << 61;
 inline constexpr uint64_t kPagemapSwap = uint64_t{1} << 62;
 inline constexpr uint64_t kPagemapPresent = uint64_t{1} << 63;

@@ -41,8 +41,8 @@ struct PageRead {
 
 /// Fills one block: reads pages from `cursor` on until the block is full or the runs end, moves pages of zeros out of it,
 /// and says what it holds. `kept` and `zero` have room for as many runs as `payload` has pages. 0 or -errno (ESRCH).
-int ReadPages(pid_t pid, int mem_fd, const double* runs, size_t count, OwnedCursor& cursor, uint8_t* payload,
-              size_t payload_size, double* kept, double* zero, PageRead* result);
+int ReadPages(pid_t pid, int mem_fd, int pagemap_fd, const double* runs, size_t count, OwnedCursor& cursor,
+              uint8_t* payload, size_t payload_size, double* kept, double* zero, PageRead* result);
 
 /// The same for a file (a shared object) at one place: pages whose hash differs from `hashes` are kept, their new hash is
 /// noted. `hashes[i]` belongs to the page at offset + i pages; 0 means never sent. Returns 0 or -errno.

@@ -43,8 +43,8 @@ class Packer {
 
 }  // namespace
 
-int ReadPages(pid_t pid, int mem_fd, const double* runs, size_t count, OwnedCursor& cursor, uint8_t* payload,
-              size_t payload_size, double* kept, double* zero, PageRead* result) {
+int ReadPages(pid_t pid, int mem_fd, int pagemap_fd, const double* runs, size_t count, OwnedCursor& cursor,
+              uint8_t* payload, size_t payload_size, double* kept, double* zero, PageRead* result) {
   static thread_local std::vector<double> pieces;
   static thread_local std::vector<uint8_t> states;
   const size_t room = payload_size / kPageSize;
@@ -64,7 +64,8 @@ int ReadPages(pid_t pid, int mem_fd, const double* runs, size_t count, OwnedCurs
   }
   *result = {};
   states.assign(room, kKeep);
-  const int error = ReadAllRuns(pid, mem_fd, pieces.data(), pieces.size() / 2, payload, size, states.data());
+  const int error =
+      ReadAllRuns(pid, mem_fd, pagemap_fd, pieces.data(), pieces.size() / 2, payload, size, states.data());
   if (error < 0) return error;
   Packer packer(payload, kept, zero, room, result);
   const uint8_t* at = payload;

@@ -19,9 +19,10 @@ using Transfer = ssize_t (*)(pid_t, const iovec*, unsigned long, const iovec*, u
 ssize_t MoveRuns(Transfer transfer, pid_t pid, const double* runs, size_t count, size_t skip, uint8_t* local,
                  size_t size);
 
-/// Reads all runs into `out`; gone[i] = 1 for pages that cannot be read. 0 or -errno when the process is gone.
-int ReadAllRuns(pid_t pid, int mem_fd, const double* runs, size_t count, uint8_t* out, size_t size,
-                uint8_t* gone);
+/// Reads all runs into `out`; gone[i] = 1 for pages that cannot be read. 0 or -errno when the process is gone. What is shared by
+/// copy-on-write stays shared: `pagemap_fd` tells what that is, -1 means that all may be.
+int ReadAllRuns(pid_t pid, int mem_fd, int pagemap_fd, const double* runs, size_t count, uint8_t* out,
+                size_t size, uint8_t* gone);
 
 /// Walks runs by bytes, for those who must stop and go on in the middle of one.
 class RunWalk {
@@ -33,6 +34,7 @@ class RunWalk {
   const double* rest() const { return runs_ + 2 * run_; }
   size_t rest_count() const { return count_ - run_; }
   size_t skip() const { return skip_; }
+  size_t run() const { return run_; }
   void Advance(size_t bytes) {
     while (run_ < count_ && bytes >= RunLength(runs_, run_) - skip_) {
       bytes -= RunLength(runs_, run_) - skip_;

@@ -59,7 +59,7 @@ ssize_t WriteDifferent(pid_t pid, int mem_fd, const double* runs, size_t count, 
       const size_t size = std::min<size_t>(kChunk, RunStart(runs, i) + RunLength(runs, i) - at);
       const double chunk[2] = {static_cast<double>(at), static_cast<double>(size)};
       gone.fill(0);
-      const int error = ReadAllRuns(pid, mem_fd, chunk, 1, old.data(), size, gone.data());
+      const int error = ReadAllRuns(pid, mem_fd, -1, chunk, 1, old.data(), size, gone.data());
       *failed = at;
       if (error < 0) return error;
       for (size_t page = 0; page < size; page += kPageSize) {

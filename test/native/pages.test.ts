@@ -49,7 +49,7 @@ function readPages(runs: Float64Array, count: number, blockPages: number) {
   const cursor = new Float64Array(2);
   const blocks = [];
   while ((cursor[0] ?? 0) < count) {
-    const error = native.readPages(pid, memFd, runs, count, cursor, payload, kept, zero, result);
+    const error = native.readPages(pid, memFd, pagemapFd, runs, count, cursor, payload, kept, zero, result);
     if (error < 0) throw new Error(errnoName(error));
     blocks.push({
       payload: payload.slice(0, result[pageReadField.payload]),
@@ -76,8 +76,8 @@ t.test('wrong arguments are TypeErrors and crash nothing', (t) => {
     ['writePages', [pid, memFd, one(4096), 1, new Uint8Array(1), failed]],
     ['writePages', [pid, memFd, Float64Array.of(1, 1), 1, new Uint8Array(1), failed]],
     ['writeDifferent', [pid, memFd, one(4096), 1, undefined, failed]],
-    ['readPages', [pid, memFd, f, 0, f, new Uint8Array(4096 * 16), f, f, f]],
-    ['readPages', [pid, memFd, f, 0, Float64Array.of(-1, 0), new Uint8Array(4096), f, f, f]],
+    ['readPages', [pid, memFd, pagemapFd, f, 0, f, new Uint8Array(4096 * 16), f, f, f]],
+    ['readPages', [pid, memFd, pagemapFd, f, 0, Float64Array.of(-1, 0), new Uint8Array(4096), f, f, f]],
     ['readChanged', [memFd, 0, new BigUint64Array(0), new Uint8Array(4096), f, f, f]],
     ['pagemapScan', [pagemapFd, 0, 0, null, f, f]],
     ['pagemapScan', [pagemapFd, 0, 0, {}, f, f]],

@@ -29,7 +29,7 @@ export async function sendRuns<Block extends PageSinkBlock>(
 ): Promise<PageCounters> {
   const counters = newCounters();
   if (pages.count === 0) return counters;
-  const memFd = openSpaceFile(pid, 'mem');
+  const files = openFiles(pid);
   const zeroRuns = new ZeroRuns({ round, space, kind: 'space' }, sink);
   const cursor = new Float64Array(2);
   const result = new Float64Array(5);
@@ -41,7 +41,8 @@ export async function sendRuns<Block extends PageSinkBlock>(
       const zero = new Float64Array(kept.length);
       const error = native.readPages(
         pid,
-        memFd,
+        files.mem,
+        files.pagemap,
         pages.runs,
         pages.count,
         cursor,
@@ -71,7 +72,18 @@ export async function sendRuns<Block extends PageSinkBlock>(
     zeroRuns.flush();
     return counters;
   } finally {
-    closeSync(memFd);
+    closeSync(files.mem);
+    closeSync(files.pagemap);
+  }
+}
+
+function openFiles(pid: number): { readonly mem: number; readonly pagemap: number } {
+  const mem = openSpaceFile(pid, 'mem');
+  try {
+    return { mem, pagemap: openSpaceFile(pid, 'pagemap') };
+  } catch (error) {
+    closeSync(mem);
+    throw error;
   }
 }
 
