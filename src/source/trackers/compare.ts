@@ -89,7 +89,18 @@ export class CompareTracker implements Tracker {
     const result = new Float64Array(5);
     while ((cursor[0] ?? 0) < owned.count) {
       const { runs, count } = owned;
-      const error = native.readPages(this.pid, this.#memFd, this.pagemapFd, runs, count, cursor, payload, kept, zero, result);
+      const error = native.readPages(
+        this.pid,
+        this.#memFd,
+        this.pagemapFd,
+        runs,
+        count,
+        cursor,
+        payload,
+        kept,
+        zero,
+        result,
+      );
       if (error < 0) return error;
       const keptRuns = { runs: kept, count: result[pageReadField.keptRuns] ?? 0 };
       const zeroRuns = { runs: zero, count: result[pageReadField.zeroRuns] ?? 0 };

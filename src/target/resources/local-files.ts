@@ -13,7 +13,7 @@ const statusFlags = 0o1046000;
 const seekSet = 0;
 
 /** openat(2) as the source had it open, close-on-exec. Negative errno. */
-export function openExactly(path: string, flags: number, extra = 0, root: TreeRoot = undefined): number {
+export function openExactly(path: string, flags: number, extra = 0, root?: TreeRoot): number {
   return openIn(root, path, (flags & ~openingFlags) | extra | cloexec);
 }
 
@@ -21,7 +21,7 @@ export function openExactly(path: string, flags: number, extra = 0, root: TreeRo
  * As openExactly; `root`: by the mounts of the tree, as it becomes a name that the tree has open; none for names in the agent's /proc.
  * @throws GodwitError REFUSED naming the path
  */
-export function openOrThrow(path: string, flags: number, extra = 0, root: TreeRoot = undefined): number {
+export function openOrThrow(path: string, flags: number, extra = 0, root?: TreeRoot): number {
   const fd = openExactly(path, flags, extra, root);
   if (fd >= 0) return fd;
   throw new GodwitError('REFUSED', `${path} cannot be opened on the target: ${errnoName(fd)}`, {
