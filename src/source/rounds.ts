@@ -1,6 +1,7 @@
 // What one round copies, also the last one. The tree's processes go generation by generation: a child's shell is cloned from
 // its parent's once that holds the parent's pages, so that what both share by copy-on-write is sent and kept once.
 import { GodwitError } from '../errors.ts';
+import { lendAmongSiblings, type Lending, type Newcomer } from './families.ts';
 import type { Flight } from './flight.ts';
 import type { ObjectCopies } from './object-copies.ts';
 import type { Vma } from '../kernel/proc/maps.ts';
@@ -17,9 +18,11 @@ export interface RoundContext {
   readonly staged: StagedLayout;
 }
 
-interface ToSend {
+interface Collected {
   readonly process: SourceProcess;
   readonly pages: PageRuns;
+  /** Its shell is not there yet. */
+  readonly newcomer?: Newcomer;
 }
 
 /**
@@ -44,11 +47,25 @@ export async function copyRound(
   else objects.refreshDescriptors(flight.living);
   objects.refreshSegments(flight.living);
   for (const { known, members } of generations(flight.living, fresh)) {
-    const toSend = members
+    const collected = members
       .filter((process) => flight.ownerOf(process) === process)
       .flatMap(
         (process) => unlessEnded(here, process, () => collect(flight, process, vmasOf, frozen, fresh)) ?? [],
       );
+    const newcomers = collected.flatMap(({ newcomer }) => newcomer ?? []);
+    const lending: Lending = {
+      round,
+      sink: wire.pages,
+      vmasOf,
+      attempt: async (lender, work) => untilEnded(here, lender, work),
+    };
+    // In the freeze the parent's pages could not come again.
+    const lent = frozen ? undefined : await lendAmongSiblings(newcomers, lending);
+    if (lent !== undefined) addCounters(counters, lent.counters);
+    const toSend = collected.map(({ process, pages }) => ({
+      process,
+      pages: lent?.rest.get(process) ?? pages,
+    }));
     if (members.some((process) => fresh.has(process))) await wire.pages.flush();
     await staged.update(
       flight,
@@ -137,7 +154,7 @@ function collect(
   vmasOf: VmasOf,
   frozen: boolean,
   fresh: ReadonlySet<SourceProcess>,
-): ToSend[] {
+): Collected[] {
   const { copy, inherits } = flight.of(process);
   const dirty = copy.collect(vmasOf.get(process.pid) ?? [], frozen);
   if (dirty.replaced) {
@@ -147,7 +164,9 @@ function collect(
   const { parent } = process;
   if (!inherits || parent === undefined || !fresh.has(process)) return [{ process, pages: dirty }];
   const from = flight.ownerOf(parent);
-  return [{ process, pages: copy.inherit(flight.of(from).copy, vmasOf.get(from.pid) ?? [], dirty) }];
+  const share = copy.inherit(flight.of(from).copy, vmasOf.get(from.pid) ?? [], dirty);
+  const newcomer = { process, copy, parent: flight.of(from).copy, share };
+  return [{ process, pages: share.rest, newcomer }];
 }
 
 interface Generation {

@@ -3,11 +3,12 @@ import { GodwitError } from '../errors.ts';
 import { errnoName } from '../kernel/program.ts';
 import type { Vma } from '../kernel/proc/maps.ts';
 import type { PageSender } from '../transport/page-sender.ts';
-import { inheritedPages } from './pages/cow.ts';
+import { inheritedPages, type CowShare } from './pages/cow.ts';
 import { GuardPages } from './pages/guard-pages.ts';
 import { sendRuns } from './pages/page-sender.ts';
 import type { PageCounters } from './pages/page-sink.ts';
-import { noRuns, type PageRuns } from '../kernel/page-runs.ts';
+import { lentPages, type Sibling } from './pages/siblings.ts';
+import { noRuns, runsOfSet, setOf, type PageRuns } from '../kernel/page-runs.ts';
 import { TargetPages } from './pages/target-pages.ts';
 import type { DirtyPages, Tracker } from './trackers/tracker.ts';
 
@@ -44,11 +45,42 @@ export class SpaceCopy {
    * For a process whose shell is going to be cloned from its parent's: leaves out of its first collection what it shares with
    * the parent. Preconditions as in pages/cow.ts: the target has written all that was sent of the parent.
    */
-  inherit(parent: SpaceCopy, parentVmas: readonly Vma[], dirty: DirtyPages): PageRuns {
+  inherit(parent: SpaceCopy, parentVmas: readonly Vma[], dirty: DirtyPages): CowShare {
     const from = { tracker: parent.#tracker, vmas: parentVmas, onTarget: parent.#onTarget };
-    const { rest } = inheritedPages(from, this.#tracker, dirty);
+    const share = inheritedPages(from, this.#tracker, dirty);
     this.#onTarget.inherit(parent.#onTarget, dirty);
-    return rest;
+    return share;
+  }
+
+  /** What it is to those that were cloned from the same shell. */
+  sibling(vmas: readonly Vma[], share: CowShare): Sibling {
+    return { tracker: this.#tracker, vmas, ...share };
+  }
+
+  /** The pages among these that its shell has. */
+  held(pages: PageRuns): PageRuns {
+    return this.#onTarget.current(pages);
+  }
+
+  /**
+   * Sends pages of a child into this one's shell, for the shells that will be cloned from it (pages/siblings.ts). Its own come again
+   * with its next collection, whatever becomes of this. Returns which of them count.
+   */
+  async borrow(
+    pages: PageRuns,
+    lender: SpaceCopy,
+    vmas: readonly Vma[],
+    round: number,
+    sink: PageSender,
+  ): Promise<{ readonly lent: PageRuns; readonly counters: PageCounters }> {
+    this.#tracker.forget(pages);
+    const sent = setOf();
+    const onSent = ({ runs, count }: PageRuns): void => {
+      sent.add(runs, count);
+    };
+    const counters = await sendRuns({ pid: lender.pid, space: this.space, round, pages, onSent }, sink);
+    const ahead = lender.#tracker.collect(vmas, { frozen: true });
+    return { lent: lentPages(runsOfSet(sent), ahead), counters };
   }
 
   /** The process has executed another program: its shell still holds what the old one had. */
