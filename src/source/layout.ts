@@ -109,7 +109,10 @@ export class Layouts {
 
   #mapping(process: SourceProcess, vma: Vma, flags: MappingFlags, segments: SegmentTable): Mapping {
     const protection = (vma.read ? protRead : 0) | (vma.write ? protWrite : 0) | (vma.exec ? protExec : 0);
-    const common = { start: vma.start, end: vma.end, protection, shared: vma.shared, offset: 0, ...flags };
+    // The flags were read a moment after the protection, perhaps of what was mapped there by then: what is written may be written.
+    const writable = flags.writable || vma.write;
+    const { start, end, shared } = vma;
+    const common = { start, end, protection, shared, offset: 0, ...flags, writable };
     const { special } = vma;
     if (special === 'vdso' || special === 'vvar' || special === 'vvar_vclock')
       return { ...common, kind: special };
@@ -130,7 +133,7 @@ export class Layouts {
         return { ...common, kind: 'object', source: id, offset: vma.offset };
       }
       const named = deleted === undefined ? vma : { ...vma, path: deleted.path };
-      const source = this.#identities.ofMapping(process.pid, named, vma.shared && flags.writable);
+      const source = this.#identities.ofMapping(process.pid, named, shared && writable);
       return { ...common, kind: 'file', source, offset: vma.offset };
     }
     const name = vma.special === 'anon-name' ? /^\[anon:(.*)\]$/.exec(vma.path)?.[1] : undefined;
