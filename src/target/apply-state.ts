@@ -73,6 +73,7 @@ export function applyState(tree: ShellTree, state: TreeState, context: ApplyCont
     shellOf: (vpid) => tree.shell(vpid),
     taskOf: (vpid) => tree.task(vpid),
     actor: (vpid) => standIns.actor(vpid),
+    anyone: () => standIns.anyone(),
     warn: context.warn,
     agentPidfd: context.agentPidfd,
     objectFd: (id) => tree.objects.fd(id),

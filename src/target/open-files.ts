@@ -31,6 +31,8 @@ export interface RestoreOptions {
   readonly taskOf: (vpid: number) => number | undefined;
   /** OpenContext.actor; default: the shells that taskOf knows. */
   readonly actor?: (vpid: number) => Actor | undefined;
+  /** OpenContext.anyone; default: nobody. */
+  readonly anyone?: () => Actor | undefined;
   readonly warn?: (text: string) => void;
   /** Number under which every shell holds a pidfd of the agent. It is closed in the end. */
   readonly agentPidfd: number;
@@ -132,6 +134,7 @@ function openAll(options: RestoreOptions, { undo, agentFds, closeLater, locks }:
     objectFd: options.objectFd,
     taskOf: options.taskOf,
     actor: options.actor ?? ((vpid) => actorOf(options, vpid)),
+    anyone: options.anyone ?? (() => undefined),
     agentPidfd: options.agentPidfd,
     warn: options.warn ?? (() => undefined),
     fileOf: options.fileOf,

@@ -8,6 +8,9 @@ import type { Actor } from './resources/driver.ts';
 import type { ShellTree } from './shell-tree.ts';
 import type { Shell } from './shell.ts';
 
+/** The key of who has no number of the tree's. */
+const anyone = -1;
+
 export class StandIns implements Disposable {
   readonly #tree: ShellTree;
   readonly #warn: (text: string) => void;
@@ -26,6 +29,15 @@ export class StandIns implements Disposable {
     if (parent === undefined) return undefined;
     const shell = this.#bear(parent, vpid);
     this.#born.set(vpid, shell);
+    return shell;
+  }
+
+  /** Whoever: a process of the tree's PID namespace that will have ended when the tree runs. */
+  anyone(): Actor | undefined {
+    const parent = this.#parent();
+    if (parent === undefined) return undefined;
+    const shell = this.#born.get(anyone) ?? bearStandIn(parent, 0);
+    this.#born.set(anyone, shell);
     return shell;
   }
 

@@ -29,6 +29,8 @@ export interface OpenContext {
   readonly taskOf: (vpid: number) => number | undefined;
   /** The process with that PID, or one for a moment that stands in for it; undefined: there is none but the agent. */
   readonly actor: (vpid: number) => Actor | undefined;
+  /** A process of the tree's PID namespace that ends before the tree runs; undefined: there is none but the agent's. */
+  readonly anyone: () => Actor | undefined;
   /** Number under which every actor and process holds a pidfd of the agent, until descriptors are in their place. */
   readonly agentPidfd: number;
   readonly warn: (text: string) => void;

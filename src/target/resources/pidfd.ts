@@ -8,9 +8,10 @@ import type { TargetDriver } from './driver.ts';
 const threadFlag = 0o200;
 
 export const pidfd: TargetDriver<'pidfd'> = {
-  open({ pid, thread }, _file, { taskOf }) {
+  open({ pid, thread }, _file, { taskOf, anyone }) {
     const flags = thread ? threadFlag : 0;
-    const task = pid === undefined ? undefined : taskOf(pid);
+    // pidfd_send_signal(2) is refused (EINVAL) by a pidfd of another PID namespace than the caller's.
+    const task = pid === undefined ? anyone()?.pid : taskOf(pid);
     if (pid !== undefined && task === undefined)
       throw new GodwitError('PROTOCOL', `the source named task ${pid}, which it never described`);
     const fd = task === undefined ? native.endedPidfd(flags) : native.pidfdOpen(task, flags);
