@@ -27,7 +27,11 @@ const programs = {
 };
 /** Runs with a seed: their file, the name of their number, and the lines worth telling. */
 const seeded = {
-  kills: ['test/faults/kill-agent.test.ts', 'GODWIT_KILLS', /not ok|# (seed|\d+ of)|^ +- |undisturbed|slowest/],
+  kills: [
+    'test/faults/kill-agent.test.ts',
+    'GODWIT_KILLS',
+    /not ok|# (seed|\d+ of)|^ +- |undisturbed|slowest/,
+  ],
   chaos: ['test/faults/chaos.test.ts', 'GODWIT_CHAOS', /not ok|# (seed|time)|^ +(ok 1 )?- /],
 };
 const known = [...Object.keys(programs), ...Object.keys(seeded)];
