@@ -117,9 +117,9 @@ int ReadAllRuns(pid_t pid, int mem_fd, int pagemap_fd, const double* runs, size_
   RunWalk walk(pieces.runs(), pieces.count());
   for (size_t done = 0; done < size;) {
     const size_t alone = pieces.OwnFrom(walk.run());
-    ssize_t got = alone == 0 ? 0
-                             : MoveRuns(process_vm_readv, pid, walk.rest(), alone, walk.skip(), out + done,
-                                        size - done);
+    ssize_t got = 0;
+    if (alone > 0)
+      got = MoveRuns(process_vm_readv, pid, walk.rest(), alone, walk.skip(), out + done, size - done);
     if (got == -ESRCH || got == -EPERM) return static_cast<int>(got);
     if (got <= 0)
       got = ReadMem(mem_fd, walk.address(), out + done, std::min(walk.left_in_run(), size - done));

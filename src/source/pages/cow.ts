@@ -19,6 +19,7 @@ import { carriedRanges } from '../trackers/tracked-space.ts';
 import type { DirtyPages, Tracker } from '../trackers/tracker.ts';
 import { intersection, runsInside, runsOfSet, sameFrames, setOf } from '../../kernel/page-runs.ts';
 import type { PageRuns } from '../../kernel/page-runs.ts';
+import type { NativePageSet } from '../../native-pages.ts';
 import type { TargetPages } from './target-pages.ts';
 
 export interface CowParent {
@@ -47,15 +48,20 @@ export function inheritedPages(parent: CowParent, child: Tracker, dirty: DirtyPa
   if (ahead.replaced) return nothing;
   // Outside the mappings given the look ahead tells nothing.
   const here = parent.onTarget.current(intersection(same, carriedRanges(parent.vmas).all));
-  const { set, ranges, owned } = ahead.gone;
-  const inherited = setOf(owned === undefined ? here : runsInside(owned, here));
-  inherited.remove(ahead.runs, ahead.count);
-  if (set !== undefined) {
-    inherited.removeSet(set);
-    inherited.remove(ranges.runs, ranges.count);
-  }
-  const inheritedRuns = runsOfSet(inherited);
+  const inherited = unreported(here, ahead);
   const rest = setOf(dirty);
   rest.removeSet(inherited);
-  return { inherited: inheritedRuns, rest: runsInside(rest, dirty) };
+  return { inherited: runsOfSet(inherited), rest: runsInside(rest, dirty) };
+}
+
+/** Those of the pages that were neither written nor given back, by the word of a look ahead. */
+export function unreported(pages: PageRuns, ahead: DirtyPages): NativePageSet {
+  const { set, ranges, owned } = ahead.gone;
+  const left = setOf(owned === undefined ? pages : runsInside(owned, pages));
+  left.remove(ahead.runs, ahead.count);
+  if (set !== undefined) {
+    left.removeSet(set);
+    left.remove(ranges.runs, ranges.count);
+  }
+  return left;
 }

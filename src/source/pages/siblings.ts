@@ -9,11 +9,11 @@
 //     (1) the collections of all siblings, which protect    (2) the frames of the lender and of the others
 //     (3) the lender's pages are read and sent              (4) a look ahead in the lender
 // and a page counts as lent if (4) does not report it.
-import { intersection, pagesIn, runsInside, runsOfSet, sameFrames, setOf } from '../../kernel/page-runs.ts';
+import { intersection, noRuns, pagesIn, runsOfSet, sameFrames, setOf } from '../../kernel/page-runs.ts';
 import type { PageRuns } from '../../kernel/page-runs.ts';
 import type { Vma } from '../../kernel/proc/maps.ts';
 import type { DirtyPages, Tracker } from '../trackers/tracker.ts';
-import type { CowShare } from './cow.ts';
+import { unreported, type CowShare } from './cow.ts';
 
 /** A child that was just collected for the first time, and what it inherits. */
 export interface Sibling extends CowShare {
@@ -63,13 +63,5 @@ export function planLoan(
 
 /** Those of the sent pages that the lender has neither written nor given back; `ahead`: the look (4). */
 export function lentPages(sent: PageRuns, ahead: DirtyPages): PageRuns {
-  if (ahead.replaced) return { runs: new Float64Array(0), count: 0 };
-  const { set, ranges, owned } = ahead.gone;
-  const lent = setOf(owned === undefined ? sent : runsInside(owned, sent));
-  lent.remove(ahead.runs, ahead.count);
-  if (set !== undefined) {
-    lent.removeSet(set);
-    lent.remove(ranges.runs, ranges.count);
-  }
-  return runsOfSet(lent);
+  return ahead.replaced ? noRuns : runsOfSet(unreported(sent, ahead));
 }
