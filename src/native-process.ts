@@ -78,8 +78,8 @@ export interface NativeProcess {
   stepSyscall(tid: number, address: number, nr: number, args: BigUint64Array): bigint;
 
   /**
-   * Prepares remote programs in a live, ptrace-stopped process: maps scratch memory of `length` bytes in it, by code in
-   * the zero tail of its vdso that cures itself. Returns [address, fd of the memory], or a negative errno. Without `mapFiles` all
+   * Prepares remote programs in a live, ptrace-stopped process: maps scratch memory of `length` bytes in it, at `place` if that
+   * is free, by code in the zero tail of its vdso that cures itself. Returns [address, fd of the memory], or a negative errno. Without `mapFiles` all
    * threads of the process must be stopped: it has a descriptor for a moment.
    */
   liveOpen(
@@ -87,6 +87,7 @@ export interface NativeProcess {
     tid: number,
     vdso: number,
     vdsoLength: number,
+    place: number,
     length: number,
     mapFiles: boolean,
   ): [number, number] | number;

@@ -58,7 +58,7 @@ Napi::Value Step(const Napi::CallbackInfo& info) {
 Napi::Value LiveOpen(const Napi::CallbackInfo& info) {
   LiveScratch scratch;
   const int error = OpenLive(Int32(info, 0), Int32(info, 1), {Address(info, 2), Address(info, 3)},
-                             Address(info, 4), Bool(info, 5), scratch);
+                             {Address(info, 4), Address(info, 5)}, Bool(info, 6), scratch);
   if (error < 0) return Number(info, error);
   auto result = Napi::Array::New(info.Env(), 2);
   result[0U] = Napi::Number::New(info.Env(), static_cast<double>(scratch.address));

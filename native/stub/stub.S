@@ -135,8 +135,8 @@ godwit_stub_end:
 
 // The first system call of a live process, before it has scratch memory: copied, with what it puts back behind it,
 // into the zero tail of the process's vdso.
-// In:  as a system call has it. r12 = 0; or, when the call is memfd_create, the bytes to be mapped of the new file, whose descriptor
-// is closed again at once: the agent takes its own copy between the calls, and one that dies there leaves no descriptor.
+// In:  as a system call has it. r12 = 0; or, when the call is memfd_create, the bytes to be mapped of the new file, at r13 if
+// nothing is there, whose descriptor is closed again at once: the agent takes its own copy between the calls, and one that dies there leaves no descriptor.
         .p2align 4, 0xcc
 godwit_first_begin:
         syscall
@@ -145,7 +145,7 @@ godwit_first_begin:
         test    eax, eax
         js      1f
         mov     ebx, eax
-        xor     edi, edi                        // mmap(0, r12, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_SHARED, fd, 0)
+        mov     rdi, r13                        // mmap(r13, r12, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_SHARED, fd, 0)
         mov     rsi, r12
         mov     edx, 7
         mov     r10d, 1

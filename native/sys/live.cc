@@ -28,6 +28,7 @@ namespace {
 // A stop takes microseconds. Under load a thread may wait for its CPU for seconds: seven busy threads that sleep and wake
 // kept another of their process from it for 5.7 s (6.18).
 constexpr int kStopTimeoutMs = 30'000;
+constexpr std::uint64_t kMfdNoexecSeal = 8;
 constexpr std::uint64_t kAllSignals = ~0ULL;
 constexpr std::uint64_t kOverflowFlag = 1U << 11;
 constexpr std::uint64_t kDirectionFlag = 1U << 10;
@@ -72,28 +73,49 @@ Fd OpenMemory(pid_t pid) {
   return Fd(open(path, O_RDWR | O_CLOEXEC));
 }
 
-/** The place for the first code: the zero tail of the vdso, or where an earlier start left ours. 0: no room. */
+/**
+ * The end of a vdso with our first code. Every version of Godwit leaves it there, and puts its own code in the place of another's:
+ *
+ *     [ of the kernel | zeros | code, data of its cure | Trailer ]
+ */
+struct Trailer {
+  char name[8] = {'g', 'o', 'd', 'w', 'i', 't'};
+  /** Bytes from the start of the code to the end of the vdso. */
+  std::uint64_t length = 0;
+};
+
+/** Bytes of code and trailer. */
+std::size_t FirstLength() { return (FirstCode().size() + sizeof(Trailer) + 63) & ~std::size_t{63}; }
+
+/** How many bytes at the end of the vdso are ours. */
+std::size_t LengthOfOurs(std::span<const std::byte> image) {
+  Trailer found;
+  std::memcpy(&found, image.last(sizeof(found)).data(), sizeof(found));
+  const bool ours = std::memcmp(found.name, Trailer().name, sizeof(found.name)) == 0;
+  return ours && found.length <= image.size() ? found.length : 0;
+}
+
+/** The place for the first code: the zero tail of the vdso, or where an earlier start left some. 0: no room. */
 std::uint64_t FindRoom(int memory, Range vdso) {
   std::vector<std::byte> image(vdso.length);
-  if (pread(memory, image.data(), image.size(), static_cast<off_t>(vdso.start)) !=
-      static_cast<ssize_t>(image.size())) {
+  if (image.size() < FirstLength() ||
+      pread(memory, image.data(), image.size(), static_cast<off_t>(vdso.start)) !=
+          static_cast<ssize_t>(image.size())) {
     return 0;
   }
-  const auto code = FirstCode();
-  const std::size_t place = image.size() - ((code.size() + 63) & ~std::size_t{63});
-  const auto tail = std::span(image).subspan(place, code.size());
-  const bool empty = std::ranges::all_of(tail, [](std::byte b) { return b == std::byte{0}; });
-  const bool ours =
-      std::equal(tail.begin(), tail.begin() + static_cast<std::ptrdiff_t>(FirstDataOffset()), code.begin());
-  return empty || ours ? vdso.start + place : 0;
+  const std::size_t place = image.size() - FirstLength();
+  const std::size_t end = std::max(place, image.size() - LengthOfOurs(image));
+  const auto rest = std::span(image).subspan(place, end - place);
+  const bool empty = std::ranges::all_of(rest, [](std::byte b) { return b == std::byte{0}; });
+  return empty ? vdso.start + place : 0;
 }
 
 /** What the first code is to do in a live thread. */
 struct FirstCalls {
   std::uint64_t number = 0;
   std::uint64_t args[6] = {};
-  /** Not 0: the call is memfd_create, and so many bytes of the file are mapped; then it is closed. */
-  std::uint64_t file_length = 0;
+  /** Not empty: the call is memfd_create, and so many bytes of the file are mapped, there if it is free; then it is closed. */
+  Range file;
 };
 constexpr int kFileCalls = 3;
 
@@ -125,7 +147,10 @@ int RunFirst(pid_t pid, pid_t tid, Range vdso, const FirstCalls& calls, Returned
 
   const Cure cure = saved.MakeCure();
   std::vector<std::byte> code(FirstCode().begin(), FirstCode().end());
+  code.resize(FirstLength());
   std::memcpy(code.data() + FirstDataOffset(), &cure, sizeof(cure));
+  const Trailer trailer{.length = code.size()};
+  std::memcpy(code.data() + code.size() - sizeof(trailer), &trailer, sizeof(trailer));
   if (pwrite(memory.get(), code.data(), code.size(), static_cast<off_t>(room)) !=
       static_cast<ssize_t>(code.size())) {
     return -EIO;
@@ -135,16 +160,17 @@ int RunFirst(pid_t pid, pid_t tid, Range vdso, const FirstCalls& calls, Returned
   registers.rip = room;
   registers.rax = calls.number;
   registers.orig_rax = ~0ULL;
-  registers.rdi = calls.file_length > 0 ? room + FirstNameOffset() : calls.args[0];
+  registers.rdi = calls.file.length > 0 ? room + FirstNameOffset() : calls.args[0];
   registers.rsi = calls.args[1];
   registers.rdx = calls.args[2];
   registers.r10 = calls.args[3];
   registers.r8 = calls.args[4];
   registers.r9 = calls.args[5];
-  registers.r12 = calls.file_length;
+  registers.r12 = calls.file.length;
+  registers.r13 = calls.file.start;
   if (const int error = SetRegisters(tid, registers); error < 0) return error;
   if (const int error = SetSignalMask(tid, kAllSignals); error < 0) return error;
-  const int count = calls.file_length > 0 ? kFileCalls : 1;
+  const int count = calls.file.length > 0 ? kFileCalls : 1;
   for (int index = 0; index < count; ++index) {
     if (const int error = FinishCall(tid, registers); error < 0) return error;
     const auto result = static_cast<std::int64_t>(registers.rax);
@@ -170,30 +196,36 @@ Fd TakeDescriptor(pid_t pid, int number) {
 }
 
 /** Scratch memory of a memfd, whose descriptor the process has for the moment that it takes us to get our own. */
-int MapFile(pid_t pid, pid_t tid, Range vdso, std::uint64_t length, LiveScratch& out) {
+int MapFile(pid_t pid, pid_t tid, Range vdso, Range place, std::uint64_t flags, LiveScratch& out) {
   int failed = 0;
-  const FirstCalls calls{.number = SYS_memfd_create, .args = {0, MFD_CLOEXEC}, .file_length = length};
+  const FirstCalls calls{.number = SYS_memfd_create, .args = {0, flags}, .file = place};
   const int error = RunFirst(pid, tid, vdso, calls, [&](int index, std::int64_t result) {
     if (result < 0 && failed == 0) failed = static_cast<int>(result);
     if (index == 1) out.address = result < 0 ? 0 : static_cast<std::uint64_t>(result);
     if (index != 0 || result < 0) return;
     out.memory = TakeDescriptor(pid, static_cast<int>(result));
-    const bool is_long = out.memory.valid() && ftruncate(out.memory.get(), static_cast<off_t>(length)) == 0;
+    const bool is_long =
+        out.memory.valid() && ftruncate(out.memory.get(), static_cast<off_t>(place.length)) == 0;
     if (!is_long) failed = -errno;
   });
   if (error < 0) return error;
-  if (failed < 0 && out.address != 0) CloseLive(pid, tid, vdso, {out.address, length});
+  if (failed < 0 && out.address != 0) CloseLive(pid, tid, vdso, {out.address, place.length});
   return failed;
 }
 
 }  // namespace
 
-int OpenLive(pid_t pid, pid_t tid, Range vdso, std::uint64_t length, bool map_files, LiveScratch& out) {
-  if (!map_files) return MapFile(pid, tid, vdso, length, out);
+int OpenLive(pid_t pid, pid_t tid, Range vdso, Range place, bool map_files, LiveScratch& out) {
+  if (!map_files) {
+    // Where vm.memfd_noexec is 2 nothing else may be made; its mappings may be executable all the same. EINVAL: before Linux 6.3.
+    const int error = MapFile(pid, tid, vdso, place, MFD_CLOEXEC | kMfdNoexecSeal, out);
+    return error == -EINVAL ? MapFile(pid, tid, vdso, place, MFD_CLOEXEC, out) : error;
+  }
+  const auto [start, length] = place;
   std::int64_t address = 0;
   const FirstCalls map{
       .number = SYS_mmap,
-      .args = {0, length, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_SHARED | MAP_ANONYMOUS, ~0ULL, 0}};
+      .args = {start, length, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_SHARED | MAP_ANONYMOUS, ~0ULL, 0}};
   if (const int error = CallOnce(pid, tid, vdso, map, address); error < 0) return error;
   if (address < 0) return static_cast<int>(address);
   out.address = static_cast<std::uint64_t>(address);

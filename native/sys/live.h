@@ -24,12 +24,12 @@ struct LiveScratch {
 };
 
 /**
- * Maps `length` bytes of shared scratch memory in the process and opens it: through /proc/PID/map_files (CAP_CHECKPOINT_RESTORE
+ * Maps shared scratch memory in the process, at `place` if that is free, and opens it: through /proc/PID/map_files (CAP_CHECKPOINT_RESTORE
  * or CAP_SYS_ADMIN), or, without `map_files`, as a memfd whose descriptor the process has meanwhile; then all its threads must be
  * stopped, for they would see the number in use. Preconditions: tid is ptrace-stopped with PTRACE_O_TRACESYSGOOD, and no other
  * thread of the process is inside our code. Returns 0 or a negative errno: -ENOSPC: no room in the vdso.
  */
-int OpenLive(pid_t pid, pid_t tid, Range vdso, std::uint64_t length, bool map_files, LiveScratch& out);
+int OpenLive(pid_t pid, pid_t tid, Range vdso, Range place, bool map_files, LiveScratch& out);
 
 /** Unmaps it again. Preconditions as above. */
 int CloseLive(pid_t pid, pid_t tid, Range vdso, Range scratch);

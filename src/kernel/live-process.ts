@@ -9,6 +9,7 @@ import { readProcText } from './proc/read-proc.ts';
 import { may } from './rights.ts';
 import { signOfLife } from '../sign-of-life.ts';
 import { native } from '../native.ts';
+import { pageSize, userEnd } from '../units.ts';
 
 /** Bytes of scratch memory in each process: a page of code, the rest for programs. */
 const scratchLength = 256 * 1024;
@@ -45,7 +46,8 @@ export class LiveProcess {
       );
     }
     const length = vdso.end - vdso.start;
-    const opened = native.liveOpen(pid, tid, vdso.start, length, scratchLength, may('map-files'));
+    const place = remotestPlace(maps);
+    const opened = native.liveOpen(pid, tid, vdso.start, length, place, scratchLength, may('map-files'));
     if (typeof opened === 'number') throw failure(pid, 'map scratch memory', opened);
     const [address, fd] = opened;
     const memory = native.mapShared(fd, scratchLength);
@@ -103,6 +105,22 @@ export class LiveProcess {
     const result = native.liveClose(this.pid, tid, this.#vdso.start, length, this.address, scratchLength);
     if (result < 0 && errnoName(result) !== 'ESRCH') throw failure(this.pid, 'unmap scratch memory', result);
   }
+}
+
+/**
+ * The middle of the widest gap. Not where the kernel would put it, which is the first hole of that size: a program may have unmapped
+ * something there to map something else at the very address (MAP_FIXED), and it would map that over our code.
+ */
+function remotestPlace(maps: readonly Vma[]): number {
+  let end = 0;
+  let widest = { start: 0, length: 0 };
+  for (const { start, end: next } of [...maps, { start: userEnd, end: userEnd }]) {
+    if (start > userEnd) break; // the vsyscall page
+    if (start - end > widest.length) widest = { start: end, length: start - end };
+    end = next;
+  }
+  const middle = widest.start + widest.length / 2;
+  return middle - (middle % pageSize);
 }
 
 /** Scratch memory that is no file of map_files has a name, by which it is known when its agent is dead. */
