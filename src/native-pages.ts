@@ -175,7 +175,8 @@ export interface NativePages {
   ): number;
   /**
    * Runs of pages inside the sorted ranges that are the process's own: present or really swapped, no clean page of a file,
-   * not the zero page. Returns how many.
+   * not the zero page. Returns how many. What is not present and hidden from us (see source/pages/hidden-pages.ts) counts, unless only
+   * what is proven shall.
    */
   ownedRuns(
     pagemapFd: number,
@@ -184,9 +185,8 @@ export interface NativePages {
     method: OwnedMethod,
     out: Float64Array,
     cursor: Float64Array,
+    proven?: boolean,
   ): number;
-  /** Whether an entry that pagemap shows as swapped, and no more of it (no CAP_SYS_ADMIN), may be a page; true unless told otherwise. */
-  hiddenSwapHoldsPages(holds: boolean): void;
   /** Runs where both processes map the same page frame (needs CAP_SYS_ADMIN, else none). */
   sameFrames(
     pagemapFdA: number,

@@ -87,10 +87,11 @@ Napi::Value OwnedRunsCall(Info info) {
   const uint64_t method = args.Integer(info[3]);
   if (method > static_cast<uint64_t>(OwnedMethod::kClassic)) args.Throw("no such method");
   const auto out = args.Doubles(4, 2), cursor_array = args.Doubles(5, 2);
+  const Hidden hidden = info[6].ToBoolean() ? Hidden::kProven : Hidden::kCounts;
   RunWriter writer(out.data(), out.size() / 2);
   OwnedCursor cursor = args.Cursor(cursor_array);
   const ssize_t rc =
-      OwnedRuns(args.Fd(0), runs.data, runs.count, static_cast<OwnedMethod>(method), writer, cursor);
+      OwnedRuns(args.Fd(0), runs.data, runs.count, static_cast<OwnedMethod>(method), hidden, writer, cursor);
   PutCursor(cursor, cursor_array);
   return Num(info, rc);
 }
@@ -104,11 +105,6 @@ Napi::Value SameFramesCall(Info info) {
   const ssize_t rc = SameFrames(args.Fd(0), args.Fd(1), runs.data, runs.count, writer, cursor);
   PutCursor(cursor, cursor_array);
   return Num(info, rc);
-}
-
-Napi::Value HiddenSwapCall(Info info) {
-  HiddenSwapHoldsPages(info[0].As<Napi::Boolean>());
-  return info.Env().Undefined();
 }
 
 }  // namespace
@@ -125,7 +121,6 @@ void registerPageTables(Napi::Env env, Napi::Object exports) {
   add("pagemapRead", PagemapReadCall);
   add("pagemapRuns", PagemapRunsCall);
   add("ownedRuns", OwnedRunsCall);
-  add("hiddenSwapHoldsPages", HiddenSwapCall);
   add("sameFrames", SameFramesCall);
 }
 

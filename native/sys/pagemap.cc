@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 
 #include "sys/hash.h"
@@ -29,8 +28,6 @@ constexpr uint64_t kSwapMarker = 0x1f;
 constexpr int kSwapTypeBits = 5;
 constexpr uint64_t kGuardMarker = 1 << 2;  // PTE_MARKER_GUARD
 
-std::atomic<bool> hidden_swap_holds_pages{true};
-
 // Two ranges are looked at by one scan when less than this lies between them: a call costs about as much as that many pages.
 uint64_t SpanGap(OwnedMethod method) {
   return (method == OwnedMethod::kScanAnonymous ? uint64_t{48} : uint64_t{16}) * kPageSize;
@@ -42,13 +39,13 @@ uint64_t RangeEnd(const double* ranges, size_t i) {
 }
 
 // Adds the owned pages of [start, end) by their classic words. Returns the address reached, `end` when all are done.
-ssize_t AddByWords(int fd, uint64_t start, uint64_t end, RunWriter& out, uint64_t* reached) {
+ssize_t AddByWords(int fd, uint64_t start, uint64_t end, Hidden hidden, RunWriter& out, uint64_t* reached) {
   static thread_local uint64_t words[kWords];
   for (uint64_t at = start; at < end;) {
     const ssize_t got = PagemapRead(fd, at, std::min<uint64_t>(kWords, (end - at) / kPageSize), words);
     if (got <= 0) return got < 0 ? got : -ESRCH;
     for (ssize_t i = 0; i < got; i++, at += kPageSize) {
-      if (!IsOwnedWord(words[i])) continue;
+      if (!IsOwnedWord(words[i], hidden)) continue;
       if (!out.Add(at, at + kPageSize)) {
         *reached = at;
         return 0;
@@ -62,8 +59,8 @@ ssize_t AddByWords(int fd, uint64_t start, uint64_t end, RunWriter& out, uint64_
 // The part of ranges[first..] that one span covers, cut out of what the scan of the span reported.
 class SpanScan {
  public:
-  SpanScan(int fd, const double* ranges, size_t count, OwnedMethod method, OwnedCursor& cursor)
-      : fd_(fd), ranges_(ranges), count_(count), method_(method), cursor_(cursor) {}
+  SpanScan(int fd, const double* ranges, size_t count, OwnedMethod method, Hidden hidden, OwnedCursor& cursor)
+      : fd_(fd), ranges_(ranges), count_(count), method_(method), hidden_(hidden), cursor_(cursor) {}
 
   // Scans one span from the cursor on. Returns 0 (cursor moved), 1 (no room left, cursor at the place), or -errno.
   int Run(RunWriter& out) {
@@ -110,7 +107,7 @@ class SpanScan {
       uint64_t reached = to;
       if ((region.categories & kPageIsSwapped) !=
           0) {  // markers read as swapped; only the classic word tells them apart
-        const ssize_t rc = AddByWords(fd_, from, to, out, &reached);
+        const ssize_t rc = AddByWords(fd_, from, to, hidden_, out, &reached);
         if (rc < 0) return static_cast<int>(rc);
       } else if (!out.Add(from, to)) {
         reached = from;
@@ -133,6 +130,7 @@ class SpanScan {
   const double* ranges_;
   size_t count_;
   OwnedMethod method_;
+  Hidden hidden_;
   OwnedCursor& cursor_;
 };
 
@@ -176,14 +174,12 @@ bool RunWriter::Add(uint64_t start, uint64_t end) {
   return true;
 }
 
-void HiddenSwapHoldsPages(bool holds) { hidden_swap_holds_pages = holds; }
-
-bool IsOwnedWord(uint64_t word) {
+bool IsOwnedWord(uint64_t word, Hidden hidden) {
   if ((word & kPagemapFile) != 0) return false;
   if ((word & kPagemapPresent) != 0) return !IsZeroFrame(word & kPagemapFrame);
   if ((word & kPagemapSwap) == 0 || (word & kPagemapGuard) != 0) return false;
   // No swapped page has type and offset 0: the first slot of a swap space is its header.
-  if ((word & kPagemapFrame) == 0) return hidden_swap_holds_pages;
+  if ((word & kPagemapFrame) == 0) return hidden == Hidden::kCounts;
   return (word & kSwapMarker) != kSwapMarker;
 }
 
@@ -193,10 +189,10 @@ bool IsGuardWord(uint64_t word) {
   return (word & kPagemapGuard) != 0 || entry == (kGuardMarker << kSwapTypeBits | kSwapMarker);
 }
 
-ssize_t OwnedRuns(int fd, const double* ranges, size_t count, OwnedMethod method, RunWriter& out,
-                  OwnedCursor& cursor) {
+ssize_t OwnedRuns(int fd, const double* ranges, size_t count, OwnedMethod method, Hidden hidden,
+                  RunWriter& out, OwnedCursor& cursor) {
   if (method == OwnedMethod::kScanAnonymous || method == OwnedMethod::kScanFile) {
-    SpanScan scan(fd, ranges, count, method, cursor);
+    SpanScan scan(fd, ranges, count, method, hidden, cursor);
     while (cursor.range < count) {
       const int rc = scan.Run(out);
       if (rc < 0) return rc;
@@ -209,7 +205,7 @@ ssize_t OwnedRuns(int fd, const double* ranges, size_t count, OwnedMethod method
     const uint64_t start = std::max(cursor.address, RangeStart(ranges, cursor.range));
     const uint64_t end = RangeEnd(ranges, cursor.range);
     uint64_t reached = end;
-    const ssize_t rc = AddByWords(fd, start, end, out, &reached);
+    const ssize_t rc = AddByWords(fd, start, end, hidden, out, &reached);
     if (rc < 0) return rc;
     cursor.address = reached == end ? 0 : reached;
     if (reached != end) break;

@@ -75,6 +75,13 @@ enum class OwnedMethod : int {
   kClassic = 2,        // /proc/PID/pagemap, 33 ns a page, any kernel; needs CAP_SYS_ADMIN to know zero pages
 };
 
+/// Without CAP_SYS_ADMIN over the host a classic word does not show what is not present: a page in swap space, a page that the kernel
+/// moves to another frame just now (migration entry), or a mere note (pte_marker of linux/swapops.h).
+enum class Hidden : int {
+  kCounts = 0,  // it may be a page
+  kProven = 1,  // only what is certain counts
+};
+
 struct OwnedCursor {
   size_t range = 0;
   uint64_t address = 0;  // 0: the range's start
@@ -82,15 +89,11 @@ struct OwnedCursor {
 
 /// Runs of pages that the process owns inside sorted ranges: present or really swapped, no clean page of a file, not
 /// the zero page. Goes on from `cursor`, which ends at `count` ranges when complete. Returns runs, or -errno.
-ssize_t OwnedRuns(int fd, const double* ranges, size_t count, OwnedMethod method, RunWriter& out,
-                  OwnedCursor& cursor);
-
-/// Without CAP_SYS_ADMIN over the host a classic word does not show what is swapped: a page, or a mere note of the kernel (pte_marker of
-/// linux/swapops.h). Whether it may be a page; true unless told otherwise.
-void HiddenSwapHoldsPages(bool holds);
+ssize_t OwnedRuns(int fd, const double* ranges, size_t count, OwnedMethod method, Hidden hidden,
+                  RunWriter& out, OwnedCursor& cursor);
 
 /// True if a classic word is a page the process owns, in the sense of OwnedRuns.
-bool IsOwnedWord(uint64_t word);
+bool IsOwnedWord(uint64_t word, Hidden hidden = Hidden::kCounts);
 
 /// True if a classic word is a guard (MADV_GUARD_INSTALL, Linux 6.13): touching the page ends the process by SIGSEGV.
 bool IsGuardWord(uint64_t word);

@@ -100,9 +100,14 @@ export function setOf(...parts: readonly PageRuns[]): NativePageSet {
 }
 
 /** The process's own pages inside sorted ranges (see NativePages.ownedRuns), or a negative errno: the space is gone. */
-export function ownedRuns(pagemapFd: number, ranges: PageRuns, method: OwnedMethod): PageRuns | number {
+export function ownedRuns(
+  pagemapFd: number,
+  ranges: PageRuns,
+  method: OwnedMethod,
+  { proven = false } = {},
+): PageRuns | number {
   return gather(
-    (out, cursor) => native.ownedRuns(pagemapFd, ranges.runs, ranges.count, method, out, cursor),
+    (out, cursor) => native.ownedRuns(pagemapFd, ranges.runs, ranges.count, method, out, cursor, proven),
     (cursor) => (cursor[0] ?? 0) >= ranges.count,
   );
 }

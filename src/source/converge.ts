@@ -5,6 +5,8 @@ export interface Round {
   /** Pages and bytes that were copied in it. */
   readonly pages: number;
   readonly bytes: number;
+  /** Of which the next round copies again, whatever the tree does. */
+  readonly owedBytes: number;
   /** How long it took, from its scan to the target's acknowledgement. */
   readonly ms: number;
 }
@@ -65,7 +67,8 @@ export function forecast(rounds: readonly Round[], costs: FixedCosts): Forecast 
   const isFirst = rounds.length < 2;
   const dirtyBytesPerSecond =
     last === undefined || isFirst || dirtyMs === 0 ? 0 : (last.bytes / dirtyMs) * 1000;
-  const deltaBytes = isFirst ? (last?.bytes ?? 0) : dirtyBytesPerSecond * ((last?.ms ?? 0) / 1000);
+  const writtenBytes = isFirst ? (last?.bytes ?? 0) : dirtyBytesPerSecond * ((last?.ms ?? 0) / 1000);
+  const deltaBytes = writtenBytes + (last?.owedBytes ?? 0);
   const copyMs = (deltaBytes / bytesPerSecond) * 1000;
   return {
     bytesPerSecond,

@@ -4,7 +4,7 @@ import { intersection, runsOfSet, setOf, type PageRuns } from '../kernel/page-ru
 import type { PageSender } from '../transport/page-sender.ts';
 import { addCounters, newCounters, type PageCounters } from './pages/page-sink.ts';
 import type { CowShare } from './pages/cow.ts';
-import { planLoan } from './pages/siblings.ts';
+import { planLoan, stillShared } from './pages/siblings.ts';
 import type { SpaceCopy } from './space-copy.ts';
 import type { SourceProcess } from './tree.ts';
 import type { VmasOf } from './wire.ts';
@@ -36,20 +36,23 @@ export async function lendAmongSiblings(
   for (const parent of new Set(newcomers.map((one) => one.parent))) {
     const family = newcomers.filter((one) => one.parent === parent);
     const siblings = family.map(({ process, copy, share }) => copy.sibling(vmas(process), share));
-    const loan = planLoan(siblings, (pages) => parent.held(pages));
+    const loan = planLoan(siblings, (pages) => parent.held(pages, lending.vmasOf.get(parent.pid) ?? []));
     const lender = loan && family[loan.lender];
-    if (loan === undefined || lender === undefined) continue;
+    const from = loan && siblings[loan.lender];
+    if (loan === undefined || lender === undefined || from === undefined) continue;
     const borrow = async (): ReturnType<SpaceCopy['borrow']> =>
       parent.borrow(loan.pages, lender.copy, vmas(lender.process), lending.round, lending.sink);
     const done = await lending.attempt(lender.process, borrow);
     if (done === undefined) continue;
     addCounters(counters, done.counters);
-    for (const [index, { process, share }] of family.entries()) {
+    for (const [index, sibling] of siblings.entries()) {
+      const process = family[index]?.process;
       const had = index === loan.lender ? loan.pages : loan.shared.get(index);
-      if (had === undefined) continue;
-      const inherited = setOf(intersection(had, done.lent));
-      const left = setOf(share.rest);
-      left.removeSet(inherited);
+      if (had === undefined || process === undefined) continue;
+      const lent = intersection(had, done.lent);
+      const inherited = index === loan.lender ? lent : stillShared(from, sibling, lent);
+      const left = setOf(sibling.rest);
+      left.remove(inherited.runs, inherited.count);
       rest.set(process, runsOfSet(left));
     }
   }

@@ -19,7 +19,6 @@ import { closeConnections, InFlight, prepareOpenFiles } from './open-files.ts';
 import { addCounters } from './pages/page-sink.ts';
 import { refuseSharedQueues, removeQueueNamesAtEnd } from './resources/queue-names.ts';
 import { rehearse } from './rehearsal.ts';
-import { expectHiddenSwap, refuseSwapped, settleHiddenSwap } from './pages/hidden-swap.ts';
 import { PreCopy } from './pre-copy.ts';
 import type { ClosingReport } from './report.ts';
 import { resolverCommand } from './resolver-command.ts';
@@ -81,7 +80,6 @@ async function takeOff(plan: FlightPlan, ground: Ground): Promise<ClosingReport>
   const unrehearsed = await rehearse(wire, tracker);
   if (unrehearsed !== undefined)
     observer({ kind: 'warning', text: `the rehearsal did not work: ${unrehearsed}` });
-  expectHiddenSwap();
   const preCopy = new PreCopy(context, observer);
   const copied = await preCopy.run(plan.goals, assumedCosts);
   return await land(plan, ground, context, preCopy, copied, fence);
@@ -108,7 +106,6 @@ async function land(
   const frozenAt = performance.now();
   using frozen = Frozen.freeze(flight, fence);
   const stoppedAt = performance.now();
-  settleHiddenSwap(flight.owners.map(({ pid }) => pid));
   const delta = await copyRound(context, preCopy.rounds.length, true);
   refuseOutsideAttachments(delta.vmasOf.values());
   const deltaAt = performance.now();
@@ -130,7 +127,6 @@ async function land(
   const pages = { stale: stalePages(flight, delta.vmasOf), guards: guardPages(flight, delta.vmasOf) };
   const layout = flight.layout(flight.processes, delta.vmasOf);
   refusePlaceholders(layout);
-  refuseSwapped(flight.owners.map(({ pid }) => pid));
   removeSegmentsAtEnd(layout.objects, keeper);
   removeQueuesAtEnd(state.queues, keeper);
   removeQueueNamesAtEnd(state.openFiles, keeper);

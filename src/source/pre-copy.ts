@@ -46,7 +46,8 @@ export class PreCopy {
     await wire.pages.flush();
     wire.control.send({ type: 'round-end', round: number, lastSequence: wire.pages.lastSequence });
     await wire.control.expect('round-acked', { timeoutMs: ackTimeoutMs, signal: wire.signal });
-    const round = { number, pages: copied.pages, bytes: copied.bytes, ms: performance.now() - began };
+    const { pages, bytes, owedBytes } = copied;
+    const round = { number, pages, bytes, owedBytes, ms: performance.now() - began };
     this.#rounds.push(round);
     addCounters(this.totals, copied);
     const { bytesPerSecond, dirtyBytesPerSecond, downtimeMs } = forecast(this.#rounds, costs);

@@ -18,6 +18,13 @@ export interface RoundContext {
   readonly staged: StagedLayout;
 }
 
+export interface Copied extends PageCounters {
+  /** The mappings that it saw. */
+  readonly vmasOf: VmasOf;
+  /** What the next one has to copy again, whatever the tree does. */
+  readonly owedBytes: number;
+}
+
 interface Collected {
   readonly process: SourceProcess;
   readonly pages: PageRuns;
@@ -27,15 +34,12 @@ interface Collected {
 
 /**
  * Copies what is dirty. `frozen`: every thread stands still, nothing is protected again, and nothing is waited for that is not
- * needed. Returns what was copied; the mappings it saw go to `vmasOf`.
+ * needed.
  */
-export async function copyRound(
-  context: RoundContext,
-  round: number,
-  frozen: boolean,
-): Promise<PageCounters & { vmasOf: VmasOf }> {
+export async function copyRound(context: RoundContext, round: number, frozen: boolean): Promise<Copied> {
   const { flight, objects, wire, staged } = context;
   const counters = newCounters();
+  let owedBytes = 0;
   const here: Here = { flight, frozen };
   const fresh = takeAboard(here);
   const vmasOf = readVmas(here);
@@ -61,7 +65,10 @@ export async function copyRound(
     };
     // In the freeze the parent's pages could not come again.
     const lent = frozen ? undefined : await lendAmongSiblings(newcomers, lending);
-    if (lent !== undefined) addCounters(counters, lent.counters);
+    if (lent !== undefined) {
+      addCounters(counters, lent.counters);
+      owedBytes += lent.counters.bytes;
+    }
     const toSend = collected.map(({ process, pages }) => ({
       process,
       pages: lent?.rest.get(process) ?? pages,
@@ -87,7 +94,7 @@ export async function copyRound(
   }
   objects.refresh(vmasOf, frozen);
   addCounters(counters, await objects.send(round, wire.pages));
-  return { ...counters, vmasOf };
+  return { ...counters, vmasOf, owedBytes };
 }
 
 interface Here {

@@ -4,12 +4,14 @@ import { errnoName } from '../kernel/program.ts';
 import type { Vma } from '../kernel/proc/maps.ts';
 import type { PageSender } from '../transport/page-sender.ts';
 import { inheritedPages, type CowShare } from './pages/cow.ts';
+import { hidesPages } from './pages/hidden-pages.ts';
 import { GuardPages } from './pages/guard-pages.ts';
 import { sendRuns } from './pages/page-sender.ts';
 import type { PageCounters } from './pages/page-sink.ts';
 import { lentPages, type Sibling } from './pages/siblings.ts';
-import { noRuns, runsOfSet, setOf, type PageRuns } from '../kernel/page-runs.ts';
+import { intersection, noRuns, runsOfSet, setOf, type PageRuns } from '../kernel/page-runs.ts';
 import { TargetPages } from './pages/target-pages.ts';
+import { carriedRanges } from './trackers/tracked-space.ts';
 import type { DirtyPages, Tracker } from './trackers/tracker.ts';
 
 export class SpaceCopy {
@@ -57,9 +59,9 @@ export class SpaceCopy {
     return { tracker: this.#tracker, vmas, ...share };
   }
 
-  /** The pages among these that its shell has. */
-  held(pages: PageRuns): PageRuns {
-    return this.#onTarget.current(pages);
+  /** The pages among these that its shell has. `vmas`: the mappings that the target was told of, for what was in others is gone. */
+  held(pages: PageRuns, vmas: readonly Vma[]): PageRuns {
+    return this.#onTarget.current(intersection(pages, carriedRanges(vmas).all));
   }
 
   /**
@@ -107,6 +109,7 @@ export class SpaceCopy {
     const stale = this.#onTarget.stale(this.#tracker.pagemapFd, vmas, {
       everywhere: false,
       scans: this.#scans,
+      touches: hidesPages() ? this.pid : undefined,
     });
     if (typeof stale === 'number') {
       throw new GodwitError('NO_PROCESS', `the memory of process ${this.pid} is gone: ${errnoName(stale)}`);

@@ -21,17 +21,14 @@ import { surveySegments } from './sysv/segments.ts';
 import { surveyQueues } from './sysv/queues.ts';
 import { surveySemaphores } from './sysv/semaphores.ts';
 import type { SourceProcess } from './tree.ts';
-import { surveyHiddenGuards } from './pages/hidden-swap.ts';
+import { surveyHiddenGuards } from './pages/hidden-pages.ts';
 import { surveyNamespaces } from './survey-namespaces.ts';
 import { surveyRights } from './survey-rights.ts';
+import { blocker } from './blocker.ts';
 import { isZeroDevice } from './zero-device.ts';
 
 const deletedMark = ' (deleted)';
 const kernelThread = 0x0020_0000; // PF_KTHREAD
-
-function blocker(object: string, reason: string, remedy: string): Blocker {
-  return { side: 'source', object, reason, remedy };
-}
 
 /** Everything that stands in the way but for open files (source/open-files.ts). */
 export function surveyTree(processes: readonly SourceProcess[]): Blocker[] {

@@ -2,11 +2,13 @@
 // shell is cloned from the parent's and inherits it (design decision 4). Found by equal page frames.
 //
 // Why an equal frame is proof. Let both trackers be armed, and let the order be
-//     (1) the child's collection that protects    (2) the frames of both    (3) a look ahead in the parent
-// and let a page of the child be skipped if in (2) both map frame F there, and (3) does not report it for the parent.
+//     (1) the child's collection that protects    (2) the frames of both    (3) a look ahead in the parent    (4) the frames again
+// and let a page of the child be skipped if in (2) and (4) both map frame F there, and (3) does not report it for the parent.
 // - The parent has not touched its page since the collection whose pages the target has (else 3 reports it), so the target's
 //   content of the parent's page is the content of F, whatever F was used for earlier. Reuse of frames between two looks,
 //   or pages merged by KSM, cannot fool this, because only one look at frames is taken and the rest is the trackers' word.
+// - A page that the parent has written and unmapped in between no look ahead reports: it is not mapped any more, or by a mapping that
+//   is not looked at yet. But it has another frame then, for the child holds F: that is what (4) is for.
 // - Unless the target has yet to drop it: a page that was given back may be the process's own again without a write. Where a
 //   kernel has no shared page of zeros (pvm_no_zero_page), a read makes a page that is still write-protected and unreported.
 //   What is stale is therefore not inherited.
@@ -48,10 +50,12 @@ export function inheritedPages(parent: CowParent, child: Tracker, dirty: DirtyPa
   if (ahead.replaced) return nothing;
   // Outside the mappings given the look ahead tells nothing.
   const here = parent.onTarget.current(intersection(same, carriedRanges(parent.vmas).all));
-  const inherited = unreported(here, ahead);
+  const unwritten = runsOfSet(unreported(here, ahead));
+  const inherited = sameFrames(parent.tracker.pagemapFd, child.pagemapFd, unwritten);
+  if (typeof inherited === 'number') return nothing;
   const rest = setOf(dirty);
-  rest.removeSet(inherited);
-  return { inherited: runsOfSet(inherited), rest: runsInside(rest, dirty) };
+  rest.remove(inherited.runs, inherited.count);
+  return { inherited, rest: runsInside(rest, dirty) };
 }
 
 /** Those of the pages that were neither written nor given back, by the word of a look ahead. */

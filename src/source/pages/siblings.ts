@@ -8,7 +8,8 @@
 // Why an equal frame is proof: the argument of cow.ts with the lender in the place of the parent. The order is
 //     (1) the collections of all siblings, which protect    (2) the frames of the lender and of the others
 //     (3) the lender's pages are read and sent              (4) a look ahead in the lender
-// and a page counts as lent if (4) does not report it.
+//     (5) the frames once more: what was unmapped since (1) no look ahead reports
+// and a page counts as lent to whom has it in (2) and (5), if (4) does not report it.
 import { intersection, noRuns, pagesIn, runsOfSet, sameFrames, setOf } from '../../kernel/page-runs.ts';
 import type { PageRuns } from '../../kernel/page-runs.ts';
 import type { Vma } from '../../kernel/proc/maps.ts';
@@ -34,7 +35,7 @@ export interface Loan {
 const leastOthers = 2;
 const leastPages = 256;
 
-/** `held`: those of the pages that the parent's shell has. Undefined: it is not worth it, or frames are hidden. */
+/** `held`: those of the pages that the parent's shell has, in mappings of its own. Undefined: it is not worth it, or frames are hidden. */
 export function planLoan(
   siblings: readonly Sibling[],
   held: (pages: PageRuns) => PageRuns,
@@ -59,6 +60,12 @@ export function planLoan(
   const uses = [...shared.values()].reduce((sum, runs) => sum + pagesIn(runs), 0);
   const isWorthIt = pagesIn(pages) >= leastPages && uses >= leastOthers * pagesIn(pages);
   return isWorthIt ? { lender, pages, shared } : undefined;
+}
+
+/** (5): what of the lent pages both still map. */
+export function stillShared(lender: Sibling, other: Sibling, lent: PageRuns): PageRuns {
+  const same = sameFrames(lender.tracker.pagemapFd, other.tracker.pagemapFd, lent);
+  return typeof same === 'number' ? noRuns : same; // one of them is gone
 }
 
 /** Those of the sent pages that the lender has neither written nor given back; `ahead`: the look (4). */

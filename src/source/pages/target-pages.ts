@@ -7,7 +7,8 @@
 // mappings of files it shows nowhere, as the kernel leaves a marker that keeps the write protection
 // (zap_install_uffd_wp_if_needed): all pages there are looked at.
 import type { Vma } from '../../kernel/proc/maps.ts';
-import { ownedMethod } from '../../native-pages.ts';
+import { ownedMethod, type OwnedMethod } from '../../native-pages.ts';
+import { touchedOwned } from './hidden-pages.ts';
 import { carriedRanges } from '../trackers/tracked-space.ts';
 import type { CarriedRanges } from '../trackers/tracked-space.ts';
 import type { NativePageSet } from '../../native-pages.ts';
@@ -88,7 +89,7 @@ export class TargetPages {
     ];
     for (const { ranges, method } of kinds) {
       const inside = runsInside(stale, ranges);
-      const owned = inside.count === 0 ? noRuns : ownedRuns(pagemapFd, inside, method);
+      const owned = inside.count === 0 ? noRuns : ownedInside(pagemapFd, inside, method, how);
       if (typeof owned === 'number') return owned;
       stale.remove(owned.runs, owned.count);
     }
@@ -102,8 +103,20 @@ export class TargetPages {
   }
 }
 
+function ownedInside(
+  pagemapFd: number,
+  ranges: PageRuns,
+  method: OwnedMethod,
+  { touches }: StaleSearch,
+): PageRuns | number {
+  if (touches === undefined) return ownedRuns(pagemapFd, ranges, method);
+  return touchedOwned(touches, pagemapFd, ranges, method);
+}
+
 export interface StaleSearch {
   readonly everywhere: boolean;
   /** PAGEMAP_SCAN may be used (Linux 6.7); else the classic pagemap. */
   readonly scans: boolean;
+  /** The process, where its pages are hidden from us (hidden-pages.ts): those in question are touched. */
+  readonly touches?: number | undefined;
 }

@@ -9,6 +9,7 @@ import type { NativePageSet, OwnedMethod } from '../../native-pages.ts';
 import { intersection, ownedRuns, runsInside, runsOfSet, setOf } from '../../kernel/page-runs.ts';
 import type { PageRuns } from '../../kernel/page-runs.ts';
 import { isLinux } from '../../kernel/release.ts';
+import { hidesPages } from '../pages/hidden-pages.ts';
 import { stretchesOf } from './stretches.ts';
 import { SeenMappings } from './seen-mappings.ts';
 import type { DirtyPages, Tracker } from './tracker.ts';
@@ -67,13 +68,17 @@ export class PagemapScanTracker implements Tracker {
     this.#seen.look(carried.vmas);
     const untracked = this.#register(vmas, carried);
     if (typeof untracked === 'number') return this.#ended(untracked);
+    // Who cannot see which entries are notes learns before the scan below writes notes of its own which are not.
+    const before = frozen || !hidesPages() ? undefined : setOf();
+    const told = before?.addWrittenOwned(this.pagemapFd) ?? 0;
+    if (told < 0) return this.#ended(told);
     // One scan over everything: with PM_SCAN_CHECK_WPASYNC, or by mapping, reports would get lost between two calls.
     const touched = setOf();
     const scanned = touched.addWritten(this.pagemapFd, !frozen);
     if (scanned < 0) return this.#ended(scanned);
     touched.addSet(this.#pending);
     const whole = this.#seen.ranges(frozen ? untracked : []);
-    const owned = this.#owned(touched, whole, carried, frozen);
+    const owned = this.#owned(touched, whole, carried, { frozen, before });
     if (typeof owned === 'number') return this.#ended(owned);
     // PAGEMAP_SCAN of an address space that is gone succeeds and reports nothing (Linux 6.18).
     if (!isSpaceAlive(this.pagemapFd)) return this.#ended(esrch);
@@ -129,7 +134,7 @@ export class PagemapScanTracker implements Tracker {
     touched: NativePageSet,
     whole: PageRuns,
     carried: CarriedRanges,
-    frozen: boolean,
+    { frozen, before }: { readonly frozen: boolean; readonly before: NativePageSet | undefined },
   ): NativePageSet | number {
     const owned = setOf();
     // Nothing changes any more: one walk over all that is written tells as much as a look at each page of it.
@@ -145,9 +150,15 @@ export class PagemapScanTracker implements Tracker {
       [intersection(whole, carried.file), ownedMethod.scanFile],
     ];
     for (const [candidates, method] of looks) {
-      const found = ownedRuns(this.pagemapFd, candidates, method);
+      const found = ownedRuns(this.pagemapFd, candidates, method, { proven: before !== undefined });
       if (typeof found === 'number') return found;
       addRuns(owned, found);
+      if (before === undefined) continue;
+      // What was written then has been a page; of what is asked for again nobody knows, and it is read.
+      addRuns(owned, runsInside(before, candidates));
+      const again = ownedRuns(this.pagemapFd, runsInside(this.#pending, candidates), method);
+      if (typeof again === 'number') return again;
+      addRuns(owned, again);
     }
     return owned;
   }
