@@ -15,4 +15,12 @@ export interface NativeMessages {
   ): number;
   /** sendmsg(2) to the peer, without SIGPIPE: bytes, or a negative errno. `control` may be empty. */
   sendMessage(fd: number, flags: number, data: Uint8Array, control: Uint8Array): number;
+  /** The same by a process of that PID namespace, whose PIDs stand in `control`. It has ended afterwards. */
+  sendMessageFrom(
+    pidNamespace: number,
+    fd: number,
+    flags: number,
+    data: Uint8Array,
+    control: Uint8Array,
+  ): number;
 }

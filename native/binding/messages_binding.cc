@@ -22,11 +22,18 @@ Napi::Value Send(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(sent));
 }
 
+Napi::Value SendFrom(const Napi::CallbackInfo& info) {
+  const auto sent =
+      SendMessageFrom(Int32(info, 0), Int32(info, 1), Int32(info, 2), Bytes(info, 3), Bytes(info, 4));
+  return Napi::Number::New(info.Env(), static_cast<double>(sent));
+}
+
 }  // namespace
 
 void registerMessages(Napi::Env env, Napi::Object exports) {
   exports["receiveMessage"] = Napi::Function::New(env, Receive, "receiveMessage");
   exports["sendMessage"] = Napi::Function::New(env, Send, "sendMessage");
+  exports["sendMessageFrom"] = Napi::Function::New(env, SendFrom, "sendMessageFrom");
 }
 
 }  // namespace godwit

@@ -23,4 +23,12 @@ ssize_t ReceiveMessage(int socket, int flags, std::span<std::byte> data, std::sp
 /** Returns what sendmsg(2) does, or a negative errno; raises no SIGPIPE. */
 ssize_t SendMessage(int socket, int flags, std::span<std::byte> data, std::span<std::byte> control);
 
+/**
+ * The same by a process of a PID namespace below, which has ended when this returns: the PIDs in `control` are those of that
+ * namespace. To name others takes CAP_SYS_ADMIN over the namespace of whoever sends (unix(7)), which an agent in a user
+ * namespace of its own has over those that it has made, but not over the host's.
+ */
+ssize_t SendMessageFrom(int pid_namespace, int socket, int flags, std::span<std::byte> data,
+                        std::span<std::byte> control);
+
 }  // namespace godwit

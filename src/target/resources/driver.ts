@@ -17,6 +17,8 @@ export interface Runner {
 export interface Actor extends Runner {
   /** As the agent sees it. */
   readonly pid: number;
+  /** As the tree sees it. */
+  readonly vpid: number;
 }
 
 /** What drivers may ask while they open. */

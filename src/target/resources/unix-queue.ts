@@ -17,6 +17,8 @@ export interface Message {
   readonly data: Uint8Array;
   /** As sendmsg(2) takes it; empty: none. */
   readonly control: Uint8Array;
+  /** Descriptor of the PID namespace that it must be sent from: the PIDs in `control` are of there. */
+  readonly pidNamespace?: number;
 }
 
 /** Preconditions: `sender` is connected to the socket, of `type`. @throws GodwitError LIMIT, NO_RIGHTS, SYSCALL */
@@ -43,10 +45,10 @@ function plain(data: Uint8Array): Message {
 
 /** How many messages went out whole, and how much of the next. */
 function send(sender: number, messages: readonly Message[]): { count: number; bytes: number; errno: number } {
-  for (const [count, { data, control }] of messages.entries()) {
+  for (const [count, message] of messages.entries()) {
+    const { data } = message;
     for (let at = 0; at < data.length || at === 0;) {
-      const beside = at === 0 ? control : nothing;
-      const sent = native.sendMessage(sender, msgDontwait, data.subarray(at), beside);
+      const sent = sendPart(sender, at === 0 ? message : plain(data.subarray(at)));
       if (sent < 0) return { count, bytes: at, errno: sent };
       at += sent;
       if (data.length === 0) break;
@@ -55,9 +57,16 @@ function send(sender: number, messages: readonly Message[]): { count: number; by
   return { count: messages.length, bytes: 0, errno: 0 };
 }
 
+function sendPart(sender: number, { data, control, pidNamespace }: Message): number {
+  return pidNamespace === undefined
+    ? native.sendMessage(sender, msgDontwait, data, control)
+    : native.sendMessageFrom(pidNamespace, sender, msgDontwait, data, control);
+}
+
 function failure(errno: number, count: number, object: string): GodwitError {
   const why = errnoName(errno);
-  if (why === 'EPERM')
+  if (why === 'EPERM' || why === 'EINVAL')
+    // EINVAL: a user that the agent's user namespace does not know
     return new GodwitError(
       'NO_RIGHTS',
       `${object}: its messages cannot be sent in the name of others: ${why}`,

@@ -55,7 +55,7 @@ export class UnixRestore {
 
   /** `fdOf`: the agent's descriptor of any open file. @throws GodwitError */
   fill(fdOf: (file: number) => number): void {
-    const sender = new MessageSender(fdOf, this.#context);
+    using sender = new MessageSender(fdOf, this.#context);
     for (const socket of outermostFirst(this.#sockets)) this.#fillQueue(socket, sender);
     for (const { id, image } of this.#sockets) {
       setOptions(this.#fd(id), image.options.filter(isAboutSenders), describe(image));
