@@ -3,8 +3,11 @@
 import { closeSync, constants, fstatSync, openSync, type BigIntStats } from 'node:fs';
 import { asGodwitError, GodwitError } from '../errors.ts';
 import type { FileIdentity } from '../images/memory.ts';
+import { fileHint } from './file-hint.ts';
 import { isOwnStorage } from '../kernel/own-storage.ts';
 import { native } from '../native.ts';
+
+const needsFile = 'the target needs the same files as the source: copy it, or mount the same storage';
 
 /** Why a path of this host is not the file that the source means; undefined: it is. */
 export type Mismatch = string | undefined;
@@ -99,7 +102,7 @@ export function openIdentified(identity: FileIdentity, flags: number, sameKernel
     fd = openSync(identity.path, flags | constants.O_NONBLOCK | constants.O_NOCTTY);
   } catch (error) {
     throw new GodwitError('REFUSED', `${identity.path} cannot be opened: ${asGodwitError(error).message}`, {
-      hint: 'the target needs the same files as the source: copy it, or mount the same storage',
+      hint: fileHint((error as NodeJS.ErrnoException).code, needsFile),
       cause: error,
     });
   }
@@ -107,7 +110,7 @@ export function openIdentified(identity: FileIdentity, flags: number, sameKernel
   if (mismatch === undefined) return fd;
   closeSync(fd);
   throw new GodwitError('REFUSED', `${identity.path} is not the source's file: ${mismatch}`, {
-    hint: 'the target needs the same files as the source: copy it, or mount the same storage',
+    hint: needsFile,
   });
 }
 

@@ -72,8 +72,7 @@ export function applyState(tree: ShellTree, state: TreeState, context: ApplyCont
     processes: processes.filter(({ pid }) => !tree.shell(pid).shares.descriptors),
     shellOf: (vpid) => tree.shell(vpid),
     taskOf: (vpid) => tree.task(vpid),
-    actor: (vpid) => standIns.actor(vpid),
-    anyone: () => standIns.anyone(),
+    standIns,
     warn: context.warn,
     agentPidfd: context.agentPidfd,
     objectFd: (id) => tree.objects.fd(id),
@@ -90,7 +89,6 @@ export function applyState(tree: ShellTree, state: TreeState, context: ApplyCont
     announce: context.announce,
   });
   try {
-    standIns.end();
     // After what they have made, before their parents' actions are set.
     for (const process of layout.processes.toReversed()) {
       if (process.zombie !== undefined) becomeZombie(tree.shell(process.pid), process);

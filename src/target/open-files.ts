@@ -16,6 +16,7 @@ import { connectOwner } from './resources/owner.ts';
 import { placeDescriptors, type Placement } from './resources/place.ts';
 import { targetDriverOf } from './resources/registry.ts';
 import { lockOrLater, takeLease, takeRecords, type TakeLock } from './resources/file-locks.ts';
+import type { StandIns } from './stand-ins.ts';
 import { Terminals } from './terminals.ts';
 import type { TreeRoot } from './tree-root.ts';
 import { UndoLog, type Announce, type UndoStep } from './resources/undo-log.ts';
@@ -29,10 +30,8 @@ export interface RestoreOptions {
   readonly shellOf: (vpid: number) => Runner;
   /** The agent's number of a task of the tree, zombies too. */
   readonly taskOf: (vpid: number) => number | undefined;
-  /** OpenContext.actor; default: the shells that taskOf knows. */
-  readonly actor?: (vpid: number) => Actor | undefined;
-  /** OpenContext.anyone; default: nobody. */
-  readonly anyone?: () => Actor | undefined;
+  /** Default: the shells that taskOf knows, and nobody else. */
+  readonly standIns?: Pick<StandIns, 'actor' | 'anyone' | 'end'>;
   readonly warn?: (text: string) => void;
   /** Number under which every shell holds a pidfd of the agent. It is closed in the end. */
   readonly agentPidfd: number;
@@ -84,6 +83,7 @@ export function restoreOpenFiles(options: RestoreOptions): RestoredOpenFiles {
   const lateRecords: LateRecord[] = [];
   try {
     openAll(options, { undo, agentFds, closeLater, locks });
+    options.standIns?.end(); // before anybody looks at what their pidfds report
     closeLocal(...closeLater.splice(0));
     const placements = settle(options, agentFds, (record) => void lateRecords.push(record));
     for (const { runner, pidfd } of placements) {
@@ -126,6 +126,7 @@ interface Made {
 const openedByName = new Set<ResourceKind>(['regular', 'directory', 'device', 'link', 'memfd', 'nameless']);
 
 function openAll(options: RestoreOptions, { undo, agentFds, closeLater, locks }: Made): void {
+  const { standIns } = options;
   const shared = new Map<object, unknown>();
   const whenOpen: ((fdOf: (file: number) => number) => void)[] = [];
   const context: OpenContext = {
@@ -133,8 +134,8 @@ function openAll(options: RestoreOptions, { undo, agentFds, closeLater, locks }:
     root: options.root,
     objectFd: options.objectFd,
     taskOf: options.taskOf,
-    actor: options.actor ?? ((vpid) => actorOf(options, vpid)),
-    anyone: options.anyone ?? (() => undefined),
+    actor: (vpid) => (standIns === undefined ? actorOf(options, vpid) : standIns.actor(vpid)),
+    anyone: () => standIns?.anyone(),
     agentPidfd: options.agentPidfd,
     warn: options.warn ?? (() => undefined),
     fileOf: options.fileOf,
@@ -164,7 +165,7 @@ function openAll(options: RestoreOptions, { undo, agentFds, closeLater, locks }:
 
 function actorOf({ shellOf, taskOf }: RestoreOptions, vpid: number): Actor | undefined {
   const pid = taskOf(vpid);
-  return pid === undefined ? undefined : { pid, run: (program) => shellOf(vpid).run(program) };
+  return pid === undefined ? undefined : { pid, vpid, run: (program) => shellOf(vpid).run(program) };
 }
 
 /** Places what processes have, and does what only they can do. */

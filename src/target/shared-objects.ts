@@ -6,7 +6,7 @@ import type { SharedObject } from '../images/memory.ts';
 import { openMapped } from '../kernel/open-mapped.ts';
 import { openSegment } from '../kernel/open-segment.ts';
 import { runLocal } from '../kernel/local-program.ts';
-import { Program } from '../kernel/program.ts';
+import { errnoName, Program } from '../kernel/program.ts';
 import { pageSize } from '../units.ts';
 import { createNameless } from './nameless-files.ts';
 import { createSegment, finishSegment, removeSegment } from './sysv/segments.ts';
@@ -18,10 +18,14 @@ const protectionReadWrite = 3;
 const mapSharedAnonymous = 0x21;
 const memfdAllowSealing = 2;
 const memfdCloexec = 1;
+/** Linux 6.3. */
+const memfdNoexecSeal = 8;
+const memfdExec = 0x10;
 /** F_ADD_SEALS, fcntl.h. */
 const addSeals = 1033;
 /** F_SEAL_SEAL: set on every memfd that was created without MFD_ALLOW_SEALING. */
 const sealSeal = 1;
+const sealExec = 0x20;
 
 interface Entry {
   fd: number;
@@ -167,10 +171,20 @@ function cutTail({ fd, object }: Entry): void {
 
 function createMemfd(object: SharedObject): number {
   const sealing = object.seals === sealSeal ? 0 : memfdAllowSealing;
-  const program = new Program();
-  const fd = program.call('memfd_create', program.cstring(object.name), memfdCloexec | sealing);
-  program.call('ftruncate', fd, object.size);
-  return runLocal(program, `memfd:${object.name}`).number(fd);
+  // Born as on the source, for what is executable cannot be sealed so later without being sealed against writing as well, and
+  // vm.memfd_noexec would choose for us.
+  const execution = (object.seals & sealExec) !== 0 ? memfdNoexecSeal : memfdExec;
+  const create = (flags: number): number => {
+    const program = new Program();
+    const fd = program.attempt('memfd_create', program.cstring(object.name), memfdCloexec | flags);
+    return runLocal(program).number(fd);
+  };
+  const modern = create(sealing | execution);
+  // Before Linux 6.3, and where vm.memfd_noexec is 2: then it cannot be made executable.
+  const fd = modern < 0 ? create(sealing) : modern;
+  if (fd < 0) throw new GodwitError('SYSCALL', `memfd:${object.name} cannot be made: ${errnoName(fd)}`);
+  truncate(fd, object);
+  return fd;
 }
 
 /** MAP_SHARED|MAP_ANONYMOUS, so that /proc/PID/maps calls it as before; map_files gives its descriptor. */

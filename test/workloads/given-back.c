@@ -1,5 +1,5 @@
 // Pages that are written and given back (MADV_DONTNEED), time and again: of a file they read as the file has them then, others as
-// zeros. Nothing else is mapped here that a plain user's agents would refuse.
+// zeros; some are sent to swap space where there is some. Nothing else is mapped here that a plain user's agents would refuse.
 // @family Memory
 // @directory
 // @claim file memory.file-private
@@ -27,6 +27,7 @@ static void change(void) {
   char* at = (which == 0 ? of_file : anonymous) + i * page;
   // What was not put right by the move must not be put right by us.
   check(which, i);
+  if ((random >> 40) % 4 == 0) return (void)madvise(at, page, MADV_PAGEOUT);  // to swap space, where there is some
   if (written[which][i] == 0) {
     written[which][i] = (char)(1 + (random >> 32) % 100);
     memset(at, written[which][i], page);
@@ -50,6 +51,8 @@ int main(int argc, char** argv) {
     fail("mmap: expected an address got %s", strerror(errno));
   MUST0(close(fd));
   for (int i = 0; i < 2000; i++) change();
+  MUST0(madvise(of_file, pages / 2 * page, MADV_PAGEOUT));
+  MUST0(madvise(anonymous, pages / 2 * page, MADV_PAGEOUT));
   if (in_motion()) motion = change;
   say_ready();
   wait_for_stop();

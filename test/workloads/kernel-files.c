@@ -10,6 +10,7 @@
 // @claim status-of-thread files.proc
 // @claim maps files.proc
 // @claim memory files.proc
+// @claim directory files.proc
 // @claim comm-written files.proc
 // @claim link-content files.path-of-link
 // @claim link-itself files.path-of-link
@@ -53,6 +54,7 @@ int main(int argc, char** argv) {
       status = (int)MUST(open("/proc/self/status", O_RDONLY)),
       maps = (int)MUST(open("/proc/self/maps", O_RDONLY)), memory = (int)MUST(open("/proc/self/mem", O_RDWR)),
       comm = (int)MUST(open("/proc/self/comm", O_RDWR));
+  int proc = (int)MUST(open("/proc", O_RDONLY | O_DIRECTORY));
   snprintf(path, sizeof path, "/proc/%d/status", (int)child);
   int of_child = (int)MUST(open(path, O_RDONLY));
   snprintf(path, sizeof path, "/proc/self/task/%d/status", (int)thread);
@@ -94,6 +96,10 @@ int main(int argc, char** argv) {
   EXPECT("read", 77, got);
   EXPECT("writing", 8, pwrite(memory, &wanted, 8, (off_t)(uintptr_t)&word));
   EXPECT("written", 78, word);
+  claim("directory");
+  memset(text, 0, sizeof text);
+  MUST(readlinkat(proc, "self", text, sizeof text - 1));
+  EXPECT("the PID that its /proc shows", getpid(), atoi(text));
   claim("comm-written");
   MUST(write(comm, "renamed", 7));
   MUST(prctl(PR_GET_NAME, text));

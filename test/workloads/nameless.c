@@ -15,6 +15,7 @@
 // @claim range-lock-end files.ofd-lock
 // @claim temporary files.tmpfile
 // @claim linkable files.tmpfile
+// @claim linked files.tmpfile
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -70,6 +71,13 @@ int main(int argc, char** argv) {
   motion = change;
   int temporary = (int)MUST(open(argv[1], O_TMPFILE | O_RDWR | O_APPEND, 0600));
   EXPECT("bytes", 9, MUST(write(temporary, "temporary", 9)));
+  // Made without a name, and given one: its flags go on to say O_TMPFILE.
+  int linked = (int)MUST(open(argv[1], O_TMPFILE | O_RDWR, 0600));
+  EXPECT("bytes", 6, MUST(write(linked, "linked", 6)));
+  snprintf(path, sizeof path, "/proc/self/fd/%d", linked);
+  char link_name[4200];
+  snprintf(link_name, sizeof link_name, "%s/linked-%d", argv[1], getpid());
+  MUST(linkat(AT_FDCWD, path, AT_FDCWD, link_name, AT_SYMLINK_FOLLOW));
   say_ready();
   wait_for_stop();
 
@@ -81,22 +89,25 @@ int main(int argc, char** argv) {
   EXPECT("bytes of the deleted file", odd, MUST(pread(one, seen, odd, 0)));
   prove_bytes("deleted", bytes, seen, odd);
   claim("second-open-file");
-  if (lseek(two, 0, SEEK_CUR) != 0) disprove("second-open-file", "expected position 0 got %ld", lseek(two, 0, SEEK_CUR));
+  if (lseek(two, 0, SEEK_CUR) != 0)
+    disprove("second-open-file", "expected position 0 got %ld", lseek(two, 0, SEEK_CUR));
   MUST(pwrite(one, "!", 1, 0));
   MUST(pread(two, &byte, 1, 0));
   if (byte != '!') disprove("second-open-file", "expected ! got %c", byte);
   claim("lock");
-  if (flock(two, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) disprove("lock", "expected EWOULDBLOCK got a lock");
+  if (flock(two, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+    disprove("lock", "expected EWOULDBLOCK got a lock");
   claim("range-lock");
   int free = lock_range(two, F_RDLCK, 30, 970), taken = lock_range(two, F_RDLCK, 29, 1);
-  if (free != 0 || taken != EAGAIN) disprove("range-lock", "expected 0 and EAGAIN got %d and %d", free, taken);
+  if (free != 0 || taken != EAGAIN)
+    disprove("range-lock", "expected 0 and EAGAIN got %d and %d", free, taken);
   claim("range-lock-end");
   free = lock_range(two, F_RDLCK, 5000, 10);
   struct flock range = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 1 << 30, .l_len = 1};
   MUST(fcntl(two, F_OFD_GETLK, &range));
   if (free != 0 || range.l_type != F_RDLCK || range.l_start != 1000 || range.l_len != 0)
-    disprove("range-lock-end", "expected a shared lock from 1000 to the end got %d from %ld, %ld", range.l_type,
-             (long)range.l_start, (long)range.l_len);
+    disprove("range-lock-end", "expected a shared lock from 1000 to the end got %d from %ld, %ld",
+             range.l_type, (long)range.l_start, (long)range.l_len);
   claim("holes");
   MUST(fstat(sparse, &stat));
   char text[8] = "";
@@ -107,7 +118,8 @@ int main(int argc, char** argv) {
              (long long)stat.st_size, (long long)stat.st_blocks);
   claim("changing");
   MUST(fstat(changing, &stat));
-  if (pread(changing, whole, sizeof whole, 0) != stat.st_size) disprove("changing", "expected %lld bytes", (long long)stat.st_size);
+  if (pread(changing, whole, sizeof whole, 0) != stat.st_size)
+    disprove("changing", "expected %lld bytes", (long long)stat.st_size);
   check_pattern("the changing file", whole, (size_t)stat.st_size, 7);
   EXPECT("bytes", 1, MUST(write(temporary, "+", 1)));
   memset(seen, 0, 16);
@@ -117,5 +129,10 @@ int main(int argc, char** argv) {
   char name[4200];
   snprintf(name, sizeof name, "%s/linked", argv[1]);
   PROVE("linkable", 0, linkat(AT_FDCWD, path, AT_FDCWD, name, AT_SYMLINK_FOLLOW));
+  EXPECT("bytes", 1, MUST(write(linked, "+", 1)));
+  memset(seen, 0, 16);
+  int same = (int)MUST(open(link_name, O_RDONLY));
+  MUST(pread(same, seen, 16, 0));
+  prove_text("linked", "linked+", seen);
   return say_ok();
 }

@@ -8,6 +8,7 @@
 // @claim zombie events.pidfd
 // @claim zombie-status events.pidfd
 // @claim reaped events.pidfd
+// @claim reaped-watched events.pidfd
 // @claim thread events.pidfd
 // @claim nonblocking events.pidfd
 // @claim shared events.pidfd
@@ -55,13 +56,19 @@ int main(void) {
   struct epoll_event event = {.events = EPOLLIN, .data.u64 = 77};
   listen_for_stop();
   pid_t one = child(), two = child(), three = child();
-  int living = (int)MUST(pidfd(one, PIDFD_NONBLOCK)), zombie = (int)MUST(pidfd(two, 0)), gone = (int)MUST(pidfd(three, 0)),
-      own = (int)MUST(pidfd(getpid(), 0)), copy = (int)MUST(dup(living)), epoll = (int)MUST(epoll_create1(0));
+  int living = (int)MUST(pidfd(one, PIDFD_NONBLOCK)), zombie = (int)MUST(pidfd(two, 0)),
+      gone = (int)MUST(pidfd(three, 0)), own = (int)MUST(pidfd(getpid(), 0)), copy = (int)MUST(dup(living)),
+      epoll = (int)MUST(epoll_create1(0));
   MUST(epoll_ctl(epoll, EPOLL_CTL_ADD, living, &event));
   MUST(kill(two, SIGTERM));
   MUST(kill(three, SIGKILL));
   MUST(waitid(P_PID, (id_t)two, &info, WEXITED | WNOWAIT));
   MUST(waitpid(three, NULL, 0));
+  // Watched once, and reported: that is over.
+  int once = (int)MUST(epoll_create1(0));
+  event = (struct epoll_event){.events = EPOLLIN | EPOLLONESHOT, .data.u64 = 78};
+  MUST(epoll_ctl(once, EPOLL_CTL_ADD, gone, &event));
+  EXPECT("an end to report", 1, MUST(epoll_wait(once, &event, 1, 0)));
   MUST0(pthread_barrier_init(&gate, NULL, 2));
   MUST0(pthread_create(&thread, NULL, other, NULL));
   pthread_barrier_wait(&gate);
@@ -77,7 +84,13 @@ int main(void) {
   if (waitid(P_PIDFD, (id_t)zombie, &info, WEXITED) == -1 || info.si_pid != two || info.si_status != SIGTERM)
     disprove("zombie-status", "expected %d of %d got %d of %d", SIGTERM, two, info.si_status, info.si_pid);
   claim("reaped");
-  if (send_to(gone, 0) != ESRCH || !is_ready(gone, 0)) disprove("reaped", "expected ESRCH got %s", strerror(send_to(gone, 0)));
+  if (send_to(gone, 0) != ESRCH || !is_ready(gone, 0))
+    disprove("reaped", "expected ESRCH got %s", strerror(send_to(gone, 0)));
+  claim("reaped-watched");
+  EXPECT("reported again", 0, MUST(epoll_wait(once, &event, 1, 0)));
+  event = (struct epoll_event){.events = EPOLLIN | EPOLLONESHOT, .data.u64 = 79};
+  MUST(epoll_ctl(once, EPOLL_CTL_MOD, gone, &event));
+  EXPECT("reported when asked again", 1, MUST(epoll_wait(once, &event, 1, 0)));
   claim("nonblocking");
   if (waitid(P_PIDFD, (id_t)living, &info, WEXITED) != -1 || errno != EAGAIN)
     disprove("nonblocking", "expected EAGAIN got %s", strerror(errno));
@@ -93,9 +106,11 @@ int main(void) {
   if (waitid(P_PIDFD, (id_t)living, &info, WEXITED) == -1 || info.si_pid != one)
     disprove("waited-for", "expected %d got %d", one, info.si_pid);
   claim("thread");
-  if (threads != -1 && is_ready(threads, 0)) disprove("thread", "expected a thread that lives got one that has ended");
+  if (threads != -1 && is_ready(threads, 0))
+    disprove("thread", "expected a thread that lives got one that has ended");
   pthread_barrier_wait(&gate);
   MUST0(pthread_join(thread, NULL));
-  if (threads != -1 && !is_ready(threads, 5000)) disprove("thread", "expected the end of the thread got none");
+  if (threads != -1 && !is_ready(threads, 5000))
+    disprove("thread", "expected the end of the thread got none");
   return say_ok();
 }

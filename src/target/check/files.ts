@@ -1,10 +1,16 @@
 // The files that the tree has mapped or open, and the directories that it stands in, must be here, and be the same.
-import { accessSync, closeSync, constants, statSync } from 'node:fs';
+import { closeSync, constants, statSync } from 'node:fs';
 import { asGodwitError, GodwitError } from '../../errors.ts';
 import type { Blocker, Requirements } from '../../images/requirements.ts';
+import { runLocal } from '../../kernel/local-program.ts';
+import { errnoName, Program } from '../../kernel/program.ts';
 import { openIdentified } from '../agent-files.ts';
 import { presentDirectory, whyNoNameless } from '../nameless-files.ts';
 import { blocker } from './blocker.ts';
+
+const atFdcwd = -100;
+/** AT_EACCESS of faccessat2(2), Linux 5.8. */
+const effectiveAccess = 0x200;
 
 export function checkFiles({ files, directories, places }: Requirements, sameKernel: boolean): Blocker[] {
   const found: Blocker[] = [];
@@ -41,14 +47,13 @@ export function checkFiles({ files, directories, places }: Requirements, sameKer
   return found;
 }
 
-/** @throws GodwitError REFUSED */
+/** Not access(2), which counts without the capabilities of whoever is not root. @throws GodwitError REFUSED */
 function refuseUnwritable(path: string): void {
-  try {
-    accessSync(path, constants.W_OK);
-  } catch (cause) {
-    throw new GodwitError('REFUSED', `the tree writes it, and receive may not: ${(cause as Error).message}`, {
-      hint: 'give the user of receive the right to write it, or run receive as root',
-      cause,
-    });
-  }
+  const program = new Program();
+  const may = program.attempt('faccessat2', atFdcwd, program.cstring(path), constants.W_OK, effectiveAccess);
+  const result = runLocal(program).number(may);
+  if (result >= 0) return;
+  throw new GodwitError('REFUSED', `the tree writes it, and receive may not: ${errnoName(result)}`, {
+    hint: 'give the user of receive the right to write it, or run receive as root',
+  });
 }

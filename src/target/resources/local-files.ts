@@ -2,11 +2,14 @@
 import { GodwitError } from '../../errors.ts';
 import { runLocal } from '../../kernel/local-program.ts';
 import { errnoName, isError, Program } from '../../kernel/program.ts';
+import { fileHint } from '../file-hint.ts';
 import { openIn, type TreeRoot } from '../tree-root.ts';
 
 const cloexec = 0o2000000;
 /** O_CREAT, O_EXCL, O_NOCTTY, O_TRUNC: say how to open, not how it is open. */
 const openingFlags = 0o1700;
+/** O_TMPFILE, which includes O_DIRECTORY. It stays among the flags of what has a name since (linkat(2)). */
+const temporaryFile = 0o20200000;
 const setFlags = 4;
 /** O_APPEND, O_NONBLOCK, O_DIRECT, O_NOATIME: what F_SETFL changes. O_ASYNC follows with its owner, in the process. */
 const statusFlags = 0o1046000;
@@ -24,9 +27,15 @@ export function openExactly(path: string, flags: number, extra = 0, root?: TreeR
 export function openOrThrow(path: string, flags: number, extra = 0, root?: TreeRoot): number {
   const fd = openExactly(path, flags, extra, root);
   if (fd >= 0) return fd;
-  throw new GodwitError('REFUSED', `${path} cannot be opened on the target: ${errnoName(fd)}`, {
-    hint: 'the target needs what the tree has open: copy it, or mount the same storage',
+  const why = errnoName(fd);
+  throw new GodwitError('REFUSED', `${path} cannot be opened on the target: ${why}`, {
+    hint: fileHint(why, 'the target needs what the tree has open: copy it, or mount the same storage'),
   });
+}
+
+/** How a regular file is opened that is there already. */
+export function asPresentFile(flags: number): number {
+  return flags & ~temporaryFile;
 }
 
 /** Puts the position where it was. */

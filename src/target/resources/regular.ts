@@ -3,7 +3,7 @@ import { fstatSync } from 'node:fs';
 import { GodwitError } from '../../errors.ts';
 import { closeLocal } from '../../kernel/socket-facts.ts';
 import type { TargetDriver } from './driver.ts';
-import { openOrThrow, seek } from './local-files.ts';
+import { asPresentFile, openOrThrow, seek } from './local-files.ts';
 
 const openPath = 0o10000000;
 
@@ -11,7 +11,7 @@ export const regular: TargetDriver<'regular'> = {
   open({ file: index, position }, { flags }, context) {
     const identity = context.fileOf(index);
     const { path } = identity;
-    const fd = openOrThrow(path, flags, 0, context.root);
+    const fd = openOrThrow(path, asPresentFile(flags), 0, context.root);
     const isPath = (flags & openPath) !== 0;
     const mismatch = isPath ? notAFile(fd) : context.mismatch(identity, fd);
     if (mismatch !== undefined) {
