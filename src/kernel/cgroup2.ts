@@ -36,7 +36,7 @@ export function cgroup2Base(): string {
   return isWritable(mount.mountPoint) ? mount.mountPoint : (cgroup2Dir('self', mount) ?? mount.mountPoint);
 }
 
-function isWritable(path: string): boolean {
+export function isWritable(path: string): boolean {
   try {
     accessSync(path, constants.W_OK);
     return true;

@@ -1,8 +1,9 @@
 // The very file behind a mapping of another process. map_files leads there (CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN in the first user
 // namespace, proc_map_files_get_link of fs/proc/base.c); without the right to use it the name does, as long as the file has that name.
-import { closeSync, constants, fstatSync, openSync, type BigIntStats } from 'node:fs';
+import { closeSync, constants, openSync, statSync, type BigIntStats } from 'node:fs';
 import { GodwitError } from '../errors.ts';
 import { pageSize } from '../units.ts';
+import { deviceParts } from './device-number.ts';
 import { runLocal } from './local-program.ts';
 import { readMaps, type Vma } from './proc/maps.ts';
 import { Program } from './program.ts';
@@ -49,32 +50,28 @@ function isMapped(pid: number, { start, end, inode }: Mapped): boolean {
 }
 
 function leadsTo(path: string, vma: Mapped): boolean {
-  let fd: number;
   try {
-    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+    // Not by opening it, which takes a write lease from whoever has one (fcntl(2)).
+    return isSameFile(statSync(path, { bigint: true }), vma) || isMappedAs(path, vma);
   } catch {
-    return false;
-  }
-  try {
-    return isDevice(fstatSync(fd, { bigint: true }), vma) || isMappedAs(fd, vma);
-  } finally {
-    closeSync(fd);
+    return false; // it is gone, or not for us
   }
 }
 
-/** Overlays show other numbers in stat than in maps, so that only a yes counts. Linux dev_t as in sysmacros.h. */
-function isDevice({ dev, ino }: BigIntStats, { devMajor, devMinor, inode }: Mapped): boolean {
-  const major = Number(((dev >> 8n) & 0xfffn) | ((dev >> 32n) & 0xfffff000n));
-  const minor = Number((dev & 0xffn) | ((dev >> 12n) & 0xffffff00n));
+/** Overlays show other numbers in stat than in maps, so that only a yes counts. */
+function isSameFile({ dev, ino }: BigIntStats, { devMajor, devMinor, inode }: Mapped): boolean {
+  const { major, minor } = deviceParts(dev);
   return major === devMajor && minor === devMinor && Number(ino) === inode;
 }
 
 /** Maps it here for a moment: then maps has the same numbers for the same file. */
-function isMappedAs(fd: number, { devMajor, devMinor, inode }: Mapped): boolean {
+function isMappedAs(path: string, { devMajor, devMinor, inode }: Mapped): boolean {
   const [protRead, mapPrivate] = [1, 2];
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
   const mapping = new Program();
   const at = mapping.attempt('mmap', 0, pageSize, protRead, mapPrivate, fd, 0);
   const address = runLocal(mapping).number(at);
+  closeSync(fd);
   if (address < 0) return false;
   const own = readMaps('self')?.find(({ start, end }) => start <= address && address < end);
   const unmapping = new Program();

@@ -8,7 +8,8 @@ import { hasCapability, isInside, outerGroups, ownGroups } from './rights.ts';
 
 /** Executes this very command again inside, where it is needed. @throws GodwitError UNSUPPORTED */
 export function enterUserNamespace(): void {
-  if (isInside() || isEnough()) return;
+  // Root of a container without rights goes on as it is: what it lacks the check names.
+  if (process.geteuid?.() === 0 || isInside() || isEnough()) return;
   process.env[outerGroups] = ownGroups().join(','); // execv(3) hands it on
   const again = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
   const result = native.execute(keeperPath(), ['--in-user-namespace', ...again]);

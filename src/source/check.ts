@@ -11,7 +11,7 @@ import { pause } from '../kernel/pause.ts';
 import { readMaps } from '../kernel/proc/maps.ts';
 import { readProcLink } from '../kernel/proc/read-proc.ts';
 import { readStatus } from '../kernel/proc/status.ts';
-import { learnRights } from '../kernel/rights.ts';
+import { hasCapability, learnRights } from '../kernel/rights.ts';
 import type { ControlConnection } from '../transport/control-connection.ts';
 import { readExecutable } from './deleted-files.ts';
 import { FileIdentities } from './file-identities.ts';
@@ -229,7 +229,7 @@ function refuseAncestors(pid: number): void {
 /** Without rights over a process nothing can be read of it. */
 function refuseForeign(processes: readonly SourceProcess[]): void {
   const effective = process.geteuid?.() ?? 0;
-  if (effective === 0) return;
+  if (effective === 0 || hasCapability('sysPtrace')) return;
   for (const { pid, comm } of processes) {
     const uid = readStatus(pid)?.uid[0] ?? effective;
     if (uid === effective) continue;

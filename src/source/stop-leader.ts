@@ -14,8 +14,8 @@ const sigchld = 17;
  * children the other threads have to stand still as well.
  */
 export function stopLeader({ pid, threads }: Pick<SourceProcess, 'pid' | 'threads'>): Stopped {
-  if (!may('map-files')) return stopAll(pid);
   const others = threads.map(({ tid }) => tid).filter((tid) => tid !== pid);
+  if (!may('map-files')) return stopAll(pid, others);
   const status = others.length > 0 ? readStatus(pid) : undefined;
   if (status === undefined || !isIgnored(sigchld, status)) return stopTasks([pid], suspendSeccomp);
   if (hasChildren(pid)) return stopTasks([pid, ...others], suspendSeccomp);
@@ -25,11 +25,13 @@ export function stopLeader({ pid, threads }: Pick<SourceProcess, 'pid' | 'thread
 }
 
 /** Every thread, those too that others make meanwhile: LiveProcess.open wants it. */
-function stopAll(pid: number): Stopped {
-  const stopped = stopTasks([pid], suspendSeccomp);
-  const seen = new Set([pid]);
+function stopAll(pid: number, known: readonly number[]): Stopped {
+  // All that are known in one go: while the leader alone is traced, the end of a child wakes the others.
+  let born: readonly number[] = [...new Set([pid, ...known])];
+  const stopped = stopTasks(born, suspendSeccomp);
+  const seen = new Set(born);
   for (;;) {
-    const born = readThreads(pid).flatMap(({ tid }) => (seen.has(tid) ? [] : tid));
+    born = readThreads(pid).flatMap(({ tid }) => (seen.has(tid) ? [] : tid));
     if (born.length === 0) return stopped;
     for (const tid of born) seen.add(tid);
     stopMore(stopped, born);

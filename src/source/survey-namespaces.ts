@@ -1,5 +1,6 @@
 // Which namespaces a process may live in.
 import type { Blocker } from '../images/requirements.ts';
+import { blocker } from './blocker.ts';
 import { isSameInside, readIdMap } from '../kernel/proc/id-map.ts';
 import { readNamespaces } from '../kernel/proc/ns.ts';
 import { readStat } from '../kernel/proc/stat.ts';
@@ -30,7 +31,7 @@ export function surveyNamespaces(name: string, pid: number): Blocker[] {
  * the same IDs as outside. Its supplementary groups cannot be seen from inside. Namespaces of others are sandboxes.
  */
 function hasSameUsers(pid: number): boolean {
-  if (!isBelowKeeper(pid)) return false;
+  if (!isOfKeeper(pid)) return false;
   const status = readStatus(pid);
   const [uids, gids] = [readIdMap(pid, 'uid_map'), readIdMap(pid, 'gid_map')];
   if (status === undefined || uids === undefined || gids === undefined) return true; // it is gone
@@ -41,12 +42,10 @@ function hasSameUsers(pid: number): boolean {
   );
 }
 
-function isBelowKeeper(pid: number): boolean {
+/** Whether its user namespace is that of the keeper, or the init, that it has come with. */
+function isOfKeeper(pid: number): boolean {
   for (let stat = readStat(pid); stat !== undefined && stat.pid > 1; stat = readStat(stat.ppid))
-    if (stat.comm === 'godwit-init' || stat.comm === 'godwit-keeper') return true;
+    if (stat.comm === 'godwit-init' || stat.comm === 'godwit-keeper')
+      return readNamespaces(stat.pid)?.user === readNamespaces(pid)?.user;
   return false;
-}
-
-function blocker(object: string, reason: string, remedy: string): Blocker {
-  return { side: 'source', object, reason, remedy };
 }

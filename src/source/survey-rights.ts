@@ -1,9 +1,10 @@
 // What keeps a plain user from looking into own processes, and from freezing them.
-import { accessSync, constants, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Blocker } from '../images/requirements.ts';
-import { cgroup2Base, cgroup2Dir } from '../kernel/cgroup2.ts';
+import { cgroup2Dir, isWritable } from '../kernel/cgroup2.ts';
 import { hasCapability } from '../kernel/rights.ts';
+import { blocker } from './blocker.ts';
 import type { SourceProcess } from './tree.ts';
 
 export function surveyRights(processes: readonly SourceProcess[]): Blocker[] {
@@ -28,38 +29,19 @@ function scopeOf(file: string): string {
   }
 }
 
-/** Who moves a process from one cgroup to another must be allowed to write in the one that both are below of (cgroups(7), Delegation). */
+/**
+ * Who moves a process to a cgroup below its own must be allowed to make that, and to write its own's cgroup.procs (cgroups(7), Delegation:
+ * the nearest that both are in). Where godwit itself is does not matter.
+ */
 function surveyCgroups(processes: readonly SourceProcess[]): Blocker[] {
-  const base = cgroup2Base();
   const dirs = new Set(
     processes.flatMap(({ pid, zombie }) => (zombie === undefined ? (cgroup2Dir(pid) ?? []) : [])),
   );
   return [...dirs].flatMap((dir) => {
-    const above = commonDirectory(dir, base);
-    if (mayMoveIn(base) && mayMoveIn(above)) return [];
-    const where = mayMoveIn(base) ? above : base;
-    const reason = `the tree is in it, and to freeze it godwit must be allowed to write ${where}/cgroup.procs`;
+    if (isWritable(dir) && isWritable(join(dir, 'cgroup.procs'))) return [];
+    const reason = `the tree is in it, and to freeze it godwit must be allowed to write in it, ${dir}/cgroup.procs too`;
     const remedy =
-      'start tree and godwit in one delegated cgroup (systemd-run --user --scope -p Delegate=yes), or run migrate as root';
+      'start the tree in a delegated cgroup (systemd-run --user --scope -p Delegate=yes), or run migrate as root';
     return [blocker(`cgroup ${dir}`, reason, remedy)];
   });
-}
-
-function commonDirectory(a: string, b: string): string {
-  let common = a;
-  while (common !== '/' && b !== common && !b.startsWith(`${common}/`)) common = dirname(common);
-  return common;
-}
-
-function mayMoveIn(dir: string): boolean {
-  try {
-    accessSync(join(dir, 'cgroup.procs'), constants.W_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function blocker(object: string, reason: string, remedy: string): Blocker {
-  return { side: 'source', object, reason, remedy };
 }

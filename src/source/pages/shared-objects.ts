@@ -5,6 +5,7 @@ import { closeSync, constants, fstatSync, openSync, readlinkSync, statSync, type
 import { GodwitError } from '../../errors.ts';
 import { linkOfMapping } from '../../kernel/mapped-file.ts';
 import { errnoName } from '../../kernel/program.ts';
+import { deviceParts } from '../../kernel/device-number.ts';
 import type { Vma } from '../../kernel/proc/maps.ts';
 import { native } from '../../native.ts';
 import { pageReadField } from '../../native-pages.ts';
@@ -47,11 +48,10 @@ export function objectKey(vma: Pick<Vma, 'devMajor' | 'devMinor' | 'inode' | 'pa
   return `${vma.devMajor}:${vma.devMinor}:${vma.inode}`;
 }
 
-/** The same as stat(2) has it, which on overlays may be other numbers than those of maps. Linux dev_t as in sysmacros.h. */
+/** The same as stat(2) has it, which on overlays may be other numbers than those of maps. */
 export function keyOfStat({ dev, ino }: Pick<BigIntStats, 'dev' | 'ino'>, path = ''): string {
-  const devMajor = Number(((dev >> 8n) & 0xfffn) | ((dev >> 32n) & 0xfffff000n));
-  const devMinor = Number((dev & 0xffn) | ((dev >> 12n) & 0xffffff00n));
-  return objectKey({ devMajor, devMinor, inode: Number(ino), path });
+  const { major, minor } = deviceParts(dev);
+  return objectKey({ devMajor: major, devMinor: minor, inode: Number(ino), path });
 }
 
 /** As the kernel calls a segment by its key: of a file system without names. */
