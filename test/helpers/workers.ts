@@ -17,11 +17,21 @@ export class Workers implements Disposable {
   /** `isWriting`: the parent goes on writing into a sixteenth of it. */
   static async start(mib: number, isWriting: boolean): Promise<Workers> {
     const crowd = spawn(await buildWorkload('crowd'), ['workers', String(mib)], {
+      detached: true, // a process group, to be ended as one
       stdio: ['ignore', 'pipe', 'inherit'],
       env: isWriting ? { ...process.env, WORKLOAD_MOTION: '1' } : process.env,
     });
-    await once(crowd.stdout, 'data'); // "ready"
-    return new Workers(crowd.pid ?? -1, mib * 2 ** 20);
+    const ended = once(crowd, 'exit').then(([code, signal]) => {
+      throw new Error(`the workers ended before they were ready: ${String(code ?? signal)}`);
+    });
+    ended.catch(() => undefined); // later it is no news
+    try {
+      await Promise.race([once(crowd.stdout, 'data'), ended]); // "ready"
+      return new Workers(crowd.pid ?? -1, mib * 2 ** 20);
+    } catch (error) {
+      endGroup(crowd.pid);
+      throw error;
+    }
   }
 
   private constructor(pid: number, bytes: number) {
@@ -40,6 +50,14 @@ export class Workers implements Disposable {
 
   [Symbol.dispose](): void {
     for (const fd of this.#fds) closeSync(fd);
-    for (const pid of [...this.children, this.pid]) process.kill(pid, 'SIGKILL');
+    endGroup(this.pid);
+  }
+}
+
+function endGroup(leader: number | undefined): void {
+  try {
+    if (leader !== undefined) process.kill(-leader, 'SIGKILL');
+  } catch {
+    // it has ended
   }
 }
