@@ -20,6 +20,8 @@ export interface NativePageSet {
    * the same step if `protect`. 0 or negative errno (-ESRCH: the address space is gone).
    */
   addWritten(pagemapFd: number, protect: boolean): number;
+  /** As addWritten with `protect`, but for what is empty: that is neither reported, nor is a note left there (pte_marker). */
+  protectWrittenPages(pagemapFd: number): number;
   /**
    * Adds, of those pages, the ones that are present or really swapped and not the zero page, without protecting. Clean pages of
    * files are not told apart. In one walk; for frozen processes.

@@ -20,6 +20,7 @@ class PageSetObject : public Napi::ObjectWrap<PageSetObject> {
          InstanceMethod<&PageSetObject::AddSet>("addSet"),
          InstanceMethod<&PageSetObject::RemoveSet>("removeSet"),
          InstanceMethod<&PageSetObject::AddWritten>("addWritten"),
+         InstanceMethod<&PageSetObject::ProtectWrittenPages>("protectWrittenPages"),
          InstanceMethod<&PageSetObject::AddWrittenOwned>("addWrittenOwned"),
          InstanceMethod<&PageSetObject::AddOwnedWords>("addOwnedWords"),
          InstanceMethod<&PageSetObject::AddGuardWords>("addGuardWords"),
@@ -63,6 +64,10 @@ class PageSetObject : public Napi::ObjectWrap<PageSetObject> {
 
   Napi::Value AddWritten(Info info) {
     return Napi::Number::New(info.Env(), set_.AddWritten(Args(info).Fd(0), info[1].ToBoolean()));
+  }
+
+  Napi::Value ProtectWrittenPages(Info info) {
+    return Napi::Number::New(info.Env(), set_.ProtectWrittenPages(Args(info).Fd(0)));
   }
 
   Napi::Value AddWrittenOwned(Info info) {

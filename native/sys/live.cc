@@ -80,7 +80,7 @@ Fd OpenMemory(pid_t pid) {
  */
 struct Trailer {
   char name[8] = {'g', 'o', 'd', 'w', 'i', 't'};
-  /** Bytes from the start of the code to the end of the vdso. */
+  /** Bytes from the start of the code to the end of the vdso; of the longest that was ever there. */
   std::uint64_t length = 0;
 };
 
@@ -95,19 +95,28 @@ std::size_t LengthOfOurs(std::span<const std::byte> image) {
   return ours && found.length <= image.size() ? found.length : 0;
 }
 
-/** The place for the first code: the zero tail of the vdso, or where an earlier start left some. 0: no room. */
-std::uint64_t FindRoom(int memory, Range vdso) {
+/** For the first code: the zero tail of the vdso, or where an earlier start left some. */
+struct Room {
+  /** 0: there is none. */
+  std::uint64_t address = 0;
+  /** For the trailer. */
+  std::uint64_t length = 0;
+};
+
+Room FindRoom(int memory, Range vdso) {
   std::vector<std::byte> image(vdso.length);
   if (image.size() < FirstLength() ||
       pread(memory, image.data(), image.size(), static_cast<off_t>(vdso.start)) !=
           static_cast<ssize_t>(image.size())) {
-    return 0;
+    return {};
   }
+  const std::size_t ours = LengthOfOurs(image);
   const std::size_t place = image.size() - FirstLength();
-  const std::size_t end = std::max(place, image.size() - LengthOfOurs(image));
+  const std::size_t end = std::max(place, image.size() - ours);
   const auto rest = std::span(image).subspan(place, end - place);
   const bool empty = std::ranges::all_of(rest, [](std::byte b) { return b == std::byte{0}; });
-  return empty ? vdso.start + place : 0;
+  if (!empty) return {};
+  return {.address = vdso.start + place, .length = std::max(FirstLength(), ours)};
 }
 
 /** What the first code is to do in a live thread. */
@@ -140,7 +149,7 @@ template <typename Returned>
 int RunFirst(pid_t pid, pid_t tid, Range vdso, const FirstCalls& calls, Returned returned) {
   const Fd memory = OpenMemory(pid);
   if (!memory.valid()) return -errno;
-  const std::uint64_t room = FindRoom(memory.get(), vdso);
+  const auto [room, length] = FindRoom(memory.get(), vdso);
   if (room == 0) return -ENOSPC;
   Saved saved;
   if (const int error = saved.Read(tid); error < 0) return error;
@@ -149,7 +158,7 @@ int RunFirst(pid_t pid, pid_t tid, Range vdso, const FirstCalls& calls, Returned
   std::vector<std::byte> code(FirstCode().begin(), FirstCode().end());
   code.resize(FirstLength());
   std::memcpy(code.data() + FirstDataOffset(), &cure, sizeof(cure));
-  const Trailer trailer{.length = code.size()};
+  const Trailer trailer{.length = length};
   std::memcpy(code.data() + code.size() - sizeof(trailer), &trailer, sizeof(trailer));
   if (pwrite(memory.get(), code.data(), code.size(), static_cast<off_t>(room)) !=
       static_cast<ssize_t>(code.size())) {

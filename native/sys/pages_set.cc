@@ -102,6 +102,14 @@ int PageSet::AddWritten(int pagemap_fd, bool protect) {
   return ScanAll(pagemap_fd, query, [&](const PageRegion& region) { Add(region.start, region.end); });
 }
 
+int PageSet::ProtectWrittenPages(int pagemap_fd) {
+  const ScanQuery query = {.protect = true,
+                           .required = kPageIsWritten,
+                           .any_of = kPageIsPresent | kPageIsSwapped,
+                           .returned = kPageIsWritten};
+  return ScanAll(pagemap_fd, query, [&](const PageRegion& region) { Add(region.start, region.end); });
+}
+
 int PageSet::AddWrittenOwned(int pagemap_fd) {
   const ScanQuery query = {.required = kPageIsWritten | kPageIsPfnZero,
                            .any_of = kPageIsPresent | kPageIsSwapped,

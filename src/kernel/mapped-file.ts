@@ -5,6 +5,7 @@ import { GodwitError } from '../errors.ts';
 import { pageSize } from '../units.ts';
 import { deviceParts } from './device-number.ts';
 import { runLocal } from './local-program.ts';
+import { mayAccess } from './may-access.ts';
 import { readMaps, type Vma } from './proc/maps.ts';
 import { Program } from './program.ts';
 import { may } from './rights.ts';
@@ -51,8 +52,9 @@ function isMapped(pid: number, { start, end, inode }: Mapped): boolean {
 
 function leadsTo(path: string, vma: Mapped): boolean {
   try {
-    // Not by opening it, which takes a write lease from whoever has one (fcntl(2)).
-    return isSameFile(statSync(path, { bigint: true }), vma) || isMappedAs(path, vma);
+    // If possible not by opening it, which takes a write lease from whoever has one (fcntl(2)).
+    const isKnown = isSameFile(statSync(path, { bigint: true }), vma);
+    return isKnown ? mayAccess(path, constants.R_OK) >= 0 : isMappedAs(path, vma);
   } catch {
     return false; // it is gone, or not for us
   }

@@ -50,6 +50,7 @@ function tryOut(right: Right): boolean {
 
 /** Numbers of linux/capability.h. */
 const capabilities = {
+  dacOverride: 1n,
   setgid: 6n,
   setuid: 7n,
   setpcap: 8n,

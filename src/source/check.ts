@@ -229,13 +229,14 @@ function refuseAncestors(pid: number): void {
 /** Without rights over a process nothing can be read of it. */
 function refuseForeign(processes: readonly SourceProcess[]): void {
   const effective = process.geteuid?.() ?? 0;
-  if (effective === 0 || hasCapability('sysPtrace')) return;
+  // Files of /proc/PID belong to its user, and are opened to write as well (mem).
+  if (effective === 0 || (hasCapability('sysPtrace') && hasCapability('dacOverride'))) return;
   for (const { pid, comm } of processes) {
     const uid = readStatus(pid)?.uid[0] ?? effective;
     if (uid === effective) continue;
     throw new GodwitError(
       'NO_RIGHTS',
-      `process ${pid} (${comm}) belongs to user ${uid}, and this is user ${effective} without CAP_SYS_PTRACE`,
+      `process ${pid} (${comm}) belongs to user ${uid}, and this is user ${effective} without CAP_SYS_PTRACE and CAP_DAC_OVERRIDE`,
       { hint: 'run migrate as root, or as that user' },
     );
   }

@@ -25,6 +25,7 @@ const memfdExec = 0x10;
 const addSeals = 1033;
 /** F_SEAL_SEAL: set on every memfd that was created without MFD_ALLOW_SEALING. */
 const sealSeal = 1;
+const sealWrite = 8;
 const sealExec = 0x20;
 
 interface Entry {
@@ -171,9 +172,10 @@ function cutTail({ fd, object }: Entry): void {
 
 function createMemfd(object: SharedObject): number {
   const sealing = object.seals === sealSeal ? 0 : memfdAllowSealing;
-  // Born as on the source, for what is executable cannot be sealed so later without being sealed against writing as well, and
-  // vm.memfd_noexec would choose for us.
-  const execution = (object.seals & sealExec) !== 0 ? memfdNoexecSeal : memfdExec;
+  // F_SEAL_EXEC on what is executable seals it against writing too: what has that seal alone was born with it, not executable. Else
+  // permissions come first, then seals; left out, vm.memfd_noexec would choose.
+  const bornSealed = (object.seals & (sealExec | sealWrite)) === sealExec;
+  const execution = bornSealed ? memfdNoexecSeal : memfdExec;
   const create = (flags: number): number => {
     const program = new Program();
     const fd = program.attempt('memfd_create', program.cstring(object.name), memfdCloexec | flags);

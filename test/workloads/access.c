@@ -6,6 +6,7 @@
 // @claim shared-port inet.udp-options
 // @claim memfd memory.memfd
 // @claim memfd-without-execution memory.memfd
+// @claim memfd-program memory.memfd
 #include <netinet/in.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -15,6 +16,10 @@
 
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 8
+#define MFD_EXEC 16
+#endif
+#ifndef F_SEAL_EXEC
+#define F_SEAL_EXEC 32
 #endif
 
 struct owned {
@@ -73,6 +78,11 @@ int main(void) {
   own("memfd", plain, 0600);
   own("memfd-without-execution", still, 0640);
   int seals = (int)MUST(fcntl(still, F_GET_SEALS));
+  int program = memfd_create("program", MFD_ALLOW_SEALING | MFD_EXEC);
+  if (program == -1) program = (int)MUST(memfd_create("program", MFD_ALLOW_SEALING));
+  own("memfd-program", program, 0700);
+  fcntl(program, F_ADD_SEALS, F_SEAL_EXEC);  // and those against writing with it
+  int of_program = (int)MUST(fcntl(program, F_GET_SEALS));
   say_ready();
   wait_for_stop();
 
@@ -85,5 +95,6 @@ int main(void) {
     close((int)MUST(open(path, O_RDONLY | O_NONBLOCK)));
   }
   EXPECT("seals", seals, MUST(fcntl(still, F_GET_SEALS)));
+  EXPECT("seals of the program", of_program, MUST(fcntl(program, F_GET_SEALS)));
   return say_ok();
 }

@@ -69,7 +69,7 @@ export function isGone(error: unknown): boolean {
 export function asProcError(cause: unknown, path: string): GodwitError {
   const code = (cause as NodeJS.ErrnoException).code;
   if (code === 'EACCES' || code === 'EPERM') {
-    const hint = 'run as root, or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH';
+    const hint = 'run as root, or with CAP_SYS_PTRACE and CAP_DAC_OVERRIDE';
     return new GodwitError('NO_RIGHTS', `cannot read ${path}: ${code}`, { hint, cause });
   }
   return new GodwitError('SYSCALL', `cannot read ${path}: ${code ?? 'unknown error'}`, { cause });

@@ -1,7 +1,8 @@
 // Without CAP_SYS_ADMIN over the host pagemap does not show what is behind an entry of a page table that is not present: a page in
 // swap space, a page that the kernel moves to another frame just now (a migration entry: compaction does that at any moment), or a
 // mere note (pte_marker, linux/swapops.h: "write-protected", "given back since"). To take a note for a page is never wrong, for it reads
-// as zeros, or as its file: that is what the tracker does (trackers/pagemap-scan.ts). A page that is taken for a note is lost.
+// as zeros, or as its file: that is what the tracker does, which leaves as few notes as it can (trackers/pagemap-scan.ts). A page that is
+// taken for a note is lost.
 //
 // Only what was sent and may have been given back since must be told apart: by touching it, as a read does. A page comes back, from
 // swap space or its new frame; a note in a private mapping of a file becomes a page of the file.
@@ -25,7 +26,8 @@ export function hidesPages(): boolean {
 }
 
 /**
- * ownedRuns in private mappings of files of a frozen process, for whomever pages are hidden from: touches what it must.
+ * ownedRuns of a frozen process, for whomever pages are hidden from: touches what it must. What cannot be read counts as a page:
+ * a note behind the end of a file, for one, where the target goes on to have the page that the program has lost (SIGBUS).
  * @throws GodwitError SYSCALL
  */
 export function touchedOwned(
@@ -34,26 +36,30 @@ export function touchedOwned(
   ranges: PageRuns,
   method: OwnedMethod,
 ): PageRuns | number {
-  const empty = setOf();
+  const owned = setOf();
+  let asked = ranges;
   for (let look = 0; look < mostLooks; look++) {
-    const proven = ownedRuns(pagemapFd, ranges, method, { proven: true });
-    const possible = ownedRuns(pagemapFd, ranges, method);
+    const proven = ownedRuns(pagemapFd, asked, method, { proven: true });
+    const possible = ownedRuns(pagemapFd, asked, method);
     if (typeof proven === 'number') return proven;
     if (typeof possible === 'number') return possible;
+    owned.add(proven.runs, proven.count);
     const hidden = setOf(possible);
     hidden.remove(proven.runs, proven.count);
-    hidden.removeSet(empty);
-    if (hidden.pages() === 0) return proven;
-    empty.addSet(touch(pid, runsOfSet(hidden)));
+    if (hidden.pages() === 0) return runsOfSet(owned);
+    const unread = touch(pid, runsOfSet(hidden));
+    owned.addSet(unread);
+    hidden.removeSet(unread);
+    asked = runsOfSet(hidden);
   }
   throw new GodwitError('SYSCALL', `process ${pid}: the kernel moves its pages all the time`, {
     hint: 'try again when the host is less busy, or run migrate as root',
   });
 }
 
-/** Returns where nothing is: behind the end of the file. */
+/** Returns what cannot be read. */
 function touch(pid: number, { runs, count }: PageRuns): NativePageSet {
-  const empty = setOf();
+  const unread = setOf();
   const memory = openSpaceFile(pid, 'mem');
   const byte = new Uint8Array(1);
   try {
@@ -61,12 +67,12 @@ function touch(pid: number, { runs, count }: PageRuns): NativePageSet {
       const start = runs[2 * i] ?? 0;
       const end = start + (runs[2 * i + 1] ?? 0);
       for (let at = start; at < end; at += pageSize)
-        if (!canRead(memory, byte, at)) empty.add(Float64Array.of(at, pageSize), 1);
+        if (!canRead(memory, byte, at)) unread.add(Float64Array.of(at, pageSize), 1);
     }
   } finally {
     closeQuietly(memory);
   }
-  return empty;
+  return unread;
 }
 
 function canRead(memory: number, byte: Uint8Array, address: number): boolean {

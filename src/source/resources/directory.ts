@@ -1,13 +1,11 @@
 // Open directories, with how far they were read.
-import { statfsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import type { SourceDriver } from './driver.ts';
 import { refuse } from './refuse.ts';
 import { isKernelFile } from './seen-file.ts';
-import type { OpenFileGroup } from './seen-file.ts';
+import type { OpenFileGroup, SeenFile } from './seen-file.ts';
+import { unlessGone } from './unless-gone.ts';
 import type { DriverContext, Refusal } from './driver.ts';
-
-/** PROC_SUPER_MAGIC, statfs(2). */
-const procMagic = 0x9fa0;
 
 export const directory: SourceDriver<'directory'> = {
   matches: (file) =>
@@ -20,9 +18,15 @@ export const directory: SourceDriver<'directory'> = {
   },
 };
 
+/** Each PID namespace has a /proc of its own: that of the tree may be another directory than the agent's. */
+function isOwnProc({ link, stat, process }: SeenFile): boolean {
+  if (link !== '/proc') return false;
+  const own = unlessGone(() => statSync(`/proc/${process.pid}/root/proc`, { bigint: true }));
+  return own?.dev === stat.dev && own.ino === stat.ino;
+}
+
 function gone({ first }: OpenFileGroup, { names }: DriverContext): Refusal | undefined {
-  // Each PID namespace has a /proc of its own: that of the tree is another directory than the agent's.
-  if (first.link === '/proc' && statfsSync(first.procPath).type === procMagic) return undefined;
+  if (isOwnProc(first)) return undefined;
   // A removed directory has no other name: directories have one link.
   if (!first.isDeleted && names.nameOf(first) === first.path) return undefined;
   return {

@@ -68,17 +68,12 @@ export class PagemapScanTracker implements Tracker {
     this.#seen.look(carried.vmas);
     const untracked = this.#register(vmas, carried);
     if (typeof untracked === 'number') return this.#ended(untracked);
-    // Who cannot see which entries are notes learns before the scan below writes notes of its own which are not.
-    const before = frozen || !hidesPages() ? undefined : setOf();
-    const told = before?.addWrittenOwned(this.pagemapFd) ?? 0;
-    if (told < 0) return this.#ended(told);
-    // One scan over everything: with PM_SCAN_CHECK_WPASYNC, or by mapping, reports would get lost between two calls.
     const touched = setOf();
-    const scanned = touched.addWritten(this.pagemapFd, !frozen);
+    const scanned = this.#scan(touched, carried, untracked, frozen);
     if (scanned < 0) return this.#ended(scanned);
     touched.addSet(this.#pending);
     const whole = this.#seen.ranges(frozen ? untracked : []);
-    const owned = this.#owned(touched, whole, carried, { frozen, before });
+    const owned = this.#owned(touched, whole, carried, frozen);
     if (typeof owned === 'number') return this.#ended(owned);
     // PAGEMAP_SCAN of an address space that is gone succeeds and reports nothing (Linux 6.18).
     if (!isSpaceAlive(this.pagemapFd)) return this.#ended(esrch);
@@ -129,12 +124,28 @@ export class PagemapScanTracker implements Tracker {
     return vmas.filter((_, i) => (status[i] ?? 0) < 0);
   }
 
+  /** What was written, which is protected again if the process runs. One scan over everything: by mapping reports would get lost. */
+  #scan(touched: NativePageSet, { all }: CarriedRanges, untracked: readonly Vma[], frozen: boolean): number {
+    if (frozen || !hidesPages()) return touched.addWritten(this.pagemapFd, !frozen);
+    // Protecting what is empty leaves a note there, and whoever cannot tell notes from pages would read each of them. What is
+    // empty is found by a second scan, which may report pages that were written in between, and will again.
+    const protecting = touched.protectWrittenPages(this.pagemapFd);
+    if (protecting < 0) return protecting;
+    const empty = setOf();
+    const scanned = empty.addWritten(this.pagemapFd, false);
+    if (scanned < 0) return scanned;
+    const refused = mappedRanges(untracked);
+    empty.remove(refused.runs, refused.count);
+    addRuns(touched, runsInside(empty, all));
+    return 0;
+  }
+
   /** Which of the touched pages, and of the whole ranges, are the process's own. Only there it is worth asking for more. */
   #owned(
     touched: NativePageSet,
     whole: PageRuns,
     carried: CarriedRanges,
-    { frozen, before }: { readonly frozen: boolean; readonly before: NativePageSet | undefined },
+    frozen: boolean,
   ): NativePageSet | number {
     const owned = setOf();
     // Nothing changes any more: one walk over all that is written tells as much as a look at each page of it.
@@ -150,15 +161,9 @@ export class PagemapScanTracker implements Tracker {
       [intersection(whole, carried.file), ownedMethod.scanFile],
     ];
     for (const [candidates, method] of looks) {
-      const found = ownedRuns(this.pagemapFd, candidates, method, { proven: before !== undefined });
+      const found = ownedRuns(this.pagemapFd, candidates, method);
       if (typeof found === 'number') return found;
       addRuns(owned, found);
-      if (before === undefined) continue;
-      // What was written then has been a page; of what is asked for again nobody knows, and it is read.
-      addRuns(owned, runsInside(before, candidates));
-      const again = ownedRuns(this.pagemapFd, runsInside(this.#pending, candidates), method);
-      if (typeof again === 'number') return again;
-      addRuns(owned, again);
     }
     return owned;
   }

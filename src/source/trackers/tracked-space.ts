@@ -50,7 +50,7 @@ export function openSpaceFile(pid: number, name: 'pagemap' | 'mem'): number {
     // ESRCH: it is on its way out, its memory is gone already.
     if (code === 'ENOENT' || code === 'ESRCH' || !isAlive(pid)) throw gone(pid, cause);
     throw new GodwitError('NO_RIGHTS', `/proc/${pid}/${name} cannot be opened`, {
-      hint: 'run as root, or with CAP_SYS_PTRACE',
+      hint: 'run as root, or with CAP_SYS_PTRACE and CAP_DAC_OVERRIDE',
       cause,
     });
   }

@@ -2,15 +2,11 @@
 import { closeSync, constants, statSync } from 'node:fs';
 import { asGodwitError, GodwitError } from '../../errors.ts';
 import type { Blocker, Requirements } from '../../images/requirements.ts';
-import { runLocal } from '../../kernel/local-program.ts';
-import { errnoName, Program } from '../../kernel/program.ts';
+import { mayAccess } from '../../kernel/may-access.ts';
+import { errnoName } from '../../kernel/program.ts';
 import { openIdentified } from '../agent-files.ts';
 import { presentDirectory, whyNoNameless } from '../nameless-files.ts';
 import { blocker } from './blocker.ts';
-
-const atFdcwd = -100;
-/** AT_EACCESS of faccessat2(2), Linux 5.8. */
-const effectiveAccess = 0x200;
 
 export function checkFiles({ files, directories, places }: Requirements, sameKernel: boolean): Blocker[] {
   const found: Blocker[] = [];
@@ -47,11 +43,9 @@ export function checkFiles({ files, directories, places }: Requirements, sameKer
   return found;
 }
 
-/** Not access(2), which counts without the capabilities of whoever is not root. @throws GodwitError REFUSED */
+/** @throws GodwitError REFUSED */
 function refuseUnwritable(path: string): void {
-  const program = new Program();
-  const may = program.attempt('faccessat2', atFdcwd, program.cstring(path), constants.W_OK, effectiveAccess);
-  const result = runLocal(program).number(may);
+  const result = mayAccess(path, constants.W_OK);
   if (result >= 0) return;
   throw new GodwitError('REFUSED', `the tree writes it, and receive may not: ${errnoName(result)}`, {
     hint: 'give the user of receive the right to write it, or run receive as root',
