@@ -9,7 +9,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
@@ -21,6 +20,7 @@
 #include "sys/pause.h"
 #include "sys/restart.h"
 #include "sys/tracee.h"
+#include "sys/vdso_room.h"
 
 namespace godwit {
 namespace {
@@ -73,52 +73,6 @@ Fd OpenMemory(pid_t pid) {
   return Fd(open(path, O_RDWR | O_CLOEXEC));
 }
 
-/**
- * The end of a vdso with our first code. Every version of Godwit leaves it there, and puts its own code in the place of another's:
- *
- *     [ of the kernel | zeros | code, data of its cure | Trailer ]
- */
-struct Trailer {
-  char name[8] = {'g', 'o', 'd', 'w', 'i', 't'};
-  /** Bytes from the start of the code to the end of the vdso; of the longest that was ever there. */
-  std::uint64_t length = 0;
-};
-
-/** Bytes of code and trailer. */
-std::size_t FirstLength() { return (FirstCode().size() + sizeof(Trailer) + 63) & ~std::size_t{63}; }
-
-/** How many bytes at the end of the vdso are ours. */
-std::size_t LengthOfOurs(std::span<const std::byte> image) {
-  Trailer found;
-  std::memcpy(&found, image.last(sizeof(found)).data(), sizeof(found));
-  const bool ours = std::memcmp(found.name, Trailer().name, sizeof(found.name)) == 0;
-  return ours && found.length <= image.size() ? found.length : 0;
-}
-
-/** For the first code: the zero tail of the vdso, or where an earlier start left some. */
-struct Room {
-  /** 0: there is none. */
-  std::uint64_t address = 0;
-  /** For the trailer. */
-  std::uint64_t length = 0;
-};
-
-Room FindRoom(int memory, Range vdso) {
-  std::vector<std::byte> image(vdso.length);
-  if (image.size() < FirstLength() ||
-      pread(memory, image.data(), image.size(), static_cast<off_t>(vdso.start)) !=
-          static_cast<ssize_t>(image.size())) {
-    return {};
-  }
-  const std::size_t ours = LengthOfOurs(image);
-  const std::size_t place = image.size() - FirstLength();
-  const std::size_t end = std::max(place, image.size() - ours);
-  const auto rest = std::span(image).subspan(place, end - place);
-  const bool empty = std::ranges::all_of(rest, [](std::byte b) { return b == std::byte{0}; });
-  if (!empty) return {};
-  return {.address = vdso.start + place, .length = std::max(FirstLength(), ours)};
-}
-
 /** What the first code is to do in a live thread. */
 struct FirstCalls {
   std::uint64_t number = 0;
@@ -149,17 +103,15 @@ template <typename Returned>
 int RunFirst(pid_t pid, pid_t tid, Range vdso, const FirstCalls& calls, Returned returned) {
   const Fd memory = OpenMemory(pid);
   if (!memory.valid()) return -errno;
-  const auto [room, length] = FindRoom(memory.get(), vdso);
+  const auto [room, length] = FindVdsoRoom(memory.get(), vdso);
   if (room == 0) return -ENOSPC;
   Saved saved;
   if (const int error = saved.Read(tid); error < 0) return error;
 
   const Cure cure = saved.MakeCure();
   std::vector<std::byte> code(FirstCode().begin(), FirstCode().end());
-  code.resize(FirstLength());
   std::memcpy(code.data() + FirstDataOffset(), &cure, sizeof(cure));
-  const Trailer trailer{.length = length};
-  std::memcpy(code.data() + code.size() - sizeof(trailer), &trailer, sizeof(trailer));
+  AddTrailer(code, length);
   if (pwrite(memory.get(), code.data(), code.size(), static_cast<off_t>(room)) !=
       static_cast<ssize_t>(code.size())) {
     return -EIO;
