@@ -1,7 +1,7 @@
 // Carries out a plan of births: remote clone3 with the PIDs wanted, sessions, groups, and the end of helpers.
 import { GodwitError } from '../errors.ts';
 import type { Mapping } from '../images/memory.ts';
-import { Program } from '../kernel/program.ts';
+import { errnoName, Program } from '../kernel/program.ts';
 import type { BirthStep } from './birth-plan.ts';
 import { endShell } from './end-shell.ts';
 import { shareKinds, sharesNothing, Shell, type ShareKind, type Sharing } from './shell.ts';
@@ -86,7 +86,7 @@ function cloneProcess(from: Shell, vpid: number, exitSignal: number, options: Cl
     (all, kind) => all | (shares[kind] ? shareFlags[kind] : 0),
     sibling ? cloneParent : 0,
   );
-  const [result, pid] = clone(from, [vpid], flags, sibling ? 0 : exitSignal)[0] ?? [0, 0];
+  const [result, pid] = cloneOne(from, vpid, flags, sibling ? 0 : exitSignal);
   const shell = new Shell({
     vpid: result,
     pid,
@@ -107,7 +107,7 @@ function cloneProcess(from: Shell, vpid: number, exitSignal: number, options: Cl
  * @throws GodwitError PID_TAKEN
  */
 export function bearStandIn(from: Shell, vpid: number): Shell {
-  const [result, pid] = clone(from, [vpid], cloneVm, 0)[0] ?? [0, 0];
+  const [result, pid] = cloneOne(from, vpid, cloneVm, 0);
   const { scratch, agentPidfd, mappings, sid, pgid } = from;
   return new Shell({ vpid: result, pid, scratch, agentPidfd, mappings, ppid: from.vpid, sid, pgid });
 }
@@ -121,10 +121,13 @@ function bearOrphan(from: Shell, vpid: number, heir: Shell | undefined): Shell {
   for (const spare of helpers.slice(1)) endShell(spare, from);
   const [helper] = helpers;
   if (helper === undefined) throw new GodwitError('INTERNAL', 'no helper was born');
-  const shell = cloneProcess(helper, vpid, sigchld);
-  endShell(helper, from);
-  shell.ppid = heir?.vpid ?? 0;
-  return shell;
+  try {
+    const shell = cloneProcess(helper, vpid, sigchld);
+    shell.ppid = heir?.vpid ?? 0;
+    return shell;
+  } finally {
+    endShell(helper, from);
+  }
 }
 
 /** Born by a helper whose end makes `heir` the parent. */
@@ -142,41 +145,58 @@ export function becomeSubreaper(shell: Shell): void {
   shell.run(program);
 }
 
-/** Threads, some hundred with one program. */
+/**
+ * Threads, some hundred with one program. Those that were born are the shell's also when others were not: a leader's end is told
+ * (wait(2)) only when no thread of it is left, so a thread that nobody knew would keep the whole tree from ending.
+ * @throws GodwitError PID_TAKEN, REMOTE_CALL
+ */
 export function bearThreads(shell: Shell, vtids: readonly number[]): void {
   for (let i = 0; i < vtids.length; i += 500) {
-    for (const [vtid, tid] of clone(shell, vtids.slice(i, i + 500), threadFlags, 0))
-      shell.tids.set(vtid, tid);
+    const ids = vtids.slice(i, i + 500);
+    const { born, error } = clone(shell, ids, threadFlags, 0);
+    for (const [vtid, tid] of born) shell.tids.set(vtid, tid);
+    if (error !== undefined) throw birthError(shell, ids, error);
   }
 }
 
-/** Pairs of ID in the tree and ID for the agent. @throws GodwitError PID_TAKEN */
-function clone(from: Shell, ids: readonly number[], flags: number, exitSignal: number): [number, number][] {
+/** @throws GodwitError PID_TAKEN, REMOTE_CALL */
+function cloneOne(from: Shell, id: number, flags: number, exitSignal: number): [number, number] {
+  const { born, error } = clone(from, [id], flags, exitSignal);
+  const [one] = born;
+  if (error !== undefined || one === undefined) throw birthError(from, [id], error ?? 0);
+  return one;
+}
+
+/** `born`: pairs of ID in the tree and ID for the agent; `error`: negative errno of the first that was not born. */
+function clone(
+  from: Shell,
+  ids: readonly number[],
+  flags: number,
+  exitSignal: number,
+): { born: [number, number][]; error: number | undefined } {
   const program = new Program();
   const results = ids.map((id) => {
     const setTid = id === 0 ? 0 : from.scratch.place(new Uint8Array(Uint32Array.of(id).buffer));
     // struct clone_args: flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size
     const args = program.words(flags, 0, 0, 0, exitSignal, 0, 0, 0, setTid, id === 0 ? 0 : 1);
-    return program.call('clone3', args, 80);
+    return program.attempt('clone3', args, 80);
   });
-  try {
-    const { outcome, born } = from.bear(program);
-    return results.map((result, i) => [outcome.number(result), born[i] ?? 0]);
-  } catch (error) {
-    if (!(error instanceof GodwitError) || errnoOf(error) !== eexist) throw error;
-    throw new GodwitError(
-      'PID_TAKEN',
-      `an ID of the tree is in use on the target (one of ${ids.join(', ')})`,
-      {
-        hint: 'use --pid-namespace new, or wait until the process that holds it has ended',
-        cause: error,
-      },
-    );
-  }
+  const { outcome, born } = from.bear(program);
+  const numbers = results.map((result) => outcome.number(result));
+  return {
+    born: numbers.filter((number) => number > 0).map((number, i) => [number, born[i] ?? 0]),
+    error: numbers.find((number) => number <= 0),
+  };
 }
 
-function errnoOf({ cause }: GodwitError): unknown {
-  return typeof cause === 'object' && cause !== null && 'errno' in cause ? cause.errno : undefined;
+function birthError(from: Shell, ids: readonly number[], errno: number): GodwitError {
+  const which = `${ids.slice(0, 8).join(', ')}${ids.length > 8 ? ', ...' : ''}`;
+  if (errno !== eexist) {
+    return new GodwitError('REMOTE_CALL', `${from.name}: clone3 of ${which} failed with ${errnoName(errno)}`);
+  }
+  return new GodwitError('PID_TAKEN', `an ID of the tree is in use on the target (one of ${which})`, {
+    hint: 'use --pid-namespace new, or wait until the process that holds it has ended',
+  });
 }
 
 /** From now on these are its own. Memory and handlers cannot be left: unshare(2) takes them of tasks that are alone only. */

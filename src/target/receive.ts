@@ -32,7 +32,7 @@ export async function receive(context: TargetContext): Promise<void> {
     const { times, heldLocks } = await landing.prepare(final.state, final.lastSequence);
     context.control.send({ type: 'prepared', times, ...(heldLocks ? { heldLocks } : {}) });
   } catch (error) {
-    await landing?.abandon(asGodwitError(error).message);
+    if (landing !== undefined) await giveUp(context, landing, error);
     throw error;
   }
   if (await isCommitted(context, landing)) await run(context, landing);
@@ -64,7 +64,7 @@ async function checkAndBegin(
         control.send({ type: 'staged', ms: landing.stage(layout) });
         return landing;
       } catch (error) {
-        await landing.abandon(asGodwitError(error).message);
+        await giveUp(context, landing, error);
         throw error;
       }
     } else throw unexpected(message);
@@ -97,13 +97,23 @@ async function followSource({ control, signal }: TargetContext, landing: Landing
   }
 }
 
+/** `cause` stays what the source hears. What cannot be cleared away here, the keeper clears away when this agent has ended. */
+async function giveUp({ log, migrationId }: TargetContext, landing: Landing, cause: unknown): Promise<void> {
+  try {
+    await landing.abandon(asGodwitError(cause).message);
+  } catch (error) {
+    log('error', `migration ${migrationId}: its tree was not cleared away: ${asGodwitError(error).message}`);
+  }
+}
+
 /** Without a word from the source the tree stands: it may have committed. */
-async function isCommitted({ control, log, migrationId }: TargetContext, landing: Landing): Promise<boolean> {
+async function isCommitted(context: TargetContext, landing: Landing): Promise<boolean> {
+  const { control, log, migrationId } = context;
   try {
     await control.expect('commit');
     return true;
   } catch (error) {
-    if (peerOrigin(error)?.how === 'abort') await landing.abandon(asGodwitError(error).message);
+    if (peerOrigin(error)?.how === 'abort') await giveUp(context, landing, error);
     else {
       log(
         'warning',

@@ -121,6 +121,41 @@ void t.test('shells look as their layouts say', { skip: process.getuid?.() !== 0
   t.equal(tree.shell(late).run(program).number(pid), late, 'and programs run as before');
 });
 
+void t.test('an ID that is taken', { skip: process.getuid?.() !== 0 }, async (t) => {
+  const { tree, root } = await startShellTree(t);
+  const [thread = 0, next = 0, orphan = 0] = freePids(3);
+  const common = { exitSignal: 17, inherits: false };
+  const alone: ProcessLayout = { ...common, pid: root, ppid: 0, pgid: root, sid: root, threads: [root] };
+  const mappings = specials(0x7000_0000_0000);
+  tree.follow(layoutOf([alone], mappings));
+  t.throws(
+    () => {
+      tree.follow(layoutOf([{ ...alone, threads: [root, thread, process.pid, next] }], mappings));
+    },
+    { code: 'PID_TAKEN', message: new RegExp(`in use on the target \\(one of ${thread}, ${process.pid}`) },
+    'is told',
+  );
+  t.same([...tree.shell(root).tids.keys()], [root, thread, next], 'the threads that were born are known');
+  const stray: ProcessLayout = {
+    ...alone,
+    pid: process.pid,
+    pgid: orphan,
+    sid: orphan,
+    threads: [process.pid],
+  };
+  t.throws(
+    () => {
+      tree.follow(layoutOf([alone, stray], mappings));
+    },
+    { code: 'PID_TAKEN' },
+    'also when it is a process without a parent',
+  );
+  const children = readFileSync(`/proc/${root}/task/${root}/children`, 'utf8').trim();
+  t.equal(children, '', 'whoever helped at its birth is gone');
+  tree.destroy();
+  t.equal(existsSync(`/proc/${root}`), false, 'all of it ends');
+});
+
 function stat(pid: number): { ppid: number; pgid: number; sid: number } {
   const found = readStat(pid);
   if (found === undefined) throw new Error(`no process ${pid}`);
