@@ -46,6 +46,7 @@
       "product_extension": "",
       "sources": [
         "<!@(node scripts/ls.cjs native/keeper .cc)",
+        "native/sys/connection.cc",
         "native/sys/owner_word.cc",
         "native/sys/terminal_encoding.cc",
         "native/sys/terminal_fill.cc",

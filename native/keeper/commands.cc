@@ -5,6 +5,7 @@
 //   undo poke PID ADDR VALUE BYTES    -> number       drop NUMBER|all
 //   undo thaw DIR                     -> number       hold NAME (+ descriptor)
 //   undo hold (+ descriptor)          -> number       fetch NAME -> descriptor
+//   undo unlock REUSE (+ connection)  -> number
 //   undo restore-cgroup DIR PARENT    -> number       release NAME      (makes DIR)
 //   undo rename FROM TO, unlink PATH  -> number
 //   undo kill DIR                     -> number       abort
@@ -140,6 +141,8 @@ Reply Keeper::ExecuteUndo(Request& request) {
     number = undo_.AddQueue(dir);
   else if (kind == "left-mqueue")
     number = undo_.AddLeftQueue(std::move(request.fd), dir);
+  else if (kind == "unlock" && (dir == "0" || dir == "1"))
+    number = undo_.AddUnlock(std::move(request.fd), dir == "1");
   else if (kind == "hold")
     number = undo_.AddHold(std::move(request.fd));
   else if (kind == "poke" && ParseNumber(request.field(2), pid) && ParseNumber(request.field(3), address) &&

@@ -13,6 +13,7 @@
 
 #include "keeper/cgroup.h"
 #include "keeper/message_queue.h"
+#include "sys/connection.h"
 
 namespace godwit {
 namespace {
@@ -43,6 +44,14 @@ int UndoList::AddPoke(pid_t pid, std::uint64_t address, std::uint64_t value, std
   entry.address = address;
   entry.value = value;
   entry.bytes = bytes;
+  return Add(std::move(entry));
+}
+
+int UndoList::AddUnlock(Fd connection, bool reuse) {
+  if (!connection.valid()) return -EBADF;
+  Entry entry(Kind::kUnlock);
+  entry.fd = std::move(connection);
+  entry.value = reuse ? 1 : 0;
   return Add(std::move(entry));
 }
 
@@ -130,6 +139,8 @@ int UndoList::Undo(Entry& entry) {
   switch (entry.kind) {
     case Kind::kPoke:
       return Poke(entry.fd.get(), entry.pid, entry.address, entry.value, entry.bytes);
+    case Kind::kUnlock:
+      return UnlockConnection(entry.fd.get(), entry.value != 0);
     case Kind::kThaw:
       return write(entry.fd.get(), "0", 1) == 1 || errno == ENODEV ? 0
                                                                    : -errno;  // ENODEV: it has been removed

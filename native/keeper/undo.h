@@ -2,14 +2,15 @@
 //
 // The order of an undo is that of the kinds, not of registration:
 //   1. poke     a thread that spins in our code is let go, so that it never spins once it is thawed
-//   2. thaw     from here on the tree runs: all that follows may take its time
-//   3. hold     descriptors kept for the agent are closed (a userfaultfd lets its waiters go)
-//   4. restore  processes go back to the cgroups that they came from
-//   5. kill     what was built and has no owner any more
-//   6. rename   a name that was put aside goes back where it was
-//   7. unlink   a name that was made goes
-//   8. sysv     a System V object that was made is removed
-//   9. mqueue   the name of a POSIX message queue that was made goes
+//   2. unlock   TCP connections hear their peers again
+//   3. thaw     from here on the tree runs: all that follows may take its time
+//   4. hold     descriptors kept for the agent are closed (a userfaultfd lets its waiters go)
+//   5. restore  processes go back to the cgroups that they came from
+//   6. kill     what was built and has no owner any more
+//   7. rename   a name that was put aside goes back where it was
+//   8. unlink   a name that was made goes
+//   9. sysv     a System V object that was made is removed
+//  10. mqueue   the name of a POSIX message queue that was made goes
 // "leave" entries are no undo: when the source's tree is killed, what it leaves to its host is removed.
 // Within a kind the newest comes first.
 #pragma once
@@ -29,6 +30,8 @@ class UndoList {
  public:
   // Each returns the entry's number (1 and up), or a negative errno when the undo could not work later either.
   int AddPoke(pid_t pid, std::uint64_t address, std::uint64_t value, std::size_t bytes);
+  /** A connection that is about to be locked; `reuse`: it has SO_REUSEADDR. */
+  int AddUnlock(Fd connection, bool reuse);
   int AddThaw(const std::string& dir);
   int AddHold(Fd fd);
   /** Makes `dir` if it is not there. */
@@ -60,6 +63,7 @@ class UndoList {
  private:
   enum class Kind {
     kPoke,
+    kUnlock,
     kThaw,
     kHold,
     kRestore,
@@ -75,7 +79,7 @@ class UndoList {
     explicit Entry(Kind what) : kind(what) {}
     Kind kind;
     int number = 0;
-    Fd fd;  // poke: pidfd; thaw: cgroup.freeze; hold: what is held; left queue: the queue
+    Fd fd;  // poke: pidfd; unlock: the connection; thaw: cgroup.freeze; hold: what is held; left queue: the queue
     std::string dir;
     std::string parent;
     pid_t pid = 0;

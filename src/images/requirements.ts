@@ -19,7 +19,7 @@ export const requirementsSchema = z.strictObject({
   directories: list(path),
   /** Where files without a name are to be made; if a directory is not there, in the one above it. */
   places: list(path).default([]),
-  /** Listening sockets: family, struct sockaddr, shown as text in messages. */
+  /** Listening sockets: family, struct sockaddr, shown as text in messages; of connections their addresses, with port 0. */
   ports: list(
     z.strictObject({
       family: z.number().int(),
@@ -28,6 +28,8 @@ export const requirementsSchema = z.strictObject({
       text: z.string().max(80),
     }),
   ),
+  /** Some TCP connection goes along. */
+  connections: z.boolean().default(false),
   /** Network interfaces that sockets name. */
   interfaces: list(z.string().min(1).max(15), 4096).default([]),
   /** Pseudoterminals, whose numbers must be free. */

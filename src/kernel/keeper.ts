@@ -79,7 +79,7 @@ export class Keeper implements FenceUndo, AsyncDisposable {
     return new Keeper(id, role);
   }
 
-  /** Each returns its number on the undo list. An undo goes by kind: pokes, thaws, holds, moves back, kills, names. */
+  /** Each returns its number on the undo list. An undo goes by kind: pokes, unlocks, thaws, holds, moves back, kills, names. */
   undoThaw(dir: string): number {
     return this.#number(['undo', 'thaw', dir]);
   }
@@ -118,6 +118,11 @@ export class Keeper implements FenceUndo, AsyncDisposable {
   /** Writes `value` (4 or 8 bytes) into a live process: ends a thread's wait in our code. */
   undoPoke(pid: number, address: number, value: number | bigint, bytes: 4 | 8 = 8): number {
     return this.#number(['undo', 'poke', pid, address, value, bytes]);
+  }
+
+  /** To be called before a TCP connection is locked; `reuse`: it has SO_REUSEADDR. The undo unlocks it before the tree runs. */
+  undoUnlock(fd: number, reuse: boolean): number {
+    return this.#number(['undo', 'unlock', Number(reuse)], fd);
   }
 
   /** The keeper keeps a copy of the descriptor open until the undo, or until it is dropped. */

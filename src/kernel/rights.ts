@@ -10,9 +10,16 @@ import { errnoName } from './program.ts';
  * map-files: open what is mapped through /proc/PID/map_files (CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN, in the first user namespace).
  * page-frames: see page frames and swap entries in /proc/PID/pagemap (CAP_SYS_ADMIN, likewise).
  * ptrace-suspend-seccomp: PTRACE_O_SUSPEND_SECCOMP (CAP_SYS_ADMIN, likewise).
+ * tcp-repair: read and make TCP connections (CAP_NET_ADMIN, in the user namespace that owns the network namespace).
  * clone3-set-tid: choose the PID of a process in this PID namespace (one of the two, in the user namespace that owns it).
  */
-const rights = ['map-files', 'page-frames', 'ptrace-suspend-seccomp', 'clone3-set-tid'] as const;
+const rights = [
+  'map-files',
+  'page-frames',
+  'ptrace-suspend-seccomp',
+  'tcp-repair',
+  'clone3-set-tid',
+] as const;
 export type Right = (typeof rights)[number];
 
 /** What a busy host answers: it says nothing about rights. */

@@ -1,5 +1,5 @@
 // struct sockaddr as text, for messages: "10.0.0.1:80", "[::1]:80", "/run/x.sock", "@abstract".
-import { addressText as hostText, endpointText } from './proc/inet-address.ts';
+import { addressText as bytesText, endpointText } from './proc/inet-address.ts';
 import { afInet, afInet6, afUnix } from './socket-options.ts';
 
 export function addressText(address: Uint8Array): string {
@@ -8,16 +8,38 @@ export function addressText(address: Uint8Array): string {
   const family = view.getUint16(0, true);
   if (family === afUnix) return unixName(address.subarray(2));
   if (family === afInet && address.length >= 8) {
-    return endpointText(hostText(address.subarray(4, 8)), view.getUint16(2));
+    return endpointText(bytesText(address.subarray(4, 8)), view.getUint16(2));
   }
   if (family === afInet6 && address.length >= 24)
-    return endpointText(hostText(address.subarray(8, 24)), view.getUint16(2));
+    return endpointText(bytesText(address.subarray(8, 24)), view.getUint16(2));
   return `address family ${family}`;
+}
+
+/** "10.0.0.1" */
+export function hostText(address: Uint8Array): string {
+  return plainHost(bytesText(address[0] === afInet ? address.subarray(4, 8) : address.subarray(8, 24)));
 }
 
 /** Port of an internet address; 0 when there is none. */
 export function addressPort(address: Uint8Array): number {
   return ((address[2] ?? 0) << 8) | (address[3] ?? 0);
+}
+
+/** The same for an IPv4 address and for what an IPv6 socket calls it (::ffff:0:0/96). */
+export function endpointKey(address: Uint8Array): string {
+  return endpointText(hostText(address), addressPort(address));
+}
+
+/** "::ffff:10.0.0.1" -> "10.0.0.1" */
+export function plainHost(host: string): string {
+  return host.replace(/^::ffff:(?=\d+\.)/, '');
+}
+
+/** 127.0.0.0/8, also as an IPv6 address, or ::1. */
+export function isLoopback(address: Uint8Array): boolean {
+  if (address[0] === afInet) return address[4] === 127;
+  const host = Buffer.from(address.subarray(8, 24)).toString('hex');
+  return host === `${'0'.repeat(31)}1` || host.startsWith(`${'0'.repeat(20)}ffff7f`);
 }
 
 /** The same address with another port or host part zeroed: 0.0.0.0 or ::. */

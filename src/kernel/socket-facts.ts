@@ -14,6 +14,7 @@ const soDomain = 39;
 const soGetFilter = 26;
 const soMeminfo = 55;
 const tcpInfo = 11;
+const tcpUlp = 31; // Linux 4.13
 
 export interface SocketFacts {
   readonly domain: number;
@@ -93,6 +94,16 @@ export function socketFacts(fd: number): SocketFacts {
     filtered: !isError(outcome.result(filter.result)) && outcome.view(filter.length).getUint32(0, true) > 0,
     queued: read(memory),
   };
+}
+
+/** What works between a TCP socket and its program (TCP_ULP): "tls", or "" for nothing. */
+export function upperProtocol(fd: number): string {
+  const program = new Program();
+  const { result, value, length } = ask(program, fd, solTcp, tcpUlp, 16);
+  const outcome = runLocal(program);
+  if (isError(outcome.result(result))) return '';
+  const name = outcome.bytes(value).subarray(0, outcome.view(length).getUint32(0, true));
+  return Buffer.from(name).toString('latin1').replace(/\0.*$/s, '');
 }
 
 /** socket(2) with SOCK_CLOEXEC. @throws GodwitError REMOTE_CALL */

@@ -29,6 +29,9 @@ function rules(level: number, prefix: string, rows: readonly Row[]): OptionRule[
 
 export const soSndbuf = 7;
 export const soRcvbuf = 8;
+/** The same beyond net.core.wmem_max and rmem_max (CAP_NET_ADMIN). */
+export const soSndbufForce = 32;
+export const soRcvbufForce = 33;
 
 const common = rules(solSocket, 'SO_', [
   ['SNDBUF', soSndbuf], ['RCVBUF', soRcvbuf], ['LINGER', 13, 8], ['RCVLOWAT', 18], ['RCVTIMEO', 20, 16],
@@ -80,11 +83,15 @@ export const afInet6 = 10;
 export const sockStream = 1;
 export const sockDgram = 2;
 
-/** The options that a kind of socket may have. */
+/**
+ * The options that a kind of socket may have. Those for multicast are refused by TCP sockets, which show what they keep there for another
+ * purpose (tcp_v4_syn_recv_sock: the TTL of the first segment).
+ */
 export function optionRules(domain: number, type: number): readonly OptionRule[] {
   if (domain === afUnix) return [...common, ...unix];
-  const transport = type === sockStream ? tcp : udp;
-  return [...common, ...inet, ...ip, ...(domain === afInet6 ? ipv6 : []), ...transport];
+  const network = [...ip, ...(domain === afInet6 ? ipv6 : [])];
+  if (type !== sockStream) return [...common, ...inet, ...network, ...udp];
+  return [...common, ...inet, ...network.filter(({ label }) => !label.includes('_MULTICAST_')), ...tcp];
 }
 
 const labels = new Map(

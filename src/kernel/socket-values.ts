@@ -11,7 +11,9 @@ import {
   solIpv6,
   solSocket,
   soRcvbuf,
+  soRcvbufForce,
   soSndbuf,
+  soSndbufForce,
   type OptionRule,
   type OptionValue,
 } from './socket-options.ts';
@@ -21,8 +23,6 @@ const soBufLock = 72; // Linux 5.15
 const ipv6Only = 26;
 /** SOCK_SNDBUF_LOCK and SOCK_RCVBUF_LOCK: the buffer was set by the program, the kernel does not tune it. */
 const bufferLocks = new Map([[soSndbuf, 1], [soRcvbuf, 2]]); // prettier-ignore
-const soSndbufForce = 32;
-const soRcvbufForce = 33;
 
 const enodev = 19;
 

@@ -108,7 +108,7 @@ function requirementsOf(
     memory += ((status?.rssAnonKb ?? 0) + (status?.rssShmemKb ?? 0)) * 1024;
   }
   const cpu = readCpu();
-  const open = openFileRequirements(living);
+  const open = openFileRequirements(living, options);
   for (const file of open.files) identities.adopt(file);
   return {
     bootId: bootId(),
@@ -124,6 +124,7 @@ function requirementsOf(
     places: [...places],
     sharedAnonymous,
     ports: open.ports,
+    connections: open.connections,
     interfaces: open.interfaces,
     terminals: open.terminals,
     messageQueues: open.messageQueues,

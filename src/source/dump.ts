@@ -7,7 +7,7 @@ import type { Flight } from './flight.ts';
 import { dumpOpenFiles, InFlight, type DumpOptions, type PreparedOpenFiles } from './open-files.ts';
 import { inheritable, sharingStrangers } from './sharing.ts';
 import type { VmasOf } from './wire.ts';
-import type { MessagesOf, TerminalQueuesOf } from './resources/driver.ts';
+import type { LockConnection, MessagesOf, TerminalQueuesOf } from './resources/driver.ts';
 import { treeClocks } from './staged-layout.ts';
 import { dumpSemaphores } from './sysv/semaphores.ts';
 import { dumpQueues } from './sysv/queues.ts';
@@ -25,6 +25,8 @@ export interface DumpContext {
   readonly inFlight: InFlight;
   readonly tcpClose: boolean;
   readonly lateObject: DumpOptions['lateObject'];
+  /** Absent in rehearsals. */
+  readonly lockConnection?: LockConnection;
   /** Asks the keeper what waits in a terminal; absent in rehearsals. */
   readonly terminalQueues?: TerminalQueuesOf;
   /** The same of message queues. */
@@ -44,6 +46,7 @@ export function dumpState({
   inFlight,
   tcpClose,
   lateObject,
+  lockConnection,
   terminalQueues,
   messages,
 }: DumpContext): StateButMemory {
@@ -69,6 +72,7 @@ export function dumpState({
     lateObject,
     tcpClose,
     runIn,
+    lockConnection,
     terminalQueues,
     messages,
   });

@@ -8,6 +8,7 @@ import { appendHistory, Journal } from '../kernel/journal.ts';
 import { Keeper } from '../kernel/keeper.ts';
 import type { OwnerWord } from '../kernel/owner-word.ts';
 import { closingReport } from './closing-report.ts';
+import { ConnectionLocks } from './connection-locks.ts';
 import { assumedCosts } from './converge.ts';
 import { deliver } from './deliver.ts';
 import { dumpState, guardPages, practiseDump, stalePages } from './dump.ts';
@@ -106,6 +107,9 @@ async function land(
   const frozenAt = performance.now();
   using frozen = Frozen.freeze(flight, fence);
   const stoppedAt = performance.now();
+  using connections = new ConnectionLocks(keeper, (text) => {
+    plan.observer({ kind: 'warning', text });
+  });
   const delta = await copyRound(context, preCopy.rounds.length, true);
   refuseOutsideAttachments(delta.vmasOf.values());
   const deltaAt = performance.now();
@@ -117,6 +121,7 @@ async function land(
     inFlight,
     tcpClose: plan.tcpClose,
     lateObject: (object) => objects.late(object),
+    lockConnection: (fd, reuse) => connections.lock(fd, reuse),
     terminalQueues: (master) => keeper.terminalQueues(master),
     messages: (queue) => frozen.whileFenced(() => keeper.messages(queue)),
   });

@@ -7,11 +7,12 @@ import type { ResourceKind, AnyResourceImage } from '../images/resources/registr
 import type { Descriptor, OpenFile } from '../images/state.ts';
 import type { Blocker, Requirements } from '../images/requirements.ts';
 import { MembershipReader } from '../kernel/memberships.ts';
-import { addressText } from '../kernel/socket-address.ts';
+import { addressText, hostText, isLoopback } from '../kernel/socket-address.ts';
 import { FileIdentities } from './file-identities.ts';
 import type {
   DriverContext,
   DumpContext,
+  LockConnection,
   MessagesOf,
   OpenFileOptions,
   Refusal,
@@ -31,7 +32,7 @@ import { readOwner } from './resources/owner.ts';
 import { refuse, unsupported, unsupportedSocket } from './resources/refuse.ts';
 import { driverOf } from './resources/registry.ts';
 import { isKernelFile, type OpenFileGroup, type ProcessRef, type SeenFile } from './resources/seen-file.ts';
-import { listeningAddress } from './resources/tcp.ts';
+import { connectionAddress, listeningAddress } from './resources/tcp.ts';
 import { terminalPairs } from './resources/terminal-pairs.ts';
 import { Thief } from './resources/thief.ts';
 import { surveyThreadTables } from './resources/thread-tables.ts';
@@ -62,6 +63,7 @@ export interface DumpOptions extends OpenFileOptions {
   readonly lateObject: (object: OpenObject) => number | undefined;
   /** Runs a program in a stopped process of the tree (the agent's PID); absent while it runs. */
   readonly runIn?: DumpContext['runIn'];
+  readonly lockConnection?: LockConnection | undefined;
   readonly terminalQueues?: TerminalQueuesOf | undefined;
   readonly messages?: MessagesOf | undefined;
 }
@@ -130,7 +132,11 @@ export function prepareOpenFiles(
 /** What the target must have for the open files. */
 export function openFileRequirements(
   processes: readonly ProcessRef[],
-): Pick<Requirements, 'files' | 'directories' | 'ports' | 'interfaces' | 'terminals' | 'messageQueues'> {
+  options: OpenFileOptions,
+): Pick<
+  Requirements,
+  'files' | 'directories' | 'ports' | 'connections' | 'interfaces' | 'terminals' | 'messageQueues'
+> {
   using thief = new Thief();
   using inFlight = new InFlight('running');
   const tree = TreeFiles.read(processes, inFlight);
@@ -139,6 +145,8 @@ export function openFileRequirements(
   const ports: Requirements['ports'] = [];
   const interfaces = new Set<string>();
   const messageQueues: Requirements['messageQueues'] = [];
+  const hosts = new Map<string, Requirements['ports'][number]>();
+  let connections = false;
   const memberships = new MembershipReader();
   for (const group of tree.groups) {
     const { first } = group;
@@ -152,10 +160,14 @@ export function openFileRequirements(
       if (!first.link.startsWith('socket:[')) return;
       for (const name of namedInterfaces(group, { thief, memberships: () => memberships }))
         interfaces.add(name);
+      const facts = thief.socket(first);
+      const { domain: family, type } = facts;
       const address = listeningAddress(group, { thief });
-      if (address === undefined) return;
-      const { domain: family, type } = thief.socket(first);
-      ports.push({ family, type, address, text: addressText(address) });
+      if (address !== undefined) ports.push({ family, type, address, text: addressText(address) });
+      const own = options.tcpClose ? undefined : connectionAddress(facts);
+      if (own === undefined) return;
+      connections = true;
+      if (!isLoopback(own)) hosts.set(hostText(own), { family, type, address: own, text: hostText(own) });
     });
     thief.release();
   }
@@ -163,7 +175,8 @@ export function openFileRequirements(
   return {
     files: files.list,
     directories: [...directories],
-    ports,
+    ports: [...ports, ...hosts.values()],
+    connections,
     interfaces: [...interfaces],
     terminals: pairs,
     messageQueues,
@@ -189,6 +202,7 @@ export function dumpOpenFiles(processes: readonly ProcessRef[], options: DumpOpt
       return object && options.lateObject({ key, object, procPath: file.procPath });
     },
     runIn: options.runIn,
+    lockConnection: options.lockConnection,
     terminalQueues: options.terminalQueues,
     messages: options.messages,
   };

@@ -35,12 +35,18 @@ export async function checkRequirements(requirements: Requirements): Promise<Blo
     ...checkSharedMemory(requirements),
     ...checkFiles(requirements, requirements.bootId === bootId()),
     ...checkPorts(requirements),
+    ...checkConnections(requirements),
     ...checkInterfaces(requirements),
     ...checkSysv(requirements),
     ...checkTerminals(requirements),
     ...checkMessageQueues(requirements),
     ...checkRoom(requirements),
   ];
+}
+
+function checkConnections({ connections }: Requirements): Blocker[] {
+  if (!connections || may('tcp-repair')) return [];
+  return [blocker('TCP connections', 'this agent lacks CAP_NET_ADMIN to make them', 'run receive as root')];
 }
 
 function checkKernel({ kernelRelease, machine }: Requirements): Blocker[] {

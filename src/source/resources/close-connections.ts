@@ -3,7 +3,7 @@
 import { runLocal } from '../../kernel/local-program.ts';
 import { Program } from '../../kernel/program.ts';
 import { readDescriptors, type ProcessRef } from './seen-file.ts';
-import { isConnection, isTcp } from './tcp.ts';
+import { isConnection, isTcp } from './tcp-facts.ts';
 import { Thief } from './thief.ts';
 
 /** Listeners are reset too: what waits in their queues is told as well. Returns how many connections were open. */

@@ -9,6 +9,7 @@ import type { FileIdentities } from '../file-identities.ts';
 import type { FileNames } from './file-names.ts';
 import type { OutsideHolders } from './outside.ts';
 import type { OpenFileGroup, ProcessRef, SeenFile } from './seen-file.ts';
+import type { TcpConnections } from './tcp-connections.ts';
 import type { Thief } from './thief.ts';
 import type { CarryingQueue } from './unix-queue.ts';
 
@@ -17,6 +18,12 @@ export interface Refusal {
   readonly reason: string;
   readonly remedy: string;
 }
+
+/**
+ * Locks a TCP connection until it is known where the tree runs; `fd`: the agent's copy; `reuse`: it has SO_REUSEADDR. 0 or a negative
+ * errno.
+ */
+export type LockConnection = (fd: number, reuse: boolean) => number;
 
 export interface OpenFileOptions {
   /** --tcp-close: connections are dropped instead of refused. */
@@ -55,6 +62,8 @@ export interface DriverContext {
   readonly insideOf: (pid: number) => number;
   /** Reads the multicast groups of sockets; those of the namespace are read once, when first asked for. */
   readonly memberships: () => MembershipReader;
+  /** TCP connections of the tree by their ends; looked for once, when first asked for. */
+  readonly connections: () => TcpConnections;
   /** Unix sockets of the host by inode; read once, when first asked for. */
   readonly unix: () => ReadonlyMap<number, UnixSocketInfo>;
   /** Who outside the tree holds pipes and sockets; reads every process of the host, so only in the survey. */
@@ -68,6 +77,8 @@ export interface DumpContext extends DriverContext {
   readonly objectOf: (file: SeenFile) => number | undefined;
   /** Runs a program in a process of the tree, by its PID as the agent sees it; absent while the tree runs. */
   readonly runIn: ((pid: number, program: Program) => Outcome) | undefined;
+  /** Absent where nothing may be touched. */
+  readonly lockConnection?: LockConnection | undefined;
   /** What waits in the pseudoterminal of a master; absent where nothing may be touched. */
   readonly terminalQueues?: TerminalQueuesOf | undefined;
   /** What waits in a message queue; absent where nothing may be touched. */

@@ -1,74 +1,91 @@
-// TCP: listening sockets with their options and backlog, sockets that are not connected yet; connections are refused by
-// name, or dropped by --tcp-close. MPTCP (protocol 262) listeners are made as what they are.
-import { addressPort, addressText } from '../../kernel/socket-address.ts';
-import { afInet, afInet6, sockStream } from '../../kernel/socket-options.ts';
-import type { SocketFacts } from '../../kernel/socket-facts.ts';
+// TCP: listening sockets with their options and backlog, sockets that are not connected yet, and connections of which the tree has both
+// ends (tcp-connections.ts); others are refused by name, or dropped by --tcp-close. MPTCP (protocol 262) listeners are made as what they are.
+import { may } from '../../kernel/rights.ts';
+import { endpointText } from '../../kernel/proc/inet-address.ts';
+import { addressPort, addressText, endpointKey, isLoopback, plainHost } from '../../kernel/socket-address.ts';
+import { afInet, afInet6 } from '../../kernel/socket-options.ts';
+import { upperProtocol, type SocketFacts } from '../../kernel/socket-facts.ts';
 import { changedOptions } from '../../kernel/socket-values.ts';
+import { tcpSockets } from '../../kernel/sockets.ts';
+import { isEnded } from '../../kernel/tcp-repair.ts';
 import type { DumpContext, DriverContext, Refusal, SourceDriver } from './driver.ts';
 import { refuse } from './refuse.ts';
-import type { OpenFileGroup } from './seen-file.ts';
-
-/** include/net/tcp_states.h */
-export const tcpClose = 7;
-export const tcpListen = 10;
-const ipprotoTcp = 6;
-const ipprotoMptcp = 262;
+import type { OpenFileGroup, SeenFile } from './seen-file.ts';
+import { ipprotoMptcp, isConnection, isTcp, tcpSynReceived, tcpSynSent } from './tcp-facts.ts';
 
 export const tcp: SourceDriver<'tcp'> = {
   matches: (file, thief) => file.link.startsWith('socket:[') && isTcp(thief.socket(file)),
 
-  survey: (group, context) => {
-    const facts = context.thief.socket(group.first);
-    return refusal(facts, context) ?? filterRefusal(facts);
-  },
+  survey: (group, context) => refusal(group, context),
 
   dump(group, context) {
     const file = group.first;
     const facts = context.thief.socket(file);
-    const problem = refusal(facts, context) ?? filterRefusal(facts) ?? pendingRefusal(facts, context);
+    const problem = refusal(group, context) ?? pendingRefusal(facts, context);
     if (problem !== undefined) throw refuse(file, problem);
     const base = {
       kind: 'tcp',
       family: facts.domain === afInet6 ? afInet6 : afInet,
       protocol: facts.protocol,
     } as const;
-    if (isConnection(facts)) return { ...base, state: 'dropped', backlog: 0, options: [] };
+    const { local } = facts;
+    if (isConnection(facts)) {
+      if (context.options.tcpClose || context.lockConnection === undefined)
+        return { ...base, state: 'dropped', backlog: 0, options: [] };
+      const { connection, options } = context.connections().dump(group, context.lockConnection);
+      return { ...base, state: 'connected', local, backlog: 0, options: [...options], connection };
+    }
     const options = changedOptions(context.thief.fdOf(file), facts);
     if (facts.listening) {
-      return { ...base, state: 'listening', local: facts.local, backlog: facts.tcp?.backlog ?? 0, options };
+      return { ...base, state: 'listening', local, backlog: facts.tcp?.backlog ?? 0, options };
     }
-    if (addressPort(facts.local) === 0) return { ...base, state: 'unbound', backlog: 0, options };
-    return { ...base, state: 'bound', local: facts.local, backlog: 0, options };
+    if (addressPort(local) === 0) return { ...base, state: 'unbound', backlog: 0, options };
+    return { ...base, state: 'bound', local, backlog: 0, options };
   },
 };
 
-export function isTcp({ domain, type, protocol }: SocketFacts): boolean {
-  return (
-    (domain === afInet || domain === afInet6) &&
-    type === sockStream &&
-    (protocol === ipprotoTcp || protocol === ipprotoMptcp)
-  );
-}
-
-/** Connected, connecting or closing. */
-export function isConnection(facts: SocketFacts): boolean {
-  if (facts.listening) return false;
-  const state = facts.tcp?.state ?? tcpClose;
-  return state !== tcpClose && state !== tcpListen;
-}
-
-function refusal(facts: SocketFacts, { options }: DriverContext): Refusal | undefined {
-  if (!isConnection(facts) || options.tcpClose) return undefined;
-  const remote = facts.remote === undefined ? 'nobody' : addressText(facts.remote);
+function refusal(group: OpenFileGroup, context: DriverContext): Refusal | undefined {
+  const facts = context.thief.socket(group.first);
+  const filter = facts.filtered
+    ? { reason: 'it has a socket filter (SO_ATTACH_FILTER)', remedy: 'let the program detach it' }
+    : undefined;
+  if (!isConnection(facts)) return filter;
+  if (context.options.tcpClose) return undefined;
+  const obstacle = obstacleTo(group.first, facts, context);
+  if (obstacle === undefined) return filter;
   return {
-    reason: `the TCP connection ${addressText(facts.local)} <- ${remote} cannot be carried by this version`,
+    reason: `the TCP connection ${nameOf(facts)} cannot be carried by this version: ${obstacle}`,
     remedy: 'close it, or give --tcp-close: connections are then dropped, and clients connect again',
   };
 }
 
-function filterRefusal(facts: SocketFacts): Refusal | undefined {
-  if (!facts.filtered || isConnection(facts)) return undefined;
-  return { reason: 'it has a socket filter (SO_ATTACH_FILTER)', remedy: 'let the program detach it' };
+function nameOf({ local, remote }: SocketFacts): string {
+  return `${addressText(local)} <- ${remote === undefined ? 'nobody' : addressText(remote)}`;
+}
+
+function obstacleTo(file: SeenFile, facts: SocketFacts, context: DriverContext): string | undefined {
+  const { thief } = context;
+  const state = facts.tcp?.state ?? 0;
+  if (facts.protocol === ipprotoMptcp) return 'it is one of MPTCP';
+  if (state === tcpSynSent || state === tcpSynReceived) return 'it is being set up';
+  const peer = context.connections().peerOf(facts);
+  if (peer?.first === file) return 'it is connected to itself';
+  if (peer === undefined && !(isEnded(state) && isForsaken(facts))) return 'its other end is not in the tree';
+  const upper = upperProtocol(thief.fdOf(file));
+  if (upper !== '') return `${upper} works in it (TCP_ULP)`;
+  if (thief.isUrgent(file)) return 'urgent data waits in it';
+  return may('tcp-repair') ? undefined : 'that needs CAP_NET_ADMIN';
+}
+
+/** Nobody has the other end any more. Only of loopback addresses it is known that it would be on this host. */
+function isForsaken({ local, remote }: SocketFacts): boolean {
+  if (remote === undefined || !isLoopback(remote)) return false;
+  const [here, there] = [endpointKey(local), endpointKey(remote)];
+  return ![...tcpSockets().values()].some(
+    ({ localAddress, localPort, remoteAddress, remotePort }) =>
+      endpointText(plainHost(localAddress), localPort) === there &&
+      endpointText(plainHost(remoteAddress), remotePort) === here,
+  );
 }
 
 function pendingRefusal(facts: SocketFacts, { options }: DumpContext): Refusal | undefined {
@@ -87,4 +104,12 @@ export function listeningAddress(
 ): Uint8Array<ArrayBuffer> | undefined {
   const facts = thief.socket(group.first);
   return facts.listening && isTcp(facts) ? facts.local : undefined;
+}
+
+/** The address of a connection, with any port: the target must have it. */
+export function connectionAddress(facts: SocketFacts): Uint8Array<ArrayBuffer> | undefined {
+  if (!isTcp(facts) || !isConnection(facts)) return undefined;
+  const address = facts.local.slice();
+  address.fill(0, 2, 4);
+  return address;
 }

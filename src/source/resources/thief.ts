@@ -8,6 +8,7 @@ import { native } from '../../native.ts';
 import type { SeenFile } from './seen-file.ts';
 
 const pollIn = 1;
+const pollPri = 2;
 const pollErr = 8;
 const pollHup = 0x10;
 
@@ -45,6 +46,11 @@ export class Thief implements Disposable {
   /** poll(2): there is something to read. */
   isReadable(file: SeenFile): boolean {
     return (this.#poll(file, pollIn) & pollIn) !== 0;
+  }
+
+  /** poll(2): urgent data (TCP) has not been read. */
+  isUrgent(file: SeenFile): boolean {
+    return (this.#poll(file, pollPri) & pollPri) !== 0;
   }
 
   /** struct pollfd: the descriptor, the events asked for, the events seen. */

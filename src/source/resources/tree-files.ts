@@ -13,6 +13,7 @@ import type { InFlight } from './in-flight.ts';
 import { queueKey } from './mqueue-facts.ts';
 import type { OutsideHolders } from './outside.ts';
 import { readDescriptors, type OpenFileGroup, type ProcessRef } from './seen-file.ts';
+import { TcpConnections } from './tcp-connections.ts';
 import { terminalPairs } from './terminal-pairs.ts';
 import type { Thief } from './thief.ts';
 import { unlessGone } from './unless-gone.ts';
@@ -71,6 +72,7 @@ export class TreeFiles {
       linkedTo: (link) => this.#byLink.get(link) ?? [],
       fileAt: (pid, fd) => this.#byNumber.get(`${pid}:${fd}`),
       withInode: (ino) => this.#byInode.get(ino) ?? [],
+      connections: once(() => new TcpConnections(this.groups, thief)),
       memberships: once(() => new MembershipReader()),
       unix: once((): ReadonlyMap<number, UnixSocketInfo> => unixSockets()),
       outside: once(() => findOutside(this.#sharedLinks())),

@@ -1,4 +1,4 @@
-// TCP sockets: listening, bound, fresh; and connections that --tcp-close has dropped, which report that once.
+// TCP sockets: listening, bound, fresh; connections (tcp-connection.ts); and those that --tcp-close has dropped, which report that once.
 import { GodwitError } from '../../errors.ts';
 import type { ResourceImage } from '../../images/resources/registry.ts';
 import { runLocal } from '../../kernel/local-program.ts';
@@ -8,6 +8,7 @@ import { openSocket } from '../../kernel/socket-facts.ts';
 import { setOptions } from '../../kernel/socket-values.ts';
 import { afInet, afInet6, sockStream, solTcp } from '../../kernel/socket-options.ts';
 import { bindSocket } from './bind-socket.ts';
+import { connectLater } from './tcp-connection.ts';
 import type { TargetDriver } from './driver.ts';
 
 const tcpRepair = 19;
@@ -16,10 +17,16 @@ const repairOff = -1;
 const discardPort = 9;
 
 export const tcp: TargetDriver<'tcp'> = {
-  open(image) {
-    const fd = openSocket(image.family, sockStream, image.protocol);
-    if (image.state === 'dropped') abort(fd, image.family);
-    else restore(fd, image);
+  open(image, { id }, context) {
+    const { family, state, local, connection, options } = image;
+    const fd = openSocket(family, sockStream, image.protocol);
+    if (state === 'dropped') abort(fd, family);
+    else if (state === 'connected') {
+      if (local === undefined || connection === undefined)
+        throw new GodwitError('PROTOCOL', `open file ${id}: a TCP connection without its ends`);
+      setOptions(fd, options, `TCP connection ${addressText(local)}`);
+      connectLater({ file: id, local, connection, family }, context);
+    } else restore(fd, image);
     return fd;
   },
 };

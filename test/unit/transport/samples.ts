@@ -57,6 +57,7 @@ export const check: SourceMessage = {
     files: [],
     directories: ['/'],
     places: [],
+    connections: false,
     interfaces: ['eth0'],
     terminals: [],
     messageQueues: [{ name: '/q', unlinked: false, maxMessages: 10, messageSize: 8192, uid: 0 }],

@@ -1,0 +1,125 @@
+// What a TCP connection is at one moment: its queues, sequence numbers, and what both ends have agreed on.
+import { GodwitError } from '../errors.ts';
+import { runLocal } from './local-program.ts';
+import { Program, type Data, type Result } from './program.ts';
+import { solSocket, solTcp, soRcvbuf, soSndbuf } from './socket-options.ts';
+import { ask } from './socket-questions.ts';
+import {
+  int, isShut, msgDontwait, noQueue, receiveQueue, sendQueue, sequence, set, soBufLock, tcpQueueSeq, tcpRepair, tcpRepairQueue,
+  tcpRepairWindow, tcpTimestamp, type TcpBuffers, type TcpTerms, type TcpWindow,
+} from './tcp-repair.ts'; // prettier-ignore
+
+const tcpMaxseg = 2;
+const tcpInfo = 11;
+const siocInq = 0x541b;
+const siocOutq = 0x5411;
+const msgPeek = 2;
+/** Bits of tcpi_options. */
+const hasTimestamps = 1;
+const hasSack = 2;
+const hasScales = 4;
+
+export interface TcpSnapshot {
+  /** include/net/tcp_states.h */
+  readonly state: number;
+  readonly terms: TcpTerms;
+  readonly window: TcpWindow;
+  readonly buffers: TcpBuffers;
+  /** rcv_nxt. */
+  readonly receiveNext: number;
+  readonly unread: Uint8Array<ArrayBuffer>;
+  /** write_seq. */
+  readonly sendNext: number;
+  /** Sequence number of its first byte: snd_una. */
+  readonly sendFirst: number;
+  readonly unacknowledged: Uint8Array<ArrayBuffer>;
+}
+
+/**
+ * Reads a connection and leaves it in repair mode. Preconditions: it is locked (native.lockConnection); it is connected, in whatever
+ * state. @throws GodwitError REMOTE_CALL
+ */
+export function readConnection(fd: number): TcpSnapshot {
+  const program = new Program();
+  set(program, fd, tcpRepair, int(1));
+  const [info, mss, timestamp, window] = [
+    [tcpInfo, 104],
+    [tcpMaxseg, 4], // in repair mode mss_clamp, what the other end has told
+    [tcpTimestamp, 4],
+    [tcpRepairWindow, 20],
+  ].map(([option = 0, room = 0]) => ask(program, fd, solTcp, option, room).value) as [Data, Data, Data, Data];
+  const [send, receive, locks] = [soSndbuf, soRcvbuf, soBufLock].map(
+    (option) => ask(program, fd, solSocket, option, 4).value,
+  ) as [Data, Data, Data];
+  set(program, fd, tcpRepairQueue, int(receiveQueue));
+  const received = ask(program, fd, solTcp, tcpQueueSeq, 4).value;
+  const unread = program.room(4);
+  program.call('ioctl', fd, siocInq, unread);
+  set(program, fd, tcpRepairQueue, int(sendQueue));
+  const sent = ask(program, fd, solTcp, tcpQueueSeq, 4).value;
+  const unacknowledged = program.room(4);
+  program.call('ioctl', fd, siocOutq, unacknowledged);
+  const outcome = runLocal(program, 'TCP connection');
+  const number = (data: Data): number => outcome.view(data).getUint32(0, true);
+
+  const told = outcome.view(info);
+  const state = told.getUint8(0);
+  const options = told.getUint8(5);
+  const scales = told.getUint8(6);
+  const windows = outcome.view(window);
+  const outstanding = number(unacknowledged);
+  const sendNext = number(sent);
+  return {
+    state,
+    terms: {
+      mss: number(mss),
+      sack: (options & hasSack) !== 0,
+      ...((options & hasScales) === 0 ? {} : { scales: { send: scales & 15, receive: scales >> 4 } }),
+      ...((options & hasTimestamps) === 0 ? {} : { timestamp: number(timestamp) }),
+    },
+    window: {
+      send: windows.getUint32(4, true),
+      max: windows.getUint32(8, true),
+      receive: windows.getUint32(12, true),
+      receiveUpdate: windows.getUint32(16, true),
+    },
+    buffers: { send: number(send), receive: number(receive), locks: number(locks) },
+    receiveNext: number(received),
+    sendNext,
+    sendFirst: sequence(sendNext - outstanding),
+    ...peek(fd, number(unread), Math.max(0, outstanding - Number(isShut(state)))),
+  };
+}
+
+/** The content of both queues. */
+function peek(
+  fd: number,
+  unread: number,
+  unacknowledged: number,
+): Pick<TcpSnapshot, 'unread' | 'unacknowledged'> {
+  const program = new Program();
+  const [received, sent] = [
+    [receiveQueue, unread],
+    [sendQueue, unacknowledged],
+  ].map(([queue = 0, length = 0]) => {
+    set(program, fd, tcpRepairQueue, int(queue));
+    const data = program.room(Math.max(1, length));
+    const got =
+      length === 0 ? undefined : program.call('recvfrom', fd, data, length, msgPeek | msgDontwait, 0, 0);
+    return { data, length, got };
+  }) as [Peeked, Peeked];
+  set(program, fd, tcpRepairQueue, int(noQueue));
+  const outcome = runLocal(program, 'queues of a TCP connection');
+  const content = ({ data, length, got }: Peeked): Uint8Array<ArrayBuffer> => {
+    const seen = got === undefined ? 0 : outcome.number(got);
+    if (seen !== length) throw new GodwitError('INTERNAL', `a TCP queue of ${length} bytes shows ${seen}`);
+    return outcome.bytes(data).slice(0, length);
+  };
+  return { unread: content(received), unacknowledged: content(sent) };
+}
+
+interface Peeked {
+  readonly data: Data;
+  readonly length: number;
+  readonly got: Result | undefined;
+}

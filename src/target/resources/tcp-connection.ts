@@ -1,0 +1,167 @@
+// Connections of which the tree has both ends. Both are made in repair mode, as if their handshake had been here, when all other sockets stand
+// (a listener must be bound before the connections that it has accepted); then they speak: what was unsent is sent, whoever had shut
+// its side shuts it. All of that stays within this host.
+import { GodwitError } from '../../errors.ts';
+import type { TcpConnectionImage } from '../../images/resources/tcp.ts';
+import { runLocal } from '../../kernel/local-program.ts';
+import { makeConnection } from '../../kernel/make-connection.ts';
+import { pause } from '../../kernel/pause.ts';
+import { errnoName, Program } from '../../kernel/program.ts';
+import { addressText, endpointKey } from '../../kernel/socket-address.ts';
+import { closeLocal, openSocket, socketFacts } from '../../kernel/socket-facts.ts';
+import { sockStream, solSocket, soSndbufForce } from '../../kernel/socket-options.ts';
+import { int, isEnded, isShut, msgDontwait, sequence, soBufLock } from '../../kernel/tcp-repair.ts';
+import { native } from '../../native.ts';
+import type { OpenContext } from './driver.ts';
+
+const msgNosignal = 0x4000;
+const shutWrite = 1;
+/** For segments between two sockets of this host. */
+const settleMs = 1000;
+
+interface End {
+  readonly file: number;
+  readonly local: Uint8Array;
+  readonly connection: TcpConnectionImage;
+  readonly family: number;
+}
+
+const key = {};
+
+/** Notes a connection, which becomes one when all sockets of the tree are open. */
+export function connectLater(end: End, context: OpenContext): void {
+  const ends = context.shared(key, () => {
+    const all: End[] = [];
+    context.whenOpen((fdOf) => {
+      connectAll(all, fdOf);
+    });
+    return all;
+  });
+  ends.push(end);
+}
+
+/** @throws GodwitError PROTOCOL, REFUSED */
+function connectAll(ends: readonly End[], fdOf: (file: number) => number): void {
+  const byFile = new Map(ends.map((end) => [end.file, end]));
+  for (const end of ends) expectPeer(end, byFile);
+  for (const end of ends) make(fdOf(end.file), end);
+  const helpers = ends.filter(({ connection }) => connection.peer === undefined).map(forsakenPeer);
+  try {
+    for (const { file, connection } of ends) letSpeak(fdOf(file), connection.reuse);
+    for (const end of ends) sendRest(fdOf(end.file), end);
+    for (const fd of helpers) shut(fd);
+    for (const end of ends) awaitState(fdOf(end.file), end);
+  } finally {
+    closeLocal(...helpers);
+  }
+}
+
+/** A source that names an end which is none could make segments leave this host. */
+function expectPeer(end: End, byFile: ReadonlyMap<number, End>): void {
+  const { peer, ended } = end.connection;
+  const other = peer === undefined ? undefined : byFile.get(peer);
+  const isPair =
+    other?.connection.peer === end.file &&
+    other !== end &&
+    endpointKey(other.local) === endpointKey(end.connection.remote) &&
+    endpointKey(other.connection.remote) === endpointKey(end.local);
+  if (isPair || (peer === undefined && ended)) return;
+  throw new GodwitError('PROTOCOL', `open file ${end.file}: its TCP connection has no other end`);
+}
+
+function make(fd: number, { local, connection }: Pick<End, 'local' | 'connection'>): void {
+  makeConnection(fd, { ...connection, local });
+}
+
+function letSpeak(fd: number, reuse: boolean): void {
+  const error = native.unlockConnection(fd, reuse);
+  if (error < 0)
+    throw new GodwitError('SYSCALL', `a TCP connection stays in repair mode: ${errnoName(error)}`);
+}
+
+/** The other end of a connection that nobody has any more: it has said its last word, and hears nothing. Returns its descriptor. */
+function forsakenPeer({ family, local, connection }: End): number {
+  const { terms, unread, receiveFirst, sendNext, window, buffers } = connection;
+  const { scales } = terms;
+  const fd = openSocket(family, sockStream, 0);
+  try {
+    makeConnection(fd, {
+      local: connection.remote,
+      remote: local,
+      sendNext: sequence(receiveFirst + unread.length),
+      receiveFirst: sendNext,
+      unread: new Uint8Array(),
+      terms: { ...terms, ...(scales && { scales: { send: scales.receive, receive: scales.send } }) },
+      window: { send: window.receive, max: window.receive, receive: window.send, receiveUpdate: sendNext },
+      buffers,
+    });
+    letSpeak(fd, true);
+    return fd;
+  } catch (error) {
+    closeLocal(fd);
+    throw error;
+  }
+}
+
+function sendRest(fd: number, { local, connection }: End): void {
+  const { unsent, buffers } = connection;
+  let room = buffers.send;
+  for (let at = 0; at < unsent.length;) {
+    const program = new Program();
+    const part = unsent.subarray(at, at + (1 << 20));
+    const sent = program.attempt(
+      'sendto',
+      fd,
+      program.bytes(part),
+      part.length,
+      msgDontwait | msgNosignal,
+      0,
+      0,
+    );
+    const count = runLocal(program).number(sent);
+    if (count > 0) at += count;
+    else if (errnoName(count) === 'EAGAIN' && room < maxRoom) {
+      room *= 2; // packed in another way it may take more of the buffer
+      setSendRoom(fd, room, buffers.locks);
+    } else {
+      const name = `the TCP connection ${addressText(local)} <- ${addressText(connection.remote)}`;
+      throw new GodwitError('REFUSED', `${name}: its unsent data finds no room here (${errnoName(count)})`);
+    }
+  }
+  if (room !== buffers.send) setSendRoom(fd, buffers.send, buffers.locks);
+  if (connection.shut) shut(fd);
+}
+
+const maxRoom = 1 << 30;
+
+function setSendRoom(fd: number, bytes: number, locks: number): void {
+  const program = new Program();
+  program.attempt('setsockopt', fd, solSocket, soSndbufForce, program.bytes(int(bytes >>> 1)), 4);
+  program.attempt('setsockopt', fd, solSocket, soBufLock, program.bytes(int(locks)), 4);
+  runLocal(program);
+}
+
+function shut(fd: number): void {
+  const program = new Program();
+  program.attempt('shutdown', fd, shutWrite);
+  runLocal(program);
+}
+
+/** Segments within a host arrive at once, but for a busy one. @throws GodwitError TIMEOUT */
+function awaitState(fd: number, { local, connection }: End): void {
+  const until = performance.now() + settleMs;
+  for (;;) {
+    const state = socketFacts(fd).tcp?.state ?? tcpClose;
+    const isOver = state === tcpClose;
+    const hasEnded = !connection.ended || isOver || isEnded(state);
+    const hasShut = !connection.shut || isOver || isShut(state);
+    if (hasEnded && hasShut) return;
+    if (performance.now() > until) {
+      const name = `the TCP connection ${addressText(local)} <- ${addressText(connection.remote)}`;
+      throw new GodwitError('TIMEOUT', `${name} does not come to its state (${state})`);
+    }
+    pause(0.1);
+  }
+}
+
+const tcpClose = 7;
