@@ -20,6 +20,7 @@ export const posixTimerSchema = z.strictObject({
   /** TID for SIGEV_THREAD_ID. */
   thread: z.number().int().min(0),
   value: u64,
+  /** Time left when it was read; 0: not armed. Below 0: so long ago it has expired, and its signal waits; one that repeats counts from there. */
   remaining: nanoseconds,
   interval: nanoseconds,
   overrun: z.number().int().min(0),
@@ -27,6 +28,9 @@ export const posixTimerSchema = z.strictObject({
 export type PosixTimer = z.infer<typeof posixTimerSchema>;
 
 export const timersSchema = z.strictObject({
+  /** The tree's CLOCK_MONOTONIC when they were read, and how far its CLOCK_BOOTTIME was ahead of it. */
+  readAt: nanoseconds,
+  boottimeAhead: nanoseconds,
   intervals: list(intervalTimerSchema, 3),
   posix: list(posixTimerSchema, 100_000),
 });

@@ -29,6 +29,7 @@ export class Frozen implements Disposable {
     flight.timedWaits.sample(flight.living);
     flight.timedWaits.freezeBegins();
     fence.freeze();
+    flight.timedWaits.treeStands();
     const stopped = new Stopped([]);
     try {
       stopFrozen(fence, stopped);

@@ -98,7 +98,7 @@ export function applyState(tree: ShellTree, state: TreeState, context: ApplyCont
     makeQueues(state.queues, (vpid) => tree.shells.get(vpid), context.sysvUndo);
     makeSemaphores(state.semaphores, (vpid) => tree.shells.get(vpid), context.sysvUndo);
     const guardsOf = new Map(state.guards.map(({ space, runs }) => [space, runs]));
-    const processContext: ProcessContext = { ...ownFacts(), elapsed, warn: context.warn };
+    const processContext: ProcessContext = { ...ownFacts(), now: context.now, warn: context.warn };
     for (const process of processes) {
       const shell = tree.shell(process.pid);
       installFilters(shell, process);

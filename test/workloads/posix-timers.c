@@ -13,6 +13,7 @@
 // @claim interval time.posix-state
 // @claim absolute time.posix-state
 // @claim expired-pending time.posix-state
+// @claim overruns time.posix-state
 // @claim ids time.posix-ids
 // @claim new-id time.posix-ids
 // @claim virtual time.itimers
@@ -44,6 +45,13 @@ static struct itimerspec left(int id) {
 }
 static void prove_left(const char* name, int id, long expected, long passed) {
   prove_between(name, expected - passed - 5, expected, left(id).it_value.tv_sec);
+}
+
+// A timer that expires all the time: whatever keeps its handler from running, each expiry is counted.
+static volatile long expiries;
+static void on_expiry(int signal, siginfo_t* info, void* context) {
+  (void)signal, (void)context;
+  expiries += 1 + info->si_overrun;
 }
 
 int main(void) {
@@ -87,9 +95,21 @@ int main(void) {
   cpu.it_value.tv_sec++;
   MUST(setitimer(ITIMER_PROF, &cpu, NULL));
   alarm(far);
-  int64_t start = now_us(CLOCK_REALTIME);
+  struct sigaction counting = {.sa_sigaction = on_expiry, .sa_flags = SA_SIGINFO | SA_RESTART};
+  MUST(sigaction(SIGRTMIN + 4, &counting, NULL));
+  sigset_t counted;
+  sigemptyset(&counted), sigaddset(&counted, SIGRTMIN + 4);
+  MUST(sigprocmask(SIG_UNBLOCK, &counted, NULL));
+  int frequent = make(CLOCK_MONOTONIC,
+                      &(struct sigevent){.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN + 4});
+  struct itimerspec each = {.it_value.tv_nsec = 2000000, .it_interval.tv_nsec = 2000000}, never = {0};
+  MUST(syscall(SYS_timer_settime, frequent, 0, &each, NULL));
+  int64_t start = now_us(CLOCK_REALTIME), began = now_us(CLOCK_MONOTONIC);
   say_ready();
   wait_for_stop();
+  MUST(syscall(SYS_timer_settime, frequent, 0, &never, NULL));
+  long due = (long)((now_us(CLOCK_MONOTONIC) - began) / 2000);
+  prove_between("overruns", due - 5, due + 1, expiries);  // one or two of each freeze may be lost
 
   long passed = (long)((now_us(CLOCK_REALTIME) - start) / 1000000);
   for (int i = 0; i < 6; i++)

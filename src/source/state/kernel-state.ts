@@ -37,6 +37,9 @@ export interface OwnThreadState {
   readonly controls: ThreadControls;
 }
 
+const clockMonotonic = 1;
+const clockBoottime = 7;
+
 /** Preconditions: every thread of the process is stopped. */
 export function readOwnProcessState(
   live: LiveProcess,
@@ -48,6 +51,11 @@ export function readOwnProcessState(
     program.attempt('rt_sigaction', signal, 0, old, 8);
     return { signal, old };
   });
+  const [monotonic, boottime] = [clockMonotonic, clockBoottime].map((clock) => {
+    const time = program.room(16);
+    program.call('clock_gettime', clock, time);
+    return time;
+  }) as [Data, Data];
   const intervals = range(0, 2).map((which) => {
     const value = program.room(32);
     program.call('getitimer', which, value);
@@ -65,9 +73,15 @@ export function readOwnProcessState(
   const thp = program.attempt('prctl', prGetThpDisable, 0, 0, 0, 0);
   const controls = askSpaceControls(program);
   const outcome = live.run(program);
+  const [readAt, boot] = [monotonic, boottime].map((time) => nanosecondsOf(outcome.words(time))) as [
+    bigint,
+    bigint,
+  ];
   return {
     actions: actions.map(({ signal, old }) => decodeAction(signal, outcome.words(old))),
     timers: {
+      readAt,
+      boottimeAhead: boot - readAt,
       intervals: intervals.map(({ which, value }) => decodeInterval(which, outcome.words(value))),
       posix: timers.map(({ info, value, overrun }) => decodePosix(info, outcome, value, overrun)),
     },
@@ -101,6 +115,11 @@ export function readOwnThreadState(live: LiveProcess, tid: number): OwnThreadSta
     securebits: outcome.number(securebits),
     controls: controls(outcome),
   };
+}
+
+/** struct timespec. */
+function nanosecondsOf([seconds = 0n, nanoseconds = 0n]: BigUint64Array): bigint {
+  return seconds * nsPerSec + nanoseconds;
 }
 
 /** struct kernel_sigaction of x86-64: handler, flags, restorer, mask. */

@@ -12,6 +12,7 @@ import type { FileIdentities } from '../file-identities.ts';
 import type { LiveProcess } from '../../kernel/live-process.ts';
 import type { SourceProcess } from '../tree.ts';
 import { readNumber, readResourceLimits } from './credentials.ts';
+import { withoutTimerSignals } from './overdue-timers.ts';
 import { readOwnProcessState } from './kernel-state.ts';
 import { readSeccomp } from './seccomp.ts';
 import { forEver } from './syscall-restart.ts';
@@ -49,6 +50,7 @@ export function readProcessState(
     thread: timer.thread === 0 ? 0 : context.virtualTid(timer.thread),
   }));
   const own = readOwnProcessState(live, posixTimers);
+  const stoppedFor = context.timedWaits.frozenFor;
   const mm: MmFields = {
     startCode: stat.startCode,
     endCode: stat.endCode,
@@ -73,16 +75,19 @@ export function readProcessState(
     });
   });
   const seccomp = readSeccomp(process);
+  const lists = [readPending(pid, true), ...threads.map(({ pending }) => pending)];
+  const { timers, pending } = withoutTimerSignals(own.timers, lists, stoppedFor);
+  const [ofProcess = [], ...ofThreads] = pending;
   return {
     pid: process.vpid,
-    threads,
+    threads: threads.map((thread, i) => ({ ...thread, pending: ofThreads[i] ?? [] })),
     mm,
     cwd: readLink(pid, 'cwd'),
     root: readLink(pid, 'root'),
     umask: status.umask ?? 0o022,
     actions: own.actions,
-    pending: readPending(pid, true),
-    timers: own.timers,
+    pending: ofProcess,
+    timers,
     limits: readResourceLimits(pid),
     oomScoreAdjust: readNumber(pid, 'oom_score_adj', 10, 0),
     coredumpFilter: readNumber(pid, 'coredump_filter', 16, 0x33),

@@ -48,6 +48,7 @@ export class TimedWaits {
   readonly #schedulerAhead: bigint;
   #handedOver: Map<number, KnownWait> | undefined;
   #frozenAt = 0n;
+  #standsSince = 0n;
 
   constructor() {
     this.#schedulerAhead = schedulerClockAhead();
@@ -73,6 +74,15 @@ export class TimedWaits {
   /** To be called when the freeze begins: waits that end before cannot be the ones that it interrupts. */
   freezeBegins(): void {
     this.#frozenAt = process.hrtime.bigint();
+  }
+
+  treeStands(): void {
+    this.#standsSince = process.hrtime.bigint();
+  }
+
+  /** Nanoseconds since the last thread of the tree stood still. */
+  get frozenFor(): bigint {
+    return process.hrtime.bigint() - this.#standsSince;
   }
 
   /**

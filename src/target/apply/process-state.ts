@@ -10,7 +10,7 @@ import { setSpaceControls } from './controls.ts';
 import { setMemoryFields } from './memory-fields.ts';
 import { drainPending, queueForProcess, setActions } from './signals.ts';
 import { setThread, type ThreadContext } from './thread-state.ts';
-import { armTimers } from './timers.ts';
+import { armTimers, isAlarm } from './timers.ts';
 
 const prSetDumpable = 4;
 const prSetChildSubreaper = 36;
@@ -18,8 +18,8 @@ const prSetThpDisable = 41;
 const suidDumpable = 2;
 
 export interface ProcessContext extends Omit<ThreadContext, 'personality'> {
-  /** Nanoseconds that have passed since timers were read. */
-  readonly elapsed: () => bigint;
+  /** The tree's CLOCK_MONOTONIC, nanoseconds. */
+  readonly now: () => bigint;
   /** What the shell has inherited from the agent: written only where it differs. */
   readonly inherited: InheritedNumbers;
   readonly warn: (text: string) => void;
@@ -69,7 +69,8 @@ export function applyProcess(shell: Shell, state: ProcessState, context: Process
   setActions(program, state.actions);
   queueForProcess(program, shell.vpid, state.pending);
   const limits = state.limits.map((limit) => ({ limit, result: setLimit(program, limit) }));
-  armTimers(program, state.timers, context.elapsed());
+  const alarms = armTimers(program, state.timers, context.now);
+  if (!state.pending.some(isAlarm)) queueForProcess(program, shell.vpid, alarms);
   setThread(program, shell, leader, threadContext);
   if (state.dumpable !== suidDumpable) program.call('prctl', prSetDumpable, state.dumpable, 0, 0, 0);
   const outcome = shell.run(program);

@@ -5,6 +5,14 @@ import { Program } from '../../kernel/program.ts';
 import { nsPerSec } from '../../units.ts';
 
 const itimerReal = 0;
+const sigalrm = 14;
+const siKernel = 0x80;
+const timerAbsolute = 1;
+const clockRealtime = 0;
+const clockMonotonic = 1;
+const clockBoottime = 7;
+const clockBoottimeAlarm = 9;
+const clockTai = 11;
 const cpuTimeClocks: ReadonlySet<number> = new Set([2, 3]); // CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID
 /** Linux 6.16: timer_create takes the ID that it finds in its third argument. */
 const prTimerCreateRestoreIds = 77;
@@ -14,28 +22,53 @@ const restoreIdsGet = 2;
 
 /** Nanoseconds left after `passed`; 0: not armed. What is overdue fires at once. */
 export function timeLeft(remaining: bigint, passed: bigint): bigint {
-  if (remaining <= 0n) return 0n;
+  if (remaining === 0n) return 0n;
   return remaining > passed ? remaining - passed : 1n;
 }
 
-/** Calls that arm them; `passed`: nanoseconds since the timers were read. */
-export function armTimers(program: Program, { intervals, posix }: Timers, passed: bigint): void {
-  for (const timer of intervals) armInterval(program, timer, passed);
-  if (posix.length === 0) return;
+/** Calls that arm them; `now`: the tree's CLOCK_MONOTONIC, nanoseconds. Returns the signals that are due. */
+export function armTimers(program: Program, timers: Timers, now: () => bigint): Uint8Array<ArrayBuffer>[] {
+  const { intervals, posix, readAt } = timers;
+  const passed = now() - readAt;
+  const due = intervals.flatMap((timer) => armInterval(program, timer, passed));
+  if (posix.length > 0) armAllPosix(program, timers, now);
+  return due;
+}
+
+/** SIGALRM. */
+export function isAlarm(info: Uint8Array): boolean {
+  return new DataView(info.buffer, info.byteOffset).getInt32(0, true) === sigalrm;
+}
+
+function armAllPosix(program: Program, timers: Timers, now: () => bigint): void {
+  const { posix } = timers;
   const sorted = posix.toSorted((a, b) => a.id - b.id);
   if (canChooseIds()) {
     program.call('prctl', prTimerCreateRestoreIds, restoreIdsOn, 0, 0, 0);
     for (const timer of sorted) create(program, timer, timer.id);
     program.call('prctl', prTimerCreateRestoreIds, restoreIdsOff, 0, 0, 0);
   } else countUp(program, sorted);
-  for (const timer of sorted) armPosix(program, timer, passed);
+  for (const timer of sorted) armPosix(program, timer, timers, now);
 }
 
-/** CPU-time timers count CPU time: the outage takes nothing off. */
-function armInterval(program: Program, { which, remaining, interval }: IntervalTimer, passed: bigint): void {
-  if (remaining === 0n && interval === 0n) return;
-  const left = timeLeft(remaining, which === itimerReal ? passed : 0n);
+/** CPU-time timers count CPU time: the outage takes nothing off. One that repeats goes on in the same steps. */
+function armInterval(
+  program: Program,
+  { which, remaining, interval }: IntervalTimer,
+  passed: bigint,
+): Uint8Array<ArrayBuffer>[] {
+  if (remaining === 0n && interval === 0n) return [];
+  const overdue = passed - remaining;
+  const isDue = which === itimerReal && interval > 0n && overdue >= 0n;
+  const left = isDue
+    ? interval - (overdue % interval)
+    : timeLeft(remaining, which === itimerReal ? passed : 0n);
   program.call('setitimer', which, program.words(...microtime(interval), ...microtime(left)), 0);
+  if (!isDue) return [];
+  const info = new DataView(new ArrayBuffer(128));
+  info.setInt32(0, sigalrm, true);
+  info.setInt32(8, siKernel, true);
+  return [new Uint8Array(info.buffer)];
 }
 
 /** Older kernels number a process's timers upwards from 0: those in between are created and deleted. */
@@ -61,11 +94,31 @@ function create(program: Program, { clock, value, signal, notify, thread }: Posi
   program.call('timer_create', clock, program.bytes(new Uint8Array(event.buffer)), program.words(id));
 }
 
-function armPosix(program: Program, { id, clock, remaining, interval }: PosixTimer, passed: bigint): void {
-  const left = timeLeft(remaining, cpuTimeClocks.has(clock) || clock < 0 ? 0n : passed);
-  if (left === 0n) return;
-  const value = program.words(interval / nsPerSec, interval % nsPerSec, left / nsPerSec, left % nsPerSec);
-  program.call('timer_settime', id, 0, value, 0);
+/** One that is overdue and repeats is armed for when it was due: the kernel counts what it has missed since. */
+function armPosix(
+  program: Program,
+  { id, clock, remaining, interval }: PosixTimer,
+  timers: Timers,
+  now: () => bigint,
+): void {
+  if (remaining === 0n) return;
+  const isCpuTime = cpuTimeClocks.has(clock) || clock < 0;
+  const passed = isCpuTime ? 0n : now() - timers.readAt;
+  const isOverdue = remaining <= passed && interval > 0n && !isCpuTime;
+  const at = isOverdue ? nowOf(clock, timers, now) + remaining - passed : timeLeft(remaining, passed);
+  const value = program.words(interval / nsPerSec, interval % nsPerSec, at / nsPerSec, at % nsPerSec);
+  program.call('timer_settime', id, isOverdue ? timerAbsolute : 0, value, 0);
+}
+
+/** A clock as the tree sees it, nanoseconds. */
+function nowOf(clock: number, { boottimeAhead }: Timers, now: () => bigint): bigint {
+  if (clock === clockMonotonic) return now();
+  if (clock === clockBoottime || clock === clockBoottimeAlarm) return now() + boottimeAhead;
+  const program = new Program();
+  const time = program.room(16);
+  program.call('clock_gettime', clock === clockTai ? clockTai : clockRealtime, time);
+  const [seconds = 0n, nanoseconds = 0n] = runLocal(program).words(time);
+  return seconds * nsPerSec + nanoseconds;
 }
 
 let idsCanBeChosen: boolean | undefined;

@@ -11,6 +11,7 @@ void t.test('a timer loses what has passed; overdue it fires at once; disarmed i
   t.equal(timeLeft(100n, 100n), 1n);
   t.equal(timeLeft(100n, 500n), 1n);
   t.equal(timeLeft(0n, 500n), 0n);
+  t.equal(timeLeft(-20n, 5n), 1n);
   t.end();
 });
 
