@@ -1,5 +1,5 @@
 // Makes TCP connections as if their handshakes had been here.
-import { GodwitError } from '../errors.ts';
+import { asGodwitError, GodwitError } from '../errors.ts';
 import { runLocal } from './local-program.ts';
 import { Program, type Result } from './program.ts';
 import { addressText } from './socket-address.ts';
@@ -78,7 +78,14 @@ export function makeConnection(fd: number, birth: TcpBirth): void {
     }
   } catch (error) {
     if (error instanceof GodwitError && error.code !== 'REMOTE_CALL') throw error;
-    throw new GodwitError('REFUSED', `${name} cannot be made on the target`, { cause: error });
+    throw new GodwitError(
+      'REFUSED',
+      `${name} cannot be made on the target: ${asGodwitError(error).message}`,
+      {
+        hint: 'is there one between the same addresses already? (ss -tan)',
+        cause: error,
+      },
+    );
   }
 }
 

@@ -8,6 +8,8 @@ import { Keeper, type KeeperShell, type ShellOrder } from '../../src/kernel/keep
 import type { KeeperStart } from '../../src/kernel/keeper-process.ts';
 import type { OwnerState } from '../../src/kernel/owner-word.ts';
 import { asGodwitError } from '../../src/errors.ts';
+import { readConnection } from '../../src/kernel/read-connection.ts';
+import { native } from '../../src/native.ts';
 
 interface Answer {
   readonly result?: unknown;
@@ -45,6 +47,16 @@ const steps = {
   change: (from: OwnerState, to: OwnerState) => theKeeper().word.change(from, to),
   spawn: (order: ShellOrder) => theKeeper().spawnShell(order),
   poke: (pid: number, address: number, value: number) => theKeeper().undoPoke(pid, address, value),
+  /** Locks the connections of a process, as the dump does. */
+  lock: (pid: number, connections: readonly { readonly fd: number; readonly reuse: boolean }[]) => {
+    const pidfd = native.pidfdOpen(pid);
+    for (const { fd, reuse } of connections) {
+      const copy = native.pidfdGetfd(pidfd, fd);
+      theKeeper().undoUnlock(copy, reuse);
+      if (native.lockConnection(copy) < 0) throw new Error(`descriptor ${fd} cannot be locked`);
+      readConnection(copy);
+    }
+  },
   look: (queue: string, times: number) => {
     const fd = openQueue(queue, openReadWrite | openNonblock);
     for (let i = 0; i < times; i++) theKeeper().messages(fd);

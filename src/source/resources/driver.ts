@@ -1,7 +1,10 @@
 // What a driver of one kind of open file is on the source, and what it is given. No mechanics.
 import type { ResourceImage, ResourceKind } from '../../images/resources/registry.ts';
+import type { TcpConnectionImage } from '../../images/resources/tcp.ts';
 import type { MembershipReader } from '../../kernel/memberships.ts';
 import type { Outcome, Program } from '../../kernel/program.ts';
+import type { SocketFacts } from '../../kernel/socket-facts.ts';
+import type { OptionValue } from '../../kernel/socket-options.ts';
 import type { UnixSocketInfo } from '../../kernel/sockets.ts';
 import type { QueueMessage } from '../../kernel/message-queues.ts';
 import type { WaitingBytes } from '../../kernel/terminal-queues.ts';
@@ -9,7 +12,6 @@ import type { FileIdentities } from '../file-identities.ts';
 import type { FileNames } from './file-names.ts';
 import type { OutsideHolders } from './outside.ts';
 import type { OpenFileGroup, ProcessRef, SeenFile } from './seen-file.ts';
-import type { TcpConnections } from './tcp-connections.ts';
 import type { Thief } from './thief.ts';
 import type { CarryingQueue } from './unix-queue.ts';
 
@@ -24,6 +26,19 @@ export interface Refusal {
  * errno.
  */
 export type LockConnection = (fd: number, reuse: boolean) => number;
+
+/** TCP connections with both ends in the tree. */
+export interface ConnectionPairs {
+  /** The open file of the tree that is the other end. */
+  peerOf(facts: Pick<SocketFacts, 'local' | 'remote'>): OpenFileGroup | undefined;
+  /** All are locked and read when the first one is asked for. Preconditions: no process of the tree runs. @throws GodwitError REFUSED */
+  dump(group: OpenFileGroup, lock: LockConnection): DumpedConnection;
+}
+
+export interface DumpedConnection {
+  readonly connection: TcpConnectionImage;
+  readonly options: readonly OptionValue[];
+}
 
 export interface OpenFileOptions {
   /** --tcp-close: connections are dropped instead of refused. */
@@ -63,7 +78,7 @@ export interface DriverContext {
   /** Reads the multicast groups of sockets; those of the namespace are read once, when first asked for. */
   readonly memberships: () => MembershipReader;
   /** TCP connections of the tree by their ends; looked for once, when first asked for. */
-  readonly connections: () => TcpConnections;
+  readonly connections: () => ConnectionPairs;
   /** Unix sockets of the host by inode; read once, when first asked for. */
   readonly unix: () => ReadonlyMap<number, UnixSocketInfo>;
   /** Who outside the tree holds pipes and sockets; reads every process of the host, so only in the survey. */

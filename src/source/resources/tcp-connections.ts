@@ -10,7 +10,7 @@ import type { SocketFacts } from '../../kernel/socket-facts.ts';
 import { solSocket, solTcp, soRcvbuf, soSndbuf, type OptionValue } from '../../kernel/socket-options.ts';
 import { changedOptions } from '../../kernel/socket-values.ts';
 import { isEnded, isShut, sequence } from '../../kernel/tcp-repair.ts';
-import type { LockConnection } from './driver.ts';
+import type { ConnectionPairs, DumpedConnection, LockConnection } from './driver.ts';
 import { refuse } from './refuse.ts';
 import type { OpenFileGroup } from './seen-file.ts';
 import { isConnection, isTcp } from './tcp-facts.ts';
@@ -26,18 +26,13 @@ const notAsOptions = new Set([
   `${solTcp}:10`,
 ]);
 
-export interface DumpedConnection {
-  readonly connection: TcpConnectionImage;
-  readonly options: readonly OptionValue[];
-}
-
 interface ReadEnd {
   readonly snapshot: TcpSnapshot;
   readonly options: readonly OptionValue[];
   readonly reuse: boolean;
 }
 
-export class TcpConnections {
+export class TcpConnections implements ConnectionPairs {
   readonly #thief: Thief;
   readonly #ends = new Map<string, OpenFileGroup>();
   #read: ReadonlyMap<OpenFileGroup, ReadEnd> | undefined;
@@ -51,12 +46,10 @@ export class TcpConnections {
     }
   }
 
-  /** The open file of the tree that is the other end. */
   peerOf({ local, remote }: Pick<SocketFacts, 'local' | 'remote'>): OpenFileGroup | undefined {
     return this.#ends.get(keyOf(remote, local));
   }
 
-  /** All are locked and read when the first one is asked for. Preconditions: no process of the tree runs. @throws GodwitError REFUSED */
   dump(group: OpenFileGroup, lock: LockConnection): DumpedConnection {
     this.#read ??= this.#readAll(lock);
     const own = this.#read.get(group);
