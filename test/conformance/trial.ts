@@ -44,9 +44,10 @@ export async function runTrial(trial: Trial, context: TrialContext): Promise<Cla
     return all('skipped', 'it needs the rights of root to set itself up');
   const missing = whyNotHere(trial.head);
   if (missing !== undefined) return all('skipped', missing);
+  let workload: RunningWorkload | undefined;
   try {
     const { a, b } = context;
-    const workload = await startWorkload(a, trial.head.name, undefined, {
+    workload = await startWorkload(a, trial.head.name, undefined, {
       env: trial.variant === 'motion' ? { WORKLOAD_MOTION: '1' } : {},
       ...(context.flavour === 'user' ? { user: String(plainUser) } : {}),
     });
@@ -57,7 +58,8 @@ export async function runTrial(trial: Trial, context: TrialContext): Promise<Cla
     }
     return await verdicts(trial, whereabouts(a, workload, context.flavour === 'rootless'), workload);
   } catch (error) {
-    return all('failed', error instanceof Error ? error.message : String(error));
+    const said = workload === undefined ? '' : `; it said: ${workload.log().slice(-500)}${workload.errors()}`;
+    return all('failed', `${error instanceof Error ? error.message : String(error)}${said}`);
   }
 }
 
@@ -87,7 +89,9 @@ async function move(from: Host, to: Host, pid: number): Promise<Trouble | undefi
   const result = await from.migrate(pid, to);
   if (result.code === 0) return undefined;
   const said = `${result.stdout}\n${result.stderr}`.trim().slice(-1500);
-  if (result.code === 3) return { outcome: 'refused', why: said };
+  // What needs rights may come into being under way: then the tree goes on where it was, and the right is named.
+  const lacksRight = said.includes('"code":"NO_RIGHTS"') && /only CAP_/.test(said);
+  if (result.code === 3 || lacksRight) return { outcome: 'refused', why: said };
   return {
     outcome: 'failed',
     why: `migrate from ${from.name} to ${to.name}: ${String(result.code ?? result.signal)}: ${said} ${heard(to, said)}`,
@@ -100,12 +104,13 @@ function heard(target: Host, said: string): string {
   const { spawned } = target.receiver ?? {};
   if (id === undefined || spawned === undefined) return '';
   const lines = `${spawned.log()}${spawned.errors()}`.split('\n').filter((line) => line.includes(id));
-  return `(target: ${lines.slice(-5).join('; ')})`;
+  return `(target: ${lines.slice(-8).join('; ')})`;
 }
 
-/** Its PID as the test sees it. */
+/** Its PID as the test sees it; `nested`: it must be in a PID namespace of its own, where else it is when it met IDs of others. */
 function whereabouts(host: Host, workload: RunningWorkload, nested: boolean): number {
-  const pid = nested ? host.nestedPid(workload.pid, workload.name) : workload.pid;
+  const inside = host.nestedPid(workload.pid, workload.name);
+  const pid = inside ?? (nested ? undefined : workload.pid);
   if (pid === undefined)
     throw new Error(`${workload.name} is in no PID namespace of its own on ${host.name}`);
   return host.outsidePid(pid);

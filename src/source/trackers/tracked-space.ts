@@ -2,6 +2,7 @@
 // ends. Descriptors of /proc/PID/pagemap stay with the old address space after exec, which is how exec shows.
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { GodwitError } from '../../errors.ts';
+import { pause } from '../../kernel/pause.ts';
 import { errnoName } from '../../kernel/program.ts';
 import type { Vma } from '../../kernel/proc/maps.ts';
 import { native } from '../../native.ts';
@@ -41,18 +42,27 @@ export function carriedRanges(vmas: readonly Vma[]): CarriedRanges {
   };
 }
 
+/** New memory of execve(2) is nobody's to look at until the kernel has said whose it is (begin_new_exec: exec_mmap, set_dumpable). */
+const accessTries = 20;
+
 /** A file of the address space that the process has now; it stays with that one. @throws GodwitError NO_PROCESS, NO_RIGHTS */
 export function openSpaceFile(pid: number, name: 'pagemap' | 'mem'): number {
-  try {
-    return openSync(`/proc/${pid}/${name}`, 'r');
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    // ESRCH: it is on its way out, its memory is gone already.
-    if (code === 'ENOENT' || code === 'ESRCH' || !isAlive(pid)) throw gone(pid, cause);
-    throw new GodwitError('NO_RIGHTS', `/proc/${pid}/${name} cannot be opened`, {
-      hint: 'run as root, or with CAP_SYS_PTRACE and CAP_DAC_OVERRIDE',
-      cause,
-    });
+  for (let tries = 1; ; tries++) {
+    try {
+      return openSync(`/proc/${pid}/${name}`, 'r');
+    } catch (cause) {
+      const { code } = cause as NodeJS.ErrnoException;
+      // ESRCH: it is on its way out, its memory is gone already.
+      if (code === 'ENOENT' || code === 'ESRCH' || !isAlive(pid)) throw gone(pid, cause);
+      if (tries < accessTries) {
+        pause(1);
+        continue;
+      }
+      throw new GodwitError('NO_RIGHTS', `/proc/${pid}/${name} cannot be opened`, {
+        hint: 'run as root, or with CAP_SYS_PTRACE and CAP_DAC_OVERRIDE',
+        cause,
+      });
+    }
   }
 }
 
