@@ -42,7 +42,7 @@ export class KeeperSocket implements Disposable {
   /** Waits for the reply; nothing else runs meanwhile. @throws GodwitError KEEPER, PID_TAKEN */
   request(request: KeeperRequest): KeeperReply {
     const { fd = -1, timeoutMs = defaultTimeoutMs } = request;
-    return this.#read(native.seqpacketRequest(this.#socket, encode(request), fd, timeoutMs));
+    return this.#read(native.seqpacketRequest(this.#socket, encode(request), fd, timeoutMs), request);
   }
 
   /** A request that is answered with memory, for what is too long for a datagram. @throws GodwitError KEEPER */
@@ -61,15 +61,17 @@ export class KeeperSocket implements Disposable {
   /** Waits on the thread pool; no other request may be made meanwhile. @throws GodwitError KEEPER */
   async requestSlow(request: KeeperRequest): Promise<KeeperReply> {
     const { fd = -1, timeoutMs = defaultTimeoutMs } = request;
-    return this.#read(await native.seqpacketRequestAsync(this.#socket, encode(request), fd, timeoutMs));
+    const answer = await native.seqpacketRequestAsync(this.#socket, encode(request), fd, timeoutMs);
+    return this.#read(answer, request);
   }
 
   [Symbol.dispose](): void {
     closeSync(this.#socket);
   }
 
-  #read(result: [string, number] | number): KeeperReply {
-    if (typeof result === 'number') throw failure(this.#dir, result);
+  #read(result: [string, number] | number, { fields: asked }: KeeperRequest): KeeperReply {
+    if (typeof result === 'number')
+      throw failure(this.#dir, result, ` (asked for: ${asked.slice(0, 2).join(' ')})`);
     const [text, fd] = result;
     const [status, ...fields] = text.split('\t');
     if (status === 'ok') return { fields, fd };
@@ -105,9 +107,9 @@ function encode({ fields }: KeeperRequest): string {
   return texts.join('\t');
 }
 
-function failure(dir: string, negative: number): GodwitError {
+function failure(dir: string, negative: number, asked = ''): GodwitError {
   const cause: KeeperCause = { errno: -negative, code: errnoName(negative) };
-  return new GodwitError('KEEPER', `the keeper in ${dir} does not answer: ${cause.code}`, {
+  return new GodwitError('KEEPER', `the keeper in ${dir} does not answer: ${cause.code}${asked}`, {
     hint: 'it may have been killed; the journal beside its socket says how far the migration had come',
     cause,
   });

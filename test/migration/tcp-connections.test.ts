@@ -1,4 +1,5 @@
-// TCP connections: those between processes of the tree are carried, and go on where they were when the flight fails; others are refused.
+// TCP connections: those between processes of the tree go on where they were when the flight fails (test/workloads/tcp-pairs.c is what they
+// are when it does not), others are refused.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
@@ -6,10 +7,8 @@ import { until } from '../helpers/commands.ts';
 import type { Host } from '../helpers/host.ts';
 import { makeHosts } from '../helpers/hosts.ts';
 import type { Spawned } from '../helpers/namespace-host.ts';
-import { carries, explain } from '../helpers/round-trip.ts';
+import { explain } from '../helpers/round-trip.ts';
 import { unless } from '../helpers/skip-unless.ts';
-
-await carries('tcp-pairs', 'connections between processes of the tree go on');
 
 /** A connection with itself, from port 7002 to 7001; SIGUSR1: says whether it works, and what its options are. */
 const talker = `
