@@ -55,9 +55,11 @@ function refusal(group: OpenFileGroup, context: DriverContext): Refusal | undefi
   if (obstacle === undefined) return filter;
   return {
     reason: `the TCP connection ${nameOf(facts)} cannot be carried by this version: ${obstacle}`,
-    remedy: 'close it, or give --tcp-close: connections are then dropped, and clients connect again',
+    remedy: `${obstacle === needsRight ? 'run migrate as root' : 'close it'}, or give --tcp-close: connections are then dropped, and clients connect again`,
   };
 }
+
+const needsRight = 'that needs CAP_NET_ADMIN';
 
 function nameOf({ local, remote }: SocketFacts): string {
   return `${addressText(local)} <- ${remote === undefined ? 'nobody' : addressText(remote)}`;
@@ -74,7 +76,7 @@ function obstacleTo(file: SeenFile, facts: SocketFacts, context: DriverContext):
   const upper = upperProtocol(thief.fdOf(file));
   if (upper !== '') return `${upper} works in it (TCP_ULP)`;
   if (thief.isUrgent(file)) return 'urgent data waits in it';
-  return may('tcp-repair') ? undefined : 'that needs CAP_NET_ADMIN';
+  return may('tcp-repair') ? undefined : needsRight;
 }
 
 /** Nobody has the other end any more. Only of loopback addresses it is known that it would be on this host. */
