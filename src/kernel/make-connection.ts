@@ -51,7 +51,9 @@ export function makeConnection(fd: number, birth: TcpBirth): void {
   program.call('bind', fd, program.bytes(local), local.length);
   program.call('connect', fd, program.bytes(remote), remote.length);
   const agreed = [optMss, terms.mss];
-  if (terms.scales !== undefined) agreed.push(optWindow, terms.scales.send | (terms.scales.receive << 16));
+  // Always: connect(2) has chosen what this host would offer.
+  const { scales = { send: 0, receive: 0 } } = terms;
+  agreed.push(optWindow, scales.send | (scales.receive << 16));
   if (terms.sack) agreed.push(optSack, 0);
   if (terms.timestamp !== undefined) agreed.push(optTimestamp, 0);
   set(program, fd, tcpRepairOptions, words(...agreed));
@@ -61,12 +63,14 @@ export function makeConnection(fd: number, birth: TcpBirth): void {
   const force = (option: number, bytes: number): Result =>
     program.attempt('setsockopt', fd, solSocket, option, program.bytes(int(bytes >>> 1)), 4); // the kernel doubles it
   force(soSndbufForce, send);
+  force(soRcvbufForce, 2 * receive); // packed in another way it may take more of it
+  const filled = fillReceiveQueue(program, fd, unread);
   force(soRcvbufForce, receive);
   program.attempt('setsockopt', fd, solSocket, soBufLock, program.bytes(int(locks)), 4);
-  const filled = fillReceiveQueue(program, fd, unread);
   const update = isAfter(window.receiveUpdate, receiveNext) ? receiveNext : window.receiveUpdate;
   const max = Math.max(window.send, window.max);
-  set(program, fd, tcpRepairWindow, words(receiveNext, window.send, max, window.receive, update));
+  const room = sequence(window.receive + window.receiveUpdate - update); // its end stays where it is
+  set(program, fd, tcpRepairWindow, words(receiveNext, window.send, max, room, update));
   // connect(2) has reckoned with segments of 536 bytes, and nothing but this makes it reckon again (do_ip_setsockopt: icsk_sync_mss).
   program.attempt('setsockopt', fd, solIp, ipOptions, 0, 0);
   const name = `the TCP connection ${addressText(local)} <- ${addressText(remote)}`;

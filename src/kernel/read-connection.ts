@@ -14,6 +14,12 @@ const tcpInfo = 11;
 const siocInq = 0x541b;
 const siocOutq = 0x5411;
 const msgPeek = 2;
+const soReuseaddr = 2;
+const soOobinline = 10;
+const soPeekOff = 42;
+const repairOffNoProbe = -1;
+/** ESTABLISHED, FIN_WAIT1, FIN_WAIT2, CLOSE_WAIT, LAST_ACK, CLOSING. */
+const carriedStates: ReadonlySet<number> = new Set([1, 4, 5, 8, 9, 11]);
 /** Bits of tcpi_options. */
 const hasTimestamps = 1;
 const hasSack = 2;
@@ -36,10 +42,28 @@ export interface TcpSnapshot {
 }
 
 /**
- * Reads a connection and leaves it in repair mode. Preconditions: it is locked (native.lockConnection); it is connected, in whatever
- * state. @throws GodwitError REMOTE_CALL
+ * Reads a connection. Preconditions: it is locked (native.lockConnection), and nobody who has it runs. `reuse`: it has SO_REUSEADDR,
+ * which repair mode forgets. @throws GodwitError REMOTE_CALL, REFUSED
  */
-export function readConnection(fd: number): TcpSnapshot {
+export function readConnection(fd: number, reuse: boolean): TcpSnapshot {
+  try {
+    return readInRepair(fd);
+  } finally {
+    const program = new Program();
+    program.attempt('setsockopt', fd, solTcp, tcpRepair, program.bytes(int(repairOffNoProbe)), 4);
+    program.attempt('setsockopt', fd, solSocket, soReuseaddr, program.bytes(int(Number(reuse))), 4);
+    runLocal(program);
+  }
+}
+
+/** From now on its end is told to nobody. Preconditions: as readConnection. */
+export function silenceConnection(fd: number): void {
+  const program = new Program();
+  set(program, fd, tcpRepair, int(1));
+  runLocal(program, 'TCP connection');
+}
+
+function readInRepair(fd: number): TcpSnapshot {
   const program = new Program();
   set(program, fd, tcpRepair, int(1));
   const [info, mss, timestamp, window] = [
@@ -55,6 +79,12 @@ export function readConnection(fd: number): TcpSnapshot {
   const received = ask(program, fd, solTcp, tcpQueueSeq, 4).value;
   const unread = program.room(4);
   program.call('ioctl', fd, siocInq, unread);
+  // While an urgent mark stands, only what is before it is told (tcp_inq).
+  const inline = ask(program, fd, solSocket, soOobinline, 4).value;
+  program.call('setsockopt', fd, solSocket, soOobinline, program.bytes(int(1)), 4);
+  const withUrgent = program.room(4);
+  program.call('ioctl', fd, siocInq, withUrgent);
+  program.call('setsockopt', fd, solSocket, soOobinline, inline, 4);
   set(program, fd, tcpRepairQueue, int(sendQueue));
   const sent = ask(program, fd, solTcp, tcpQueueSeq, 4).value;
   const unacknowledged = program.room(4);
@@ -69,6 +99,8 @@ export function readConnection(fd: number): TcpSnapshot {
   const windows = outcome.view(window);
   const outstanding = number(unacknowledged);
   const sendNext = number(sent);
+  if (number(unread) !== number(withUrgent)) throw refused('urgent data was sent in it, and is not read yet');
+  if (!carriedStates.has(state)) throw refused('it has ended while it was read');
   return {
     state,
     terms: {
@@ -91,6 +123,10 @@ export function readConnection(fd: number): TcpSnapshot {
   };
 }
 
+function refused(why: string): GodwitError {
+  return new GodwitError('REFUSED', `a TCP connection cannot be carried: ${why}`, { hint: 'try again' });
+}
+
 /** The content of both queues. */
 function peek(
   fd: number,
@@ -98,6 +134,9 @@ function peek(
   unacknowledged: number,
 ): Pick<TcpSnapshot, 'unread' | 'unacknowledged'> {
   const program = new Program();
+  // Where the next peek begins (Linux 6.9; else it fails).
+  const peekAt = ask(program, fd, solSocket, soPeekOff, 4);
+  program.attempt('setsockopt', fd, solSocket, soPeekOff, program.bytes(int(-1)), 4);
   const [received, sent] = [
     [receiveQueue, unread],
     [sendQueue, unacknowledged],
@@ -109,6 +148,7 @@ function peek(
     return { data, length, got };
   }) as [Peeked, Peeked];
   set(program, fd, tcpRepairQueue, int(noQueue));
+  program.attempt('setsockopt', fd, solSocket, soPeekOff, peekAt.value, 4);
   const outcome = runLocal(program, 'queues of a TCP connection');
   const content = ({ data, length, got }: Peeked): Uint8Array<ArrayBuffer> => {
     const seen = got === undefined ? 0 : outcome.number(got);

@@ -3,7 +3,7 @@
 import { GodwitError } from '../errors.ts';
 import { runLocal } from './local-program.ts';
 import { PreparedProgram } from './prepared-program.ts';
-import { isError, Program } from './program.ts';
+import { errnoName, isError, Program } from './program.ts';
 import { ask, type Question } from './socket-questions.ts';
 import { solSocket, solTcp } from './socket-options.ts';
 
@@ -15,6 +15,7 @@ const soGetFilter = 26;
 const soMeminfo = 55;
 const tcpInfo = 11;
 const tcpUlp = 31; // Linux 4.13
+const siocInq = 0x541b;
 
 export interface SocketFacts {
   readonly domain: number;
@@ -27,7 +28,7 @@ export interface SocketFacts {
   readonly remote: Uint8Array<ArrayBuffer> | undefined;
   /** TCP_INFO; of a listener `pending` and `backlog` are its queue of connections. */
   readonly tcp: { readonly state: number; readonly pending: number; readonly backlog: number } | undefined;
-  /** A classic socket filter is attached (SO_ATTACH_FILTER). */
+  /** A socket filter is attached (SO_ATTACH_FILTER, SO_ATTACH_BPF). */
   readonly filtered: boolean;
   /** Bytes of memory that data waiting to be read takes (SO_MEMINFO). */
   readonly queued: number;
@@ -91,9 +92,20 @@ export function socketFacts(fd: number): SocketFacts {
     tcp: isTcp
       ? { state: view.getUint8(0), pending: view.getUint32(24, true), backlog: view.getUint32(28, true) }
       : undefined,
-    filtered: !isError(outcome.result(filter.result)) && outcome.view(filter.length).getUint32(0, true) > 0,
+    filtered: isError(outcome.result(filter.result))
+      ? errnoName(outcome.result(filter.result)) === 'EACCES' // one of eBPF (SO_ATTACH_BPF)
+      : outcome.view(filter.length).getUint32(0, true) > 0,
     queued: read(memory),
   };
+}
+
+/** Bytes that wait to be read (SIOCINQ). */
+export function waitingBytes(fd: number): number {
+  const program = new Program();
+  const bytes = program.room(4);
+  const result = program.attempt('ioctl', fd, siocInq, bytes);
+  const outcome = runLocal(program);
+  return isError(outcome.result(result)) ? 0 : outcome.view(bytes).getUint32(0, true);
 }
 
 /** What works between a TCP socket and its program (TCP_ULP): "tls", or "" for nothing. */

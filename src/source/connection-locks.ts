@@ -4,6 +4,7 @@
 import type { Keeper } from '../kernel/keeper.ts';
 import { errnoName, Program } from '../kernel/program.ts';
 import { runLocal } from '../kernel/local-program.ts';
+import { silenceConnection } from '../kernel/read-connection.ts';
 import { native } from '../native.ts';
 
 interface Locked {
@@ -23,27 +24,39 @@ export class ConnectionLocks implements Disposable {
     this.#warn = warn;
   }
 
-  /** 0 or a negative errno. Preconditions: no process that has it runs. */
+  /** 0 or a negative errno. Preconditions: no process that has it runs, not even if this agent dies. */
   lock(connection: number, reuse: boolean): number {
     const program = new Program();
     const copy = program.call('fcntl', connection, dupCloexec, 0);
     const fd = runLocal(program).number(copy);
-    this.#locked.push({ fd, reuse, number: this.#keeper.undoUnlock(fd, reuse) });
+    try {
+      this.#locked.push({ fd, reuse, number: this.#keeper.undoUnlock(fd, reuse) });
+    } catch (error) {
+      native.closeFd(fd);
+      throw error;
+    }
     return native.lockConnection(fd);
+  }
+
+  /** When the fence stands: should the tree end here, nobody hears of it. */
+  silence(): void {
+    for (const { fd } of this.#locked) silenceConnection(fd);
   }
 
   [Symbol.dispose](): void {
     const runsHere = this.#keeper.word.state !== 'COMMITTED';
-    for (const { fd, reuse, number } of this.#locked.splice(0)) {
-      if (runsHere) this.#unlock(fd, reuse, number);
+    const locked = this.#locked.splice(0);
+    for (const { fd, reuse } of locked) {
+      const error = runsHere ? native.unlockConnection(fd, reuse) : 0;
+      if (error < 0) this.#warn(`a TCP connection could not be unlocked: ${errnoName(error)}`);
       native.closeFd(fd);
     }
-  }
-
-  #unlock(fd: number, reuse: boolean, number: number): void {
-    const error = native.unlockConnection(fd, reuse);
-    if (error < 0) this.#warn(`a TCP connection could not be unlocked: ${errnoName(error)}`);
-    this.#keeper.drop(number);
+    if (!runsHere) return;
+    try {
+      for (const { number } of locked) this.#keeper.drop(number);
+    } catch {
+      // It unlocks them once more, which changes nothing.
+    }
   }
 }
 

@@ -8,6 +8,7 @@ import { asGodwitError, GodwitError } from '../errors.ts';
 import type { TreeState } from '../images/state.ts';
 import type { Journal } from '../kernel/journal.ts';
 import type { OwnerWord } from '../kernel/owner-word.ts';
+import type { ConnectionLocks } from './connection-locks.ts';
 import type { FlightPlan } from './flight-plan.ts';
 import type { Flight } from './flight.ts';
 import type { Frozen } from './freeze.ts';
@@ -30,6 +31,7 @@ export interface Load {
   readonly flight: Flight;
   readonly state: Pick<TreeState, 'openFiles' | 'processes'>;
   readonly inFlight: InFlight;
+  readonly connections: Pick<ConnectionLocks, 'silence'>;
 }
 
 export async function deliver(
@@ -41,6 +43,7 @@ export async function deliver(
 ): Promise<Delivery> {
   const { control, signal } = plan.wire;
   frozen.fence();
+  load.connections.silence();
   if (!word.change('OPEN', 'FENCED')) throw lostWord(plan.id);
   journal.write('FENCED');
   const { times, heldLocks } = await control.expect('prepared', { timeoutMs: preparedTimeoutMs, signal });

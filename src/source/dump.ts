@@ -7,7 +7,7 @@ import type { Flight } from './flight.ts';
 import { dumpOpenFiles, InFlight, type DumpOptions, type PreparedOpenFiles } from './open-files.ts';
 import { inheritable, sharingStrangers } from './sharing.ts';
 import type { VmasOf } from './wire.ts';
-import type { LockConnection, MessagesOf, TerminalQueuesOf } from './resources/driver.ts';
+import type { ConnectionLocker, MessagesOf, TerminalQueuesOf } from './resources/driver.ts';
 import { treeClocks } from './staged-layout.ts';
 import { dumpSemaphores } from './sysv/semaphores.ts';
 import { dumpQueues } from './sysv/queues.ts';
@@ -26,7 +26,7 @@ export interface DumpContext {
   readonly tcpClose: boolean;
   readonly lateObject: DumpOptions['lateObject'];
   /** Absent in rehearsals. */
-  readonly lockConnection?: LockConnection;
+  readonly locks?: ConnectionLocker;
   /** Asks the keeper what waits in a terminal; absent in rehearsals. */
   readonly terminalQueues?: TerminalQueuesOf;
   /** The same of message queues. */
@@ -46,7 +46,7 @@ export function dumpState({
   inFlight,
   tcpClose,
   lateObject,
-  lockConnection,
+  locks,
   terminalQueues,
   messages,
 }: DumpContext): StateButMemory {
@@ -72,7 +72,7 @@ export function dumpState({
     lateObject,
     tcpClose,
     runIn,
-    lockConnection,
+    locks,
     terminalQueues,
     messages,
   });

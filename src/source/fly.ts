@@ -121,7 +121,10 @@ async function land(
     inFlight,
     tcpClose: plan.tcpClose,
     lateObject: (object) => objects.late(object),
-    lockConnection: (fd, reuse) => connections.lock(fd, reuse),
+    locks: {
+      lock: (fd, reuse) => connections.lock(fd, reuse),
+      whileFenced: (work) => frozen.whileFenced(work),
+    },
     terminalQueues: (master) => keeper.terminalQueues(master),
     messages: (queue) => frozen.whileFenced(() => keeper.messages(queue)),
   });
@@ -146,6 +149,7 @@ async function land(
     flight,
     state,
     inFlight,
+    connections,
   });
 
   if (plan.tcpClose) closeConnections(flight.living);

@@ -12,7 +12,7 @@ import { FileIdentities } from './file-identities.ts';
 import type {
   DriverContext,
   DumpContext,
-  LockConnection,
+  ConnectionLocker,
   MessagesOf,
   OpenFileOptions,
   Refusal,
@@ -63,7 +63,7 @@ export interface DumpOptions extends OpenFileOptions {
   readonly lateObject: (object: OpenObject) => number | undefined;
   /** Runs a program in a stopped process of the tree (the agent's PID); absent while it runs. */
   readonly runIn?: DumpContext['runIn'];
-  readonly lockConnection?: LockConnection | undefined;
+  readonly locks?: ConnectionLocker | undefined;
   readonly terminalQueues?: TerminalQueuesOf | undefined;
   readonly messages?: MessagesOf | undefined;
 }
@@ -202,7 +202,7 @@ export function dumpOpenFiles(processes: readonly ProcessRef[], options: DumpOpt
       return object && options.lateObject({ key, object, procPath: file.procPath });
     },
     runIn: options.runIn,
-    lockConnection: options.lockConnection,
+    locks: options.locks,
     terminalQueues: options.terminalQueues,
     messages: options.messages,
   };

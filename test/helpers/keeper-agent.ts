@@ -8,7 +8,7 @@ import { Keeper, type KeeperShell, type ShellOrder } from '../../src/kernel/keep
 import type { KeeperStart } from '../../src/kernel/keeper-process.ts';
 import type { OwnerState } from '../../src/kernel/owner-word.ts';
 import { asGodwitError } from '../../src/errors.ts';
-import { readConnection } from '../../src/kernel/read-connection.ts';
+import { readConnection, silenceConnection } from '../../src/kernel/read-connection.ts';
 import { native } from '../../src/native.ts';
 
 interface Answer {
@@ -54,7 +54,8 @@ const steps = {
       const copy = native.pidfdGetfd(pidfd, fd);
       theKeeper().undoUnlock(copy, reuse);
       if (native.lockConnection(copy) < 0) throw new Error(`descriptor ${fd} cannot be locked`);
-      readConnection(copy);
+      readConnection(copy, reuse);
+      silenceConnection(copy);
     }
   },
   look: (queue: string, times: number) => {

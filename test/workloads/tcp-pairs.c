@@ -12,6 +12,7 @@
 // @claim half-shut inet.tcp-shut
 // @claim end-was-read inet.tcp-shut
 // @claim forsaken inet.tcp-shut
+// @claim no-more-reads inet.tcp-shut
 // @claim options inet.tcp-options
 // @claim buffers inet.tcp-options
 // @claim watched inet.tcp-pairs
@@ -240,6 +241,9 @@ int main(void) {
   send_text(forsaken.server, "last words");
   MUST(close(forsaken.server));
 
+  struct pair unread = connected(AF_INET, AF_INET);
+  MUST(shutdown(unread.client, SHUT_RD));
+
   struct pair optional = connected(AF_INET, AF_INET);
   set(optional.client, IPPROTO_TCP, TCP_NODELAY, 1);
   set(optional.client, SOL_SOCKET, SO_KEEPALIVE, 1);
@@ -326,6 +330,11 @@ int main(void) {
   claim("forsaken");
   expect_received(forsaken.client, "last words");
   expect_end(forsaken.client);
+
+  claim("no-more-reads");
+  expect_end(unread.client);
+  send_text(unread.client, "still sends");
+  expect_received(unread.server, "still sends");
 
   claim("options");
   EXPECT("TCP_NODELAY", 1, get(optional.client, IPPROTO_TCP, TCP_NODELAY));

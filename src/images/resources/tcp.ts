@@ -29,6 +29,8 @@ const connectionSchema = z.strictObject({
   shut: z.boolean(),
   /** The other end has shut its side, and everything of it has come. */
   ended: z.boolean(),
+  /** Nothing more is to be read: ended, or shutdown(2) with SHUT_RD. */
+  readShut: z.boolean(),
   /** SO_REUSEADDR, which repair mode forgets. */
   reuse: z.boolean(),
   terms: z.strictObject({

@@ -21,18 +21,20 @@ export interface Refusal {
   readonly remedy: string;
 }
 
-/**
- * Locks a TCP connection until it is known where the tree runs; `fd`: the agent's copy; `reuse`: it has SO_REUSEADDR. 0 or a negative
- * errno.
- */
-export type LockConnection = (fd: number, reuse: boolean) => number;
+/** How TCP connections are kept still. */
+export interface ConnectionLocker {
+  /** Until it is known where the tree runs; `fd`: the agent's copy; `reuse`: it has SO_REUSEADDR. 0 or a negative errno. */
+  lock(fd: number, reuse: boolean): number;
+  /** Should this agent die meanwhile, the tree stands until its connections are as they were. */
+  whileFenced<T>(work: () => T): T;
+}
 
 /** TCP connections with both ends in the tree. */
 export interface ConnectionPairs {
   /** The open file of the tree that is the other end. */
   peerOf(facts: Pick<SocketFacts, 'local' | 'remote'>): OpenFileGroup | undefined;
   /** All are locked and read when the first one is asked for. Preconditions: no process of the tree runs. @throws GodwitError REFUSED */
-  dump(group: OpenFileGroup, lock: LockConnection): DumpedConnection;
+  dump(group: OpenFileGroup, locks: ConnectionLocker): DumpedConnection;
 }
 
 export interface DumpedConnection {
@@ -93,7 +95,7 @@ export interface DumpContext extends DriverContext {
   /** Runs a program in a process of the tree, by its PID as the agent sees it; absent while the tree runs. */
   readonly runIn: ((pid: number, program: Program) => Outcome) | undefined;
   /** Absent where nothing may be touched. */
-  readonly lockConnection?: LockConnection | undefined;
+  readonly locks?: ConnectionLocker | undefined;
   /** What waits in the pseudoterminal of a master; absent where nothing may be touched. */
   readonly terminalQueues?: TerminalQueuesOf | undefined;
   /** What waits in a message queue; absent where nothing may be touched. */

@@ -10,10 +10,10 @@ import type { SocketFacts } from '../../kernel/socket-facts.ts';
 import { solSocket, solTcp, soRcvbuf, soSndbuf, type OptionValue } from '../../kernel/socket-options.ts';
 import { changedOptions } from '../../kernel/socket-values.ts';
 import { isEnded, isShut, sequence } from '../../kernel/tcp-repair.ts';
-import type { ConnectionPairs, DumpedConnection, LockConnection } from './driver.ts';
+import type { ConnectionLocker, ConnectionPairs, DumpedConnection } from './driver.ts';
 import { refuse } from './refuse.ts';
 import type { OpenFileGroup } from './seen-file.ts';
-import { isConnection, isTcp } from './tcp-facts.ts';
+import { ipprotoMptcp, isConnection, isTcp } from './tcp-facts.ts';
 import type { Thief } from './thief.ts';
 
 const soReuseaddr = 2;
@@ -30,6 +30,7 @@ interface ReadEnd {
   readonly snapshot: TcpSnapshot;
   readonly options: readonly OptionValue[];
   readonly reuse: boolean;
+  readonly readShut: boolean;
 }
 
 export class TcpConnections implements ConnectionPairs {
@@ -42,7 +43,8 @@ export class TcpConnections implements ConnectionPairs {
     for (const group of groups) {
       if (!group.first.link.startsWith('socket:[')) continue;
       const facts = thief.socket(group.first);
-      if (isTcp(facts) && isConnection(facts)) this.#ends.set(keyOf(facts.local, facts.remote), group);
+      if (isTcp(facts) && isConnection(facts) && facts.protocol !== ipprotoMptcp)
+        this.#ends.set(keyOf(facts.local, facts.remote), group);
     }
   }
 
@@ -50,8 +52,8 @@ export class TcpConnections implements ConnectionPairs {
     return this.#ends.get(keyOf(remote, local));
   }
 
-  dump(group: OpenFileGroup, lock: LockConnection): DumpedConnection {
-    this.#read ??= this.#readAll(lock);
+  dump(group: OpenFileGroup, locks: ConnectionLocker): DumpedConnection {
+    this.#read ??= locks.whileFenced(() => this.#readAll(locks));
     const own = this.#read.get(group);
     const facts = this.#thief.socket(group.first);
     if (own === undefined || facts.remote === undefined)
@@ -61,7 +63,7 @@ export class TcpConnections implements ConnectionPairs {
       });
     const other = this.peerOf(facts);
     const peer = other && this.#read.get(other);
-    const { snapshot, options, reuse } = own;
+    const { snapshot, options, reuse, readShut } = own;
     return {
       options,
       connection: {
@@ -70,6 +72,7 @@ export class TcpConnections implements ConnectionPairs {
         ...betweenTwo(snapshot, peer?.snapshot),
         shut: isShut(snapshot.state),
         ended: isEnded(snapshot.state),
+        readShut,
         reuse,
         terms: snapshot.terms,
         buffers: snapshot.buffers,
@@ -77,23 +80,31 @@ export class TcpConnections implements ConnectionPairs {
     };
   }
 
-  #readAll(lock: LockConnection): ReadonlyMap<OpenFileGroup, ReadEnd> {
-    const ends = [...this.#ends.values()].map((group) => {
+  #readAll(locks: ConnectionLocker): ReadonlyMap<OpenFileGroup, ReadEnd> {
+    // The others are refused, and were not before they came into being.
+    const carried = [...this.#ends.values()].filter(({ first }) => {
+      const facts = this.#thief.socket(first);
+      return this.peerOf(facts) !== undefined || isEnded(facts.tcp?.state ?? 0);
+    });
+    const ends = carried.map((group) => {
       const { first } = group;
       const fd = this.#thief.fdOf(first);
       const changed = changedOptions(fd, this.#thief.socket(first));
       const reuse = changed.some(({ level, name }) => level === solSocket && name === soReuseaddr);
       const options = changed.filter(({ level, name }) => !notAsOptions.has(`${level}:${name}`));
-      const error = lock(fd, reuse);
+      const error = locks.lock(fd, reuse);
       if (error < 0) {
         const reason = `the connection cannot be locked: ${errnoName(error)}`;
         throw refuse(first, { reason, remedy: 'let the program take off its socket filter' });
       }
-      return { group, fd, options, reuse };
+      return { group, fd, options, reuse, readShut: this.#thief.isReadShut(first) };
     });
     // Not before all are locked: what one end sends would be told by neither.
     return new Map(
-      ends.map(({ group, fd, options, reuse }) => [group, { snapshot: readConnection(fd), options, reuse }]),
+      ends.map(({ group, fd, options, reuse, readShut }) => [
+        group,
+        { snapshot: readConnection(fd, reuse), options, reuse, readShut },
+      ]),
     );
   }
 }

@@ -4,7 +4,7 @@ import { may } from '../../kernel/rights.ts';
 import { endpointText } from '../../kernel/proc/inet-address.ts';
 import { addressPort, addressText, endpointKey, isLoopback, plainHost } from '../../kernel/socket-address.ts';
 import { afInet, afInet6 } from '../../kernel/socket-options.ts';
-import { upperProtocol, type SocketFacts } from '../../kernel/socket-facts.ts';
+import { upperProtocol, waitingBytes, type SocketFacts } from '../../kernel/socket-facts.ts';
 import { changedOptions } from '../../kernel/socket-values.ts';
 import { tcpSockets } from '../../kernel/sockets.ts';
 import { isEnded } from '../../kernel/tcp-repair.ts';
@@ -30,9 +30,9 @@ export const tcp: SourceDriver<'tcp'> = {
     } as const;
     const { local } = facts;
     if (isConnection(facts)) {
-      if (context.options.tcpClose || context.lockConnection === undefined)
+      if (context.options.tcpClose || context.locks === undefined)
         return { ...base, state: 'dropped', backlog: 0, options: [] };
-      const { connection, options } = context.connections().dump(group, context.lockConnection);
+      const { connection, options } = context.connections().dump(group, context.locks);
       return { ...base, state: 'connected', local, backlog: 0, options: [...options], connection };
     }
     const options = changedOptions(context.thief.fdOf(file), facts);
@@ -49,7 +49,7 @@ function refusal(group: OpenFileGroup, context: DriverContext): Refusal | undefi
   const filter = facts.filtered
     ? { reason: 'it has a socket filter (SO_ATTACH_FILTER)', remedy: 'let the program detach it' }
     : undefined;
-  if (!isConnection(facts)) return filter;
+  if (!isConnection(facts)) return filter ?? unreadRefusal(group.first, facts, context);
   if (context.options.tcpClose) return undefined;
   const obstacle = obstacleTo(group.first, facts, context);
   if (obstacle === undefined) return filter;
@@ -73,10 +73,27 @@ function obstacleTo(file: SeenFile, facts: SocketFacts, context: DriverContext):
   const peer = context.connections().peerOf(facts);
   if (peer?.first === file) return 'it is connected to itself';
   if (peer === undefined && !(isEnded(state) && isForsaken(facts))) return 'its other end is not in the tree';
+  const holder = context.outside().get(file.link);
+  if (holder !== undefined) return `${holder}, outside the tree, holds it too`;
   const upper = upperProtocol(thief.fdOf(file));
   if (upper !== '') return `${upper} works in it (TCP_ULP)`;
   if (thief.isUrgent(file)) return 'urgent data waits in it';
   return may('tcp-repair') ? undefined : needsRight;
+}
+
+/** Both ends have said their last word, or it was reset: what has not been read is still to be had here, and would not be there. */
+function unreadRefusal(
+  file: SeenFile,
+  { listening }: SocketFacts,
+  context: DriverContext,
+): Refusal | undefined {
+  if (listening || context.options.tcpClose) return undefined;
+  const bytes = waitingBytes(context.thief.fdOf(file));
+  if (bytes <= 0) return undefined;
+  return {
+    reason: `a TCP connection that has ended holds ${bytes} unread bytes`,
+    remedy: 'let the program read them',
+  };
 }
 
 /** Nobody has the other end any more. Only of loopback addresses it is known that it would be on this host. */

@@ -11,6 +11,7 @@ const pollIn = 1;
 const pollPri = 2;
 const pollErr = 8;
 const pollHup = 0x10;
+const pollRdhup = 0x2000;
 
 export class Thief implements Disposable {
   readonly #pidfds = new Map<number, number>();
@@ -51,6 +52,11 @@ export class Thief implements Disposable {
   /** poll(2): urgent data (TCP) has not been read. */
   isUrgent(file: SeenFile): boolean {
     return (this.#poll(file, pollPri) & pollPri) !== 0;
+  }
+
+  /** poll(2): nothing more will come; the other end has ended, or shutdown(2) was called with SHUT_RD. */
+  isReadShut(file: SeenFile): boolean {
+    return (this.#poll(file, pollRdhup) & pollRdhup) !== 0;
   }
 
   /** struct pollfd: the descriptor, the events asked for, the events seen. */

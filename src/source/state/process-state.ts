@@ -1,4 +1,5 @@
 // One stopped process as an image, but for its open files.
+import { hrtime } from 'node:process';
 import { readlinkSync } from 'node:fs';
 import { GodwitError } from '../../errors.ts';
 import type { MmFields } from '../../images/memory.ts';
@@ -50,7 +51,6 @@ export function readProcessState(
     thread: timer.thread === 0 ? 0 : context.virtualTid(timer.thread),
   }));
   const own = readOwnProcessState(live, posixTimers);
-  const stoppedFor = context.timedWaits.frozenFor;
   const mm: MmFields = {
     startCode: stat.startCode,
     endCode: stat.endCode,
@@ -76,7 +76,10 @@ export function readProcessState(
   });
   const seccomp = readSeccomp(process);
   const lists = [readPending(pid, true), ...threads.map(({ pending }) => pending)];
-  const { timers, pending } = withoutTimerSignals(own.timers, lists, stoppedFor);
+  const { timers, pending } = withoutTimerSignals(own.timers, lists, {
+    stoppedFor: own.timers.readAt - context.clockAhead - context.timedWaits.standsSince,
+    gap: hrtime.bigint() + context.clockAhead - own.timers.readAt,
+  });
   const [ofProcess = [], ...ofThreads] = pending;
   return {
     pid: process.vpid,

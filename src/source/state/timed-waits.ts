@@ -80,9 +80,9 @@ export class TimedWaits {
     this.#standsSince = process.hrtime.bigint();
   }
 
-  /** Nanoseconds since the last thread of the tree stood still. */
-  get frozenFor(): bigint {
-    return process.hrtime.bigint() - this.#standsSince;
+  /** When the last thread of the tree stood still, by the agent's clock. */
+  get standsSince(): bigint {
+    return this.#standsSince;
   }
 
   /**

@@ -1,20 +1,24 @@
 // Connections of which the tree has both ends. Both are made in repair mode, as if their handshake had been here, when all other sockets stand
 // (a listener must be bound before the connections that it has accepted); then they speak: what was unsent is sent, whoever had shut
 // its side shuts it. All of that stays within this host.
+import { networkInterfaces } from 'node:os';
 import { GodwitError } from '../../errors.ts';
 import type { TcpConnectionImage } from '../../images/resources/tcp.ts';
 import { runLocal } from '../../kernel/local-program.ts';
 import { makeConnection } from '../../kernel/make-connection.ts';
 import { pause } from '../../kernel/pause.ts';
 import { errnoName, Program } from '../../kernel/program.ts';
-import { addressText, endpointKey } from '../../kernel/socket-address.ts';
+import { addressText, endpointKey, hostText, isLoopback } from '../../kernel/socket-address.ts';
 import { closeLocal, openSocket, socketFacts } from '../../kernel/socket-facts.ts';
-import { sockStream, solSocket, soSndbufForce } from '../../kernel/socket-options.ts';
-import { int, isEnded, isShut, msgDontwait, sequence, soBufLock } from '../../kernel/tcp-repair.ts';
+import { ask } from '../../kernel/socket-questions.ts';
+import { sockStream, solSocket, solTcp, soSndbufForce } from '../../kernel/socket-options.ts';
+import { int, isEnded, isShut, msgDontwait, sequence, soBufLock, words } from '../../kernel/tcp-repair.ts';
 import { native } from '../../native.ts';
 import type { OpenContext } from './driver.ts';
 
 const msgNosignal = 0x4000;
+const tcpNotsentLowat = 25;
+const shutRead = 0;
 const shutWrite = 1;
 /** For segments between two sockets of this host. */
 const settleMs = 1000;
@@ -45,12 +49,14 @@ function connectAll(ends: readonly End[], fdOf: (file: number) => number): void 
   const byFile = new Map(ends.map((end) => [end.file, end]));
   for (const end of ends) expectPeer(end, byFile);
   for (const end of ends) make(fdOf(end.file), end);
-  const helpers = ends.filter(({ connection }) => connection.peer === undefined).map(forsakenPeer);
+  const helpers: number[] = [];
   try {
+    for (const end of ends) if (end.connection.peer === undefined) helpers.push(forsakenPeer(end));
     for (const { file, connection } of ends) letSpeak(fdOf(file), connection.reuse);
     for (const end of ends) sendRest(fdOf(end.file), end);
-    for (const fd of helpers) shut(fd);
+    for (const fd of helpers) shut(fd, shutWrite);
     for (const end of ends) awaitState(fdOf(end.file), end);
+    for (const { file, connection } of ends) if (connection.readShut) shut(fdOf(file), shutRead);
   } finally {
     closeLocal(...helpers);
   }
@@ -65,8 +71,25 @@ function expectPeer(end: End, byFile: ReadonlyMap<number, End>): void {
     other !== end &&
     endpointKey(other.local) === endpointKey(end.connection.remote) &&
     endpointKey(other.connection.remote) === endpointKey(end.local);
+  expectHere(end.local);
+  expectHere(end.connection.remote);
   if (isPair || (peer === undefined && ended)) return;
   throw new GodwitError('PROTOCOL', `open file ${end.file}: its TCP connection has no other end`);
+}
+
+/** With IP_TRANSPARENT or IP_FREEBIND, which may be among its options, addresses of others can be bound too. */
+function expectHere(address: Uint8Array): void {
+  if (isLoopback(address)) return;
+  const host = hostText(address);
+  const own = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  if (own.some((one) => one.address === host)) return;
+  throw new GodwitError(
+    'REFUSED',
+    `a TCP connection of the tree has the address ${host}, and this host has not`,
+    {
+      hint: 'bring the address up on this host first (ip addr)',
+    },
+  );
 }
 
 function make(fd: number, { local, connection }: Pick<End, 'local' | 'connection'>): void {
@@ -92,7 +115,13 @@ function forsakenPeer({ family, local, connection }: End): number {
       receiveFirst: sendNext,
       unread: new Uint8Array(),
       terms: { ...terms, ...(scales && { scales: { send: scales.receive, receive: scales.send } }) },
-      window: { send: window.receive, max: window.receive, receive: window.send, receiveUpdate: sendNext },
+      // A window of nothing would keep its last word back.
+      window: {
+        send: Math.max(1, window.receive),
+        max: window.receive,
+        receive: window.send,
+        receiveUpdate: sendNext,
+      },
       buffers,
     });
     letSpeak(fd, true);
@@ -105,7 +134,8 @@ function forsakenPeer({ family, local, connection }: End): number {
 
 function sendRest(fd: number, { local, connection }: End): void {
   const { unsent, buffers } = connection;
-  let room = buffers.send;
+  let room = Math.max(buffers.send, leastRoom);
+  const lowat = exchangeLowat(fd, noLowat); // it would keep the buffer from being used
   for (let at = 0; at < unsent.length;) {
     const program = new Program();
     const part = unsent.subarray(at, at + (1 << 20));
@@ -128,11 +158,23 @@ function sendRest(fd: number, { local, connection }: End): void {
       throw new GodwitError('REFUSED', `${name}: its unsent data finds no room here (${errnoName(count)})`);
     }
   }
-  if (room !== buffers.send) setSendRoom(fd, buffers.send, buffers.locks);
-  if (connection.shut) shut(fd);
+  exchangeLowat(fd, lowat);
+  if (room > Math.max(buffers.send, leastRoom)) setSendRoom(fd, buffers.send, buffers.locks);
+  if (connection.shut) shut(fd, shutWrite);
 }
 
 const maxRoom = 1 << 30;
+/** SOCK_MIN_SNDBUF, about. */
+const leastRoom = 4608;
+const noLowat = 0xffff_ffff;
+
+/** TCP_NOTSENT_LOWAT; returns what it was. */
+function exchangeLowat(fd: number, value: number): number {
+  const program = new Program();
+  const old = ask(program, fd, solTcp, tcpNotsentLowat, 4).value;
+  program.attempt('setsockopt', fd, solTcp, tcpNotsentLowat, program.bytes(words(value)), 4);
+  return runLocal(program).view(old).getUint32(0, true);
+}
 
 function setSendRoom(fd: number, bytes: number, locks: number): void {
   const program = new Program();
@@ -141,9 +183,9 @@ function setSendRoom(fd: number, bytes: number, locks: number): void {
   runLocal(program);
 }
 
-function shut(fd: number): void {
+function shut(fd: number, how: number): void {
   const program = new Program();
-  program.attempt('shutdown', fd, shutWrite);
+  program.attempt('shutdown', fd, how);
   runLocal(program);
 }
 

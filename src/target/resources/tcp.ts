@@ -4,7 +4,7 @@ import type { ResourceImage } from '../../images/resources/registry.ts';
 import { runLocal } from '../../kernel/local-program.ts';
 import { errnoName, Program } from '../../kernel/program.ts';
 import { addressText } from '../../kernel/socket-address.ts';
-import { openSocket } from '../../kernel/socket-facts.ts';
+import { closeLocal, openSocket } from '../../kernel/socket-facts.ts';
 import { setOptions } from '../../kernel/socket-values.ts';
 import { afInet, afInet6, sockStream, solTcp } from '../../kernel/socket-options.ts';
 import { bindSocket } from './bind-socket.ts';
@@ -20,14 +20,19 @@ export const tcp: TargetDriver<'tcp'> = {
   open(image, { id }, context) {
     const { family, state, local, connection, options } = image;
     const fd = openSocket(family, sockStream, image.protocol);
-    if (state === 'dropped') abort(fd, family);
-    else if (state === 'connected') {
-      if (local === undefined || connection === undefined)
-        throw new GodwitError('PROTOCOL', `open file ${id}: a TCP connection without its ends`);
-      setOptions(fd, options, `TCP connection ${addressText(local)}`);
-      connectLater({ file: id, local, connection, family }, context);
-    } else restore(fd, image);
-    return fd;
+    try {
+      if (state === 'dropped') abort(fd, family);
+      else if (state === 'connected') {
+        if (local === undefined || connection === undefined)
+          throw new GodwitError('PROTOCOL', `open file ${id}: a TCP connection without its ends`);
+        setOptions(fd, options, `TCP connection ${addressText(local)}`);
+        connectLater({ file: id, local, connection, family }, context);
+      } else restore(fd, image);
+      return fd;
+    } catch (error) {
+      closeLocal(fd);
+      throw error;
+    }
   },
 };
 
