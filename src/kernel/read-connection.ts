@@ -5,7 +5,7 @@ import { Program, type Data, type Result } from './program.ts';
 import { solSocket, solTcp, soRcvbuf, soSndbuf } from './socket-options.ts';
 import { ask } from './socket-questions.ts';
 import {
-  int, isShut, msgDontwait, noQueue, receiveQueue, sendQueue, sequence, set, soBufLock, tcpQueueSeq, tcpRepair, tcpRepairQueue,
+  int, isShut, msgDontwait, noQueue, receiveQueue, repairOffNoProbe, sendQueue, sequence, set, soBufLock, tcpQueueSeq, tcpRepair, tcpRepairQueue,
   tcpRepairWindow, tcpTimestamp, type TcpBuffers, type TcpTerms, type TcpWindow,
 } from './tcp-repair.ts'; // prettier-ignore
 
@@ -17,7 +17,6 @@ const msgPeek = 2;
 const soReuseaddr = 2;
 const soOobinline = 10;
 const soPeekOff = 42;
-const repairOffNoProbe = -1;
 /** ESTABLISHED, FIN_WAIT1, FIN_WAIT2, CLOSE_WAIT, LAST_ACK, CLOSING. */
 const carriedStates: ReadonlySet<number> = new Set([1, 4, 5, 8, 9, 11]);
 /** Bits of tcpi_options. */

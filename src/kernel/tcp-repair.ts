@@ -8,6 +8,8 @@ import type { Program, Result } from './program.ts';
 import { solTcp } from './socket-options.ts';
 
 export const tcpRepair = 19;
+/** A value of TCP_REPAIR: off, without a window probe (TCP_REPAIR_OFF_NO_WP, Linux 4.20). */
+export const repairOffNoProbe = -1;
 export const tcpRepairQueue = 20;
 export const tcpQueueSeq = 21;
 export const tcpTimestamp = 24;

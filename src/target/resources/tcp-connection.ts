@@ -22,6 +22,12 @@ const shutRead = 0;
 const shutWrite = 1;
 /** For segments between two sockets of this host. */
 const settleMs = 1000;
+/** include/net/tcp_states.h */
+const tcpClose = 7;
+const maxRoom = 1 << 30;
+/** SOCK_MIN_SNDBUF, about. */
+const leastRoom = 4608;
+const noLowat = 0xffff_ffff;
 
 interface End {
   readonly file: number;
@@ -163,11 +169,6 @@ function sendRest(fd: number, { local, connection }: End): void {
   if (connection.shut) shut(fd, shutWrite);
 }
 
-const maxRoom = 1 << 30;
-/** SOCK_MIN_SNDBUF, about. */
-const leastRoom = 4608;
-const noLowat = 0xffff_ffff;
-
 /** TCP_NOTSENT_LOWAT; returns what it was. */
 function exchangeLowat(fd: number, value: number): number {
   const program = new Program();
@@ -205,5 +206,3 @@ function awaitState(fd: number, { local, connection }: End): void {
     pause(0.1);
   }
 }
-
-const tcpClose = 7;

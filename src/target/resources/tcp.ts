@@ -7,13 +7,11 @@ import { addressText } from '../../kernel/socket-address.ts';
 import { closeLocal, openSocket } from '../../kernel/socket-facts.ts';
 import { setOptions } from '../../kernel/socket-values.ts';
 import { afInet, afInet6, sockStream, solTcp } from '../../kernel/socket-options.ts';
+import { int, repairOffNoProbe, set, tcpRepair } from '../../kernel/tcp-repair.ts';
 import { bindSocket } from './bind-socket.ts';
 import { connectLater } from './tcp-connection.ts';
 import type { TargetDriver } from './driver.ts';
 
-const tcpRepair = 19;
-/** TCP_REPAIR_OFF_NO_WP: without a window probe (Linux 4.20). */
-const repairOff = -1;
 const discardPort = 9;
 
 export const tcp: TargetDriver<'tcp'> = {
@@ -72,8 +70,7 @@ function cannotBind(name: string, errno: number): GodwitError {
 function abort(fd: number, family: number): void {
   const program = new Program();
   const loopback = loopbackAddress(family);
-  const int = (value: number): Uint8Array => new Uint8Array(Int32Array.of(value).buffer);
-  program.call('setsockopt', fd, solTcp, tcpRepair, program.bytes(int(1)), 4);
+  set(program, fd, tcpRepair, int(1));
   program.call('connect', fd, program.bytes(loopback), loopback.length);
   program.call('connect', fd, program.room(16), 16);
   try {
@@ -82,7 +79,7 @@ function abort(fd: number, family: number): void {
     // A fresh socket will do.
   }
   const end = new Program();
-  end.attempt('setsockopt', fd, solTcp, tcpRepair, end.bytes(int(repairOff)), 4);
+  end.attempt('setsockopt', fd, solTcp, tcpRepair, end.bytes(int(repairOffNoProbe)), 4);
   runLocal(end);
 }
 
