@@ -2,6 +2,7 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { readMaps } from '../../src/kernel/proc/maps.ts';
 import type { Vma } from '../../src/kernel/proc/maps.ts';
+import { native } from '../../src/native.ts';
 import { objectKey, objectKind } from '../../src/source/pages/shared-objects.ts';
 import { isCarried } from '../../src/source/trackers/tracked-space.ts';
 import { pageSize } from '../../src/units.ts';
@@ -29,7 +30,8 @@ export function compareSpace(
         const held = model.pages.get((vma.start + at) / pageSize);
         const expected = held ?? base(at);
         if (page.equals(expected)) continue;
-        if (wrong++ < shown) problems.push(describe(pid, vma, at, page, expected, held === undefined));
+        if (wrong++ < shown)
+          problems.push(describe(pid, vma, at, page, expected, model.historyOf((vma.start + at) / pageSize)));
       }
     }
   } finally {
@@ -97,10 +99,22 @@ function describe(
   at: number,
   actual: Buffer,
   expected: Buffer,
-  isBase: boolean,
+  history: string,
 ): string {
   const first = actual.findIndex((byte, i) => byte !== expected[i]);
   const where = `0x${(vma.start + at).toString(16)} (${vma.path === '' ? 'anonymous' : vma.path} +${at / pageSize} pages)`;
-  const copied = isBase ? 'never copied' : 'copied';
-  return `process ${pid}: page ${where}, ${copied}, differs from byte ${first} on: ${actual[first] ?? -1} is ${expected[first] ?? -1} there`;
+  const values = `${actual[first] ?? -1} is ${expected[first] ?? -1} there`;
+  return `process ${pid}: page ${where}, ${history}, differs from byte ${first} on: ${values} (${pagemapWord(pid, vma.start + at)})`;
+}
+
+/** Tells whose fault it is: a page that is still write-protected was written past the kernel's protection. Documentation/admin-guide/mm/pagemap.rst. */
+function pagemapWord(pid: number, address: number): string {
+  const words = new BigUint64Array(1);
+  const fd = openSync(`/proc/${pid}/pagemap`, 'r');
+  native.pagemapRead(fd, address, 1, words);
+  closeSync(fd);
+  const word = words[0] ?? 0n;
+  const bits = { present: 63n, swap: 62n, file: 61n, protected: 57n, exclusive: 56n, 'soft-dirty': 55n };
+  const set = Object.entries(bits).filter(([, bit]) => ((word >> bit) & 1n) === 1n);
+  return [...set.map(([name]) => name), `frame ${(word & ((1n << 55n) - 1n)).toString(16)}`].join(' ');
 }

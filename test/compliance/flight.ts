@@ -51,6 +51,8 @@ export class CompliantFlight {
   readonly #models = new Map<number, SpaceModel>();
   readonly #objects = new Map<string, SharedObjectReader>();
   readonly #objectModels = new Map<number, PageModel>();
+  /** Rounds and freezes. */
+  #collections = 0;
   readonly #sink = new ModelSink(this.#models, this.#objectModels);
 
   constructor(mutator: Mutator, chosen: ChosenTracker) {
@@ -61,6 +63,7 @@ export class CompliantFlight {
   /** One round while the processes run. */
   async round(): Promise<void> {
     this.figures.rounds++;
+    this.#collections++;
     for (const pid of this.#parentsFirst()) {
       try {
         await this.#copy(pid, false);
@@ -75,6 +78,7 @@ export class CompliantFlight {
   /** Stops everything, copies the last delta, and compares. Returns what is wrong, or nothing. */
   async freeze(): Promise<string[]> {
     this.#mutator.stop();
+    this.#collections++;
     const pids = this.#parentsFirst();
     for (const pid of [...this.#spaces.keys()]) if (!pids.includes(pid)) this.#forget(pid);
     for (const pid of pids) await this.#copy(pid, true);
@@ -130,7 +134,7 @@ export class CompliantFlight {
       tracker.sent(sent, payload);
       onTarget.sent(sent);
     };
-    const sent = await sendRuns({ pid, space: pid, round: this.figures.rounds, pages, onSent }, this.#sink);
+    const sent = await sendRuns({ pid, space: pid, round: this.#collections, pages, onSent }, this.#sink);
     this.figures.pages += sent.pages;
   }
 
@@ -214,7 +218,7 @@ export class CompliantFlight {
       this.#objectModels.set(id, new PageModel());
     }
     for (const reader of this.#objects.values()) {
-      const sent = await reader.send(this.figures.rounds, this.#sink);
+      const sent = await reader.send(this.#collections, this.#sink);
       this.figures.pages += sent.pages;
     }
   }
@@ -228,7 +232,8 @@ export class CompliantFlight {
     };
     const { problems, pages } = compareSpace(pid, model, objectOf);
     this.figures.comparedPages += pages;
-    return problems.map((problem) => `${problem} (${this.#mutator.lastOperation(pid)})`);
+    const now = `round ${this.#collections}, ${this.#spaces.get(pid)?.tracker.kind ?? ''}, ${this.#mutator.lastOperation(pid)}`;
+    return problems.map((problem) => `${problem} (${now})`);
   }
 
   #forget(pid: number): void {

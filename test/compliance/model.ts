@@ -13,16 +13,25 @@ export const zeroPage: Buffer = Buffer.alloc(pageSize);
 /** Pages by number. */
 export class PageModel {
   readonly pages = new Map<number, Buffer>();
+  /** For messages: the round that brought each page; what was cloned from the parent's is negative. */
+  protected readonly rounds = new Map<number, number>();
 
-  write({ runs, count }: PageRuns, payload: Uint8Array | undefined): void {
+  write({ runs, count }: PageRuns, payload: Uint8Array | undefined, round: number): void {
     let at = 0;
     eachPage({ runs, count }, (page) => {
+      this.rounds.set(page, round);
       this.pages.set(
         page,
         payload === undefined ? zeroPage : Buffer.from(payload.subarray(at, at + pageSize)),
       );
       at += pageSize;
     });
+  }
+
+  historyOf(page: number): string {
+    const round = this.rounds.get(page);
+    if (!this.pages.has(page)) return round === undefined ? 'never copied' : 'given back';
+    return (round ?? 0) < 0 ? `inherited, copied in round ${-(round ?? 0)}` : `copied in round ${round ?? 0}`;
   }
 
   /** Contents of the pages among these that are held. */
@@ -49,6 +58,7 @@ export class SpaceModel extends PageModel {
   static cloneOf(parent: SpaceModel): SpaceModel {
     const clone = new SpaceModel();
     for (const [page, content] of parent.pages) clone.pages.set(page, content);
+    for (const [page, round] of parent.rounds) clone.rounds.set(page, -Math.abs(round));
     clone.#mappings = parent.#mappings;
     return clone;
   }
@@ -109,13 +119,13 @@ export class ModelSink implements PageSink {
   }
 
   send(block: PageSinkBlock, info: PageFrameInfo): number {
-    this.#model(info).write({ runs: info.runs, count: info.runCount }, block.payload);
+    this.#model(info).write({ runs: info.runs, count: info.runCount }, block.payload, info.round);
     this.release(block);
     return 0;
   }
 
   sendZero(info: PageFrameInfo): number {
-    this.#model(info).write({ runs: info.runs, count: info.runCount }, undefined);
+    this.#model(info).write({ runs: info.runs, count: info.runCount }, undefined, info.round);
     return 0;
   }
 
