@@ -48,6 +48,7 @@
         "<!@(node scripts/ls.cjs native/keeper .cc)",
         "native/sys/connection.cc",
         "native/sys/owner_word.cc",
+        "native/sys/segments.cc",
         "native/sys/terminal_encoding.cc",
         "native/sys/terminal_fill.cc",
         "native/sys/terminal_take.cc",

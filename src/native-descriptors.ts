@@ -13,4 +13,19 @@ export interface NativeDescriptors {
   lockConnection(fd: number): number;
   /** Takes the filter off and ends TCP_REPAIR, which forgets SO_REUSEADDR: `reuse` is what it was. 0 or a negative errno. */
   unlockConnection(fd: number, reuse: boolean): number;
+  /**
+   * Puts all of it into a connection's send queue, whatever room it takes; in repair mode, with TCP_SEND_QUEUE chosen, it counts as sent.
+   * 0 or a negative errno.
+   */
+  fillSendQueue(fd: number, data: Uint8Array): number;
+  /**
+   * A descriptor that collects TCP segments which come in from other hosts for one of the addresses (of family 2, 4 bytes each; of
+   * 10, 16 each), or a negative errno. CAP_NET_RAW.
+   */
+  openCapture(family: number, addresses: Uint8Array): number;
+  /**
+   * What has come since the last time, each segment as its length (u32) and the packet from its IP header on, or a negative errno.
+   * `lost` (one number) becomes how many found no room.
+   */
+  takeSegments(capture: number, lost: Int32Array): Uint8Array | number;
 }

@@ -6,6 +6,8 @@
 //   undo thaw DIR                     -> number       hold NAME (+ descriptor)
 //   undo hold (+ descriptor)          -> number       fetch NAME -> descriptor
 //   undo unlock REUSE (+ connection)  -> number
+//   undo hear (+ listener)            -> number
+//   undo address|route MESSAGE        -> number      (hexadecimal)
 //   undo restore-cgroup DIR PARENT    -> number       release NAME      (makes DIR)
 //   undo rename FROM TO, unlink PATH  -> number
 //   undo kill DIR                     -> number       abort
@@ -14,7 +16,7 @@
 //   undo left-mqueue NAME (+ the queue) -> number
 //   terminal (+ its master)           -> memory with what waits in it
 //   messages (+ a message queue)      -> memory with what waits in it
-//   source: finish, revive            target: spawn ..., run
+//   source: finish, revive            target: spawn ..., run, say ..., bring (say.cc)
 //   bye (agent only): it has done its part of an abort, the keeper may go
 #include <sys/mman.h>
 #include <unistd.h>
@@ -24,22 +26,13 @@
 
 #include "keeper/keeper.h"
 #include "keeper/message_queue.h"
+#include "keeper/reply.h"
 #include "keeper/text.h"
 #include "sys/owner_word.h"
 #include "sys/terminal_queues.h"
 
 namespace godwit {
 namespace {
-
-Reply Ok(std::string_view fields = {}) {
-  return {fields.empty() ? std::string("ok") : "ok\t" + std::string(fields)};
-}
-
-Reply Error(int negative, std::string_view what) {
-  return {"error\t" + std::to_string(-negative) + "\t" + std::string(what) + ": " + std::strerror(-negative)};
-}
-
-Reply OkOr(int result, std::string_view what) { return result == 0 ? Ok() : Error(result, what); }
 
 template <typename T>
 std::string Setting(const char* name, T value) {
@@ -112,7 +105,9 @@ Reply Keeper::Execute(Request& request) {
   }
   if (is_source() && name == "finish") return OkOr(FinishSource(), "finish");
   if (is_source() && name == "revive") return OkOr(AbortSource(kCommitted, "revived"), "revive");
-  if (!is_source() && name == "run") return OkOr(RunTree(), "run");
+  if (!is_source() && name == "run") return ExecuteRun();
+  if (!is_source() && name == "say") return ExecuteSay(request);
+  if (!is_source() && name == "bring") return ExecuteBring(request);
   if (!is_source() && name == "spawn") return ExecuteSpawn(request);
   return Error(-EINVAL, "no such command");
 }
@@ -126,6 +121,7 @@ Reply Keeper::ExecuteUndo(Request& request) {
   std::uint64_t value = 0;
   std::size_t bytes = 0;
   SysvObject object;
+  std::string message;
   if (closing_) return Error(-EPERM, "the undo list has been run");
   if (kind == "thaw")
     number = undo_.AddThaw(dir);
@@ -143,6 +139,10 @@ Reply Keeper::ExecuteUndo(Request& request) {
     number = undo_.AddLeftQueue(std::move(request.fd), dir);
   else if (kind == "unlock" && (dir == "0" || dir == "1"))
     number = undo_.AddUnlock(std::move(request.fd), dir == "1");
+  else if (kind == "hear")
+    number = undo_.AddHear(std::move(request.fd));
+  else if ((kind == "address" || kind == "route") && ParseHex(dir, message))
+    number = kind == "address" ? undo_.AddAddress(std::move(message)) : undo_.AddRoute(std::move(message));
   else if (kind == "hold")
     number = undo_.AddHold(std::move(request.fd));
   else if (kind == "poke" && ParseNumber(request.field(2), pid) && ParseNumber(request.field(3), address) &&

@@ -18,6 +18,7 @@
 #include "keeper/options.h"
 #include "keeper/resolver.h"
 #include "keeper/server.h"
+#include "keeper/speech.h"
 #include "keeper/tree.h"
 #include "keeper/undo.h"
 
@@ -54,7 +55,7 @@ class Keeper final : public Executor {
   int AbortSource(std::uint64_t from_also, const char* why);
   int AbortTarget(const char* why);
   int FinishSource();
-  int RunTree();
+  int RunTree(std::string& unsaid);
   void UndoAll(const char* why);
 
   // commands.cc
@@ -66,10 +67,16 @@ class Keeper final : public Executor {
   Reply ExecuteSpawn(const Request& request);
   Reply Status() const;
 
+  // say.cc
+  Reply ExecuteSay(Request& request);
+  Reply ExecuteBring(const Request& request) const;
+  Reply ExecuteRun();
+
   const Options& options_;
   Resolver resolver_;
   Tree tree_;
   UndoList undo_;
+  Speech speech_;
   Server server_;
   std::vector<std::pair<std::string, Fd>> held_;
   Fd looked_at_;  // went with the last reply

@@ -160,11 +160,13 @@ int Keeper::FinishSource() {
   return 0;
 }
 
-int Keeper::RunTree() {
+int Keeper::RunTree(std::string& unsaid) {
   ReapChildren();
   tree_.Hear();
   if (LoadWord(word_) == kPrepared && tree_.living() == 0) return -ESRCH;
   if (!Change(kPrepared, kRunning) && LoadWord(word_) != kRunning) return -EPERM;
+  unsaid = speech_.Run();
+  if (!unsaid.empty()) WriteHistory(options_, "unsaid", "\"failed\":" + Quoted(unsaid));
   if (const int error = tree_.Thaw(); error != 0) return error;
   if (leave_fence_us_ == 0) leave_fence_us_ = MonotonicUs() + kSettleUs;
   ReapChildren();

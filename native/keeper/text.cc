@@ -51,6 +51,17 @@ std::vector<std::string_view> SplitFields(std::string_view line) {
   }
 }
 
+bool ParseHex(std::string_view text, std::string& out) {
+  out.clear();
+  for (std::size_t at = 0; at + 1 < text.size(); at += 2) {
+    unsigned char byte = 0;
+    const auto result = std::from_chars(&text[at], &text[at] + 2, byte, 16);
+    if (result.ec != std::errc() || result.ptr != &text[at] + 2) return false;
+    out.push_back(static_cast<char>(byte));
+  }
+  return text.size() % 2 == 0 && !text.empty();
+}
+
 int WriteFile(const char* path, std::string_view text) {
   const Fd file(open(path, O_WRONLY | O_CLOEXEC));
   if (!file.valid()) return -errno;

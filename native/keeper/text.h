@@ -20,6 +20,9 @@ bool ParseNumber(std::string_view text, T& out) {
   return result.ec == std::errc() && result.ptr == end && !text.empty();
 }
 
+/** Bytes as pairs of hexadecimal digits. */
+bool ParseHex(std::string_view text, std::string& out);
+
 /** Opens for writing, writes once. 0 or a negative errno. */
 int WriteFile(const char* path, std::string_view text);
 /** Reads a file of /proc or a cgroup from its start. Empty when it cannot be read. */

@@ -13,6 +13,7 @@
 
 #include "keeper/cgroup.h"
 #include "keeper/message_queue.h"
+#include "keeper/rtnetlink.h"
 #include "sys/connection.h"
 
 namespace godwit {
@@ -52,6 +53,25 @@ int UndoList::AddUnlock(Fd connection, bool reuse) {
   Entry entry(Kind::kUnlock);
   entry.fd = std::move(connection);
   entry.value = reuse ? 1 : 0;
+  return Add(std::move(entry));
+}
+
+int UndoList::AddHear(Fd listener) {
+  if (!listener.valid()) return -EBADF;
+  Entry entry(Kind::kHear);
+  entry.fd = std::move(listener);
+  return Add(std::move(entry));
+}
+
+int UndoList::AddAddress(std::string message) {
+  Entry entry(Kind::kAddress);
+  entry.dir = std::move(message);
+  return Add(std::move(entry));
+}
+
+int UndoList::AddRoute(std::string message) {
+  Entry entry(Kind::kRoute);
+  entry.dir = std::move(message);
   return Add(std::move(entry));
 }
 
@@ -139,6 +159,15 @@ int UndoList::Undo(Entry& entry) {
   switch (entry.kind) {
     case Kind::kPoke:
       return Poke(entry.fd.get(), entry.pid, entry.address, entry.value, entry.bytes);
+    case Kind::kAddress: {
+      const int error = PutAddress(entry.dir);
+      if (error == 0) AnnounceAddress(entry.dir);
+      return error;
+    }
+    case Kind::kRoute:
+      return PutRoute(entry.dir);
+    case Kind::kHear:
+      return HearAgain(entry.fd.get());
     case Kind::kUnlock:
       return UnlockConnection(entry.fd.get(), entry.value != 0);
     case Kind::kThaw:

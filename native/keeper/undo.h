@@ -2,15 +2,18 @@
 //
 // The order of an undo is that of the kinds, not of registration:
 //   1. poke     a thread that spins in our code is let go, so that it never spins once it is thawed
-//   2. unlock   TCP connections hear their peers again
-//   3. thaw     from here on the tree runs: all that follows may take its time
-//   4. hold     descriptors kept for the agent are closed (a userfaultfd lets its waiters go)
-//   5. restore  processes go back to the cgroups that they came from
-//   6. kill     what was built and has no owner any more
-//   7. rename   a name that was put aside goes back where it was
-//   8. unlink   a name that was made goes
-//   9. sysv     a System V object that was made is removed
-//  10. mqueue   the name of a POSIX message queue that was made goes
+//   2. address  an address that was taken off this host comes back, and neighbours are told
+//   3. route    the same of routes that went with it
+//   4. unlock   TCP connections hear their peers again
+//   5. hear     the same of listening sockets
+//   6. thaw     from here on the tree runs: all that follows may take its time
+//   7. hold     descriptors kept for the agent are closed (a userfaultfd lets its waiters go)
+//   8. restore  processes go back to the cgroups that they came from
+//   9. kill     what was built and has no owner any more
+//  10. rename   a name that was put aside goes back where it was
+//  11. unlink   a name that was made goes
+//  12. sysv     a System V object that was made is removed
+//  13. mqueue   the name of a POSIX message queue that was made goes
 // "leave" entries are no undo: when the source's tree is killed, what it leaves to its host is removed.
 // Within a kind the newest comes first.
 #pragma once
@@ -32,6 +35,12 @@ class UndoList {
   int AddPoke(pid_t pid, std::uint64_t address, std::uint64_t value, std::size_t bytes);
   /** A connection that is about to be locked; `reuse`: it has SO_REUSEADDR. */
   int AddUnlock(Fd connection, bool reuse);
+  /** A listening socket that is about to be locked. */
+  int AddHear(Fd listener);
+  /** An address that is about to be taken off this host (RTM_NEWADDR, rtnetlink(7)). */
+  int AddAddress(std::string message);
+  /** A route that goes with it (RTM_NEWROUTE). */
+  int AddRoute(std::string message);
   int AddThaw(const std::string& dir);
   int AddHold(Fd fd);
   /** Makes `dir` if it is not there. */
@@ -63,7 +72,10 @@ class UndoList {
  private:
   enum class Kind {
     kPoke,
+    kAddress,
+    kRoute,
     kUnlock,
+    kHear,
     kThaw,
     kHold,
     kRestore,
@@ -79,8 +91,8 @@ class UndoList {
     explicit Entry(Kind what) : kind(what) {}
     Kind kind;
     int number = 0;
-    Fd fd;  // poke: pidfd; unlock: the connection; thaw: cgroup.freeze; hold: what is held; left queue: the queue
-    std::string dir;
+    Fd fd;  // poke: pidfd; unlock, hear: the socket; thaw: cgroup.freeze; hold: what is held; left queue: the queue
+    std::string dir;  // address, route: the message
     std::string parent;
     pid_t pid = 0;
     std::uint64_t address = 0;

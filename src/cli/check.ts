@@ -8,12 +8,14 @@ import { probeAll, verdict } from '../kernel/probes/probe-all.ts';
 import type { ProbeReport } from '../kernel/probes/report.ts';
 import { checkTree } from '../source/migrate.ts';
 import { parseEndpoint } from '../transport/endpoint.ts';
+import { moveIpOption, parseMove } from './move-ip.ts';
 import { blockerTable } from './terminal.ts';
 
 interface CheckArguments {
   readonly pid: number | undefined;
   readonly to: string | undefined;
   readonly 'tcp-close': boolean;
+  readonly 'move-ip': readonly string[];
   readonly plaintext: boolean;
   readonly json: boolean;
 }
@@ -36,6 +38,7 @@ export const checkCommand: CommandModule<object, CheckArguments> = {
         describe: 'host:port of godwit receive, to be asked too',
       })
       .option('tcp-close', { type: 'boolean', default: false, describe: 'as for migrate' })
+      .option('move-ip', { ...moveIpOption, describe: 'as for migrate' })
       .option('plaintext', { type: 'boolean', default: false, describe: 'as for migrate' })
       .option('json', { type: 'boolean', default: false, describe: 'answer as JSON' }),
   handler: async (args) => {
@@ -68,11 +71,17 @@ function featureTable(reports: readonly ProbeReport[]): string {
 
 async function checkPid(
   pid: number,
-  { to, 'tcp-close': tcpClose, plaintext, json }: CheckArguments,
+  { to, 'tcp-close': tcpClose, 'move-ip': moves, plaintext, json }: CheckArguments,
 ): Promise<void> {
   if (!Number.isInteger(pid) || pid < 1) throw new GodwitError('USAGE', '--pid takes one process ID');
   const target = to === undefined ? undefined : parseEndpoint(to, '--to');
-  const blockers: readonly Blocker[] = await checkTree({ pid, to: target, tcpClose, plaintext });
+  const blockers: readonly Blocker[] = await checkTree({
+    pid,
+    to: target,
+    tcpClose,
+    moves: moves.map(parseMove),
+    plaintext,
+  });
   if (json) process.stdout.write(`${JSON.stringify({ ok: blockers.length === 0, blockers })}\n`);
   else if (blockers.length === 0) process.stdout.write('Looks good.\n');
   else process.stdout.write(`${blockerTable(blockers)}\n`);

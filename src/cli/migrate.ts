@@ -7,6 +7,7 @@ import { trackerKinds, type TrackerKind } from '../source/trackers/tracker.ts';
 import { parseEndpoint } from '../transport/endpoint.ts';
 import { jsonDisplay } from './display-json.ts';
 import { terminalDisplay } from './display-terminal.ts';
+import { moveIpOption, parseMove } from './move-ip.ts';
 import { blockerTable } from './terminal.ts';
 
 interface MigrateArguments {
@@ -18,6 +19,7 @@ interface MigrateArguments {
   readonly 'max-rounds': number;
   readonly timeout: number | undefined;
   readonly 'tcp-close': boolean;
+  readonly 'move-ip': readonly string[];
   readonly plaintext: boolean;
   readonly 'dry-run': boolean;
   readonly json: boolean;
@@ -70,6 +72,7 @@ export const migrateCommand: CommandModule<object, MigrateArguments> = {
         default: false,
         describe: 'drop established TCP connections: clients have to reconnect',
       })
+      .option('move-ip', moveIpOption)
       .option('plaintext', {
         type: 'boolean',
         default: false,
@@ -97,6 +100,7 @@ export const migrateCommand: CommandModule<object, MigrateArguments> = {
           timeoutMs: args.timeout === undefined ? undefined : args.timeout * 1000,
         },
         tcpClose: args['tcp-close'],
+        moves: args['move-ip'].map(parseMove),
         plaintext: args.plaintext,
         dryRun: args['dry-run'],
         observer: display.observe,

@@ -1,5 +1,6 @@
 // What a tree needs of the target, told before anything moves, and what stands in the way.
 import * as z from 'zod';
+import { movedAddressSchema } from './addresses.ts';
 import { fileIdentitySchema } from './memory.ts';
 import { queueNameSchema, queueShape } from './resources/mqueue.ts';
 import { terminalNameSchema } from './resources/terminal.ts';
@@ -30,6 +31,8 @@ export const requirementsSchema = z.strictObject({
   ),
   /** Some TCP connection goes along. */
   connections: z.boolean().default(false),
+  /** --move-ip: they must not be here yet, and there must be an interface for each. */
+  addresses: list(movedAddressSchema, 64).default([]),
   /** Network interfaces that sockets name. */
   interfaces: list(z.string().min(1).max(15), 4096).default([]),
   /** Pseudoterminals, whose numbers must be free. */

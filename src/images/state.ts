@@ -1,5 +1,6 @@
 // What is sent after the freeze: everything of the tree but the content of its memory.
 import * as z from 'zod';
+import { movedAddressSchema } from './addresses.ts';
 import { spaceControlsSchema } from './controls.ts';
 import { resourceLimitSchema } from './credentials.ts';
 import { treeLayoutSchema } from './layout.ts';
@@ -76,5 +77,7 @@ export const treeStateSchema = z.strictObject({
   readAt: i64,
   /** --tcp-close was given: connections are dropped. */
   tcpClose: z.boolean(),
+  /** --move-ip: this host gets them when the tree runs. */
+  addresses: list(movedAddressSchema, 64).default([]),
 });
 export type TreeState = z.infer<typeof treeStateSchema>;

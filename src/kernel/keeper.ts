@@ -3,6 +3,7 @@
 import { OwnerWord } from './owner-word.ts';
 import type { FenceUndo } from './fence.ts';
 import { startKeeperProcess, type KeeperProcess, type KeeperStart } from './keeper-process.ts';
+import { KeeperNetwork } from './keeper-network.ts';
 import { KeeperSocket } from './keeper-socket.ts';
 import { keeperStatus, type KeeperStatus } from './keeper-status.ts';
 import { decodeMessages, type QueueMessage } from './message-queues.ts';
@@ -57,6 +58,8 @@ export class Keeper implements FenceUndo, AsyncDisposable {
   readonly word: OwnerWord;
   /** Set in the agent that started it. A keeper that ends before its time: abort, nobody would clean up. */
   readonly process: KeeperProcess | undefined;
+  /** Sockets and addresses. */
+  readonly network: KeeperNetwork;
   readonly #socket: KeeperSocket;
   #isLeaving = false;
 
@@ -65,6 +68,7 @@ export class Keeper implements FenceUndo, AsyncDisposable {
     this.role = role;
     this.dir = migrationDir(id, role);
     this.#socket = new KeeperSocket(this.dir);
+    this.network = new KeeperNetwork(this.#socket);
     this.word = OwnerWord.open(this.dir, role);
     this.process = process;
   }
@@ -118,11 +122,6 @@ export class Keeper implements FenceUndo, AsyncDisposable {
   /** Writes `value` (4 or 8 bytes) into a live process: ends a thread's wait in our code. */
   undoPoke(pid: number, address: number, value: number | bigint, bytes: 4 | 8 = 8): number {
     return this.#number(['undo', 'poke', pid, address, value, bytes]);
-  }
-
-  /** To be called before a TCP connection is locked; `reuse`: it has SO_REUSEADDR. The undo unlocks it before the tree runs. */
-  undoUnlock(fd: number, reuse: boolean): number {
-    return this.#number(['undo', 'unlock', Number(reuse)], fd);
   }
 
   /** The keeper keeps a copy of the descriptor open until the undo, or until it is dropped. */
@@ -184,9 +183,12 @@ export class Keeper implements FenceUndo, AsyncDisposable {
     return { pid: Number(pid), init: Number(init?.replace('init=', '')) };
   }
 
-  /** Target: PREPARED -> RUNNING and thaws; may be repeated. @throws GodwitError KEEPER: in another state, or the tree is dead. */
-  run(): void {
-    this.#socket.request({ fields: ['run'] });
+  /**
+   * Target: PREPARED -> RUNNING and thaws; may be repeated. Returns what was to be said (KeeperNetwork) and could not, or "".
+   * @throws GodwitError KEEPER: in another state, or the tree is dead.
+   */
+  run(): string {
+    return this.#socket.request({ fields: ['run'] }).fields[0] ?? '';
   }
 
   /** -> ABORTED. The source runs as before, the target keeps nothing, when this resolves. @throws GodwitError KEEPER after COMMITTED */

@@ -13,6 +13,7 @@ const tcpMaxseg = 2;
 const tcpInfo = 11;
 const siocInq = 0x541b;
 const siocOutq = 0x5411;
+const siocOutqnsd = 0x894b;
 const msgPeek = 2;
 const soReuseaddr = 2;
 const soOobinline = 10;
@@ -38,6 +39,10 @@ export interface TcpSnapshot {
   /** Sequence number of its first byte: snd_una. */
   readonly sendFirst: number;
   readonly unacknowledged: Uint8Array<ArrayBuffer>;
+  /** How many of the last of these were not sent yet. */
+  readonly unsent: number;
+  /** The FIN, which is none of them, was sent. */
+  readonly isFinSent: boolean;
 }
 
 /**
@@ -88,6 +93,8 @@ function readInRepair(fd: number): TcpSnapshot {
   const sent = ask(program, fd, solTcp, tcpQueueSeq, 4).value;
   const unacknowledged = program.room(4);
   program.call('ioctl', fd, siocOutq, unacknowledged);
+  const notSent = program.room(4);
+  program.call('ioctl', fd, siocOutqnsd, notSent);
   const outcome = runLocal(program, 'TCP connection');
   const number = (data: Data): number => outcome.view(data).getUint32(0, true);
 
@@ -118,6 +125,8 @@ function readInRepair(fd: number): TcpSnapshot {
     receiveNext: number(received),
     sendNext,
     sendFirst: sequence(sendNext - outstanding),
+    unsent: Math.max(0, number(notSent) - Number(isShut(state))),
+    isFinSent: isShut(state) && number(notSent) === 0,
     ...peek(fd, number(unread), Math.max(0, outstanding - Number(isShut(state)))),
   };
 }

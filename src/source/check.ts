@@ -1,34 +1,24 @@
 // What stands in the way of a migration: on the source, and, when a target is there to be asked, on the target.
 // Nothing here disturbs the tree.
-import { release } from 'node:os';
 import type { Blocker, Requirements } from '../images/requirements.ts';
 import { GodwitError } from '../errors.ts';
-import { bootId } from '../kernel/boot-id.ts';
-import { readCpu } from '../kernel/cpu.ts';
-import { isScratchFile } from '../kernel/live-process.ts';
-import { canOpenMapping } from '../kernel/mapped-file.ts';
 import { pause } from '../kernel/pause.ts';
-import { readMaps } from '../kernel/proc/maps.ts';
-import { readProcLink } from '../kernel/proc/read-proc.ts';
 import { readStatus } from '../kernel/proc/status.ts';
 import { hasCapability, learnRights } from '../kernel/rights.ts';
 import type { ControlConnection } from '../transport/control-connection.ts';
-import { readExecutable } from './deleted-files.ts';
 import { FileIdentities } from './file-identities.ts';
-import { Layouts } from './layout.ts';
-import { openFileRequirements, surveyOpenFiles } from './open-files.ts';
-import { objectKind } from './pages/shared-objects.ts';
-import { readResourceLimits } from './state/credentials.ts';
+import { surveyAddresses, type MoveRequest } from './moving-addresses.ts';
+import { surveyOpenFiles } from './open-files.ts';
 import { ancestors, surveyTree } from './survey.ts';
 import { inVfork } from './survey-sharing.ts';
-import { segmentObject, unattachedSegments } from './sysv/segments.ts';
-import { queueRequirements, semaphoreRequirements, sysvRequirements } from './sysv/requirements.ts';
 import { readSourceTree, type SourceProcess } from './tree.ts';
+import { alive, openFileOptions, requirementsOf } from './requirements.ts';
 
 export type PidNamespaceChoice = Requirements['pidNamespace'];
 
 export interface SurveyOptions {
   readonly tcpClose: boolean;
+  readonly moves: readonly MoveRequest[];
   readonly pidNamespace: PidNamespaceChoice;
 }
 
@@ -71,122 +61,10 @@ function look(pid: number, options: SurveyOptions): Survey {
   refuseForeign(processes);
   const blockers = [
     ...surveyTree(processes),
-    ...surveyOpenFiles(alive(processes), { tcpClose: options.tcpClose }),
+    ...surveyOpenFiles(alive(processes), openFileOptions(options)),
+    ...surveyAddresses(options.moves),
   ];
   return { root, processes, blockers, identities: new FileIdentities() };
-}
-
-export function alive(processes: readonly SourceProcess[]): SourceProcess[] {
-  return processes.filter(({ zombie }) => zombie === undefined);
-}
-
-/** Everything that the target has to have, found while the tree runs. Files are hashed here, once. */
-function requirementsOf(
-  { processes, identities }: Pick<Survey, 'processes' | 'identities'>,
-  options: SurveyOptions,
-): Requirements {
-  const living = alive(processes);
-  const layouts = new Layouts(identities);
-  const places = new Set<string>();
-  let memory = 0;
-  let sharedAnonymous = false;
-  for (const process of living) {
-    lookUnlessGone(process.pid, () => {
-      const vmas = (readMaps(process.pid) ?? []).filter(
-        (vma) => vma.special !== 'vsyscall' && !isScratchFile(vma),
-      );
-      sharedAnonymous ||= vmas.some((vma) => objectKind(vma) === 'anonymous');
-      // Those that this agent cannot open are refused by the survey.
-      const spaces = new Map([[process.pid, vmas.filter((vma) => canOpenMapping(process.pid, vma))]]);
-      const { objects } = layouts.read(process, [process], spaces, new Set());
-      for (const { place } of objects) if (place !== undefined) places.add(place.directory);
-      const exe = readProcLink(process.pid, 'exe'); // a thread of the kernel has none
-      const file = exe === undefined ? undefined : readExecutable(process.pid, exe);
-      if (file?.kind === 'named') identities.add(file.path, file.link, false);
-    });
-    const status = readStatus(process.pid);
-    memory += ((status?.rssAnonKb ?? 0) + (status?.rssShmemKb ?? 0)) * 1024;
-  }
-  const cpu = readCpu();
-  const open = openFileRequirements(living, options);
-  for (const file of open.files) identities.adopt(file);
-  return {
-    bootId: bootId(),
-    kernelRelease: release(),
-    machine: 'x86_64',
-    cpuFlags: [...cpu.flags],
-    xstateSize: cpu.xsaveSize,
-    pids: idsOf(processes),
-    files: identities.list,
-    directories: [
-      ...new Set([...open.directories, ...living.flatMap(({ pid }) => readProcLink(pid, 'cwd') ?? [])]),
-    ],
-    places: [...places],
-    sharedAnonymous,
-    ports: open.ports,
-    connections: open.connections,
-    interfaces: open.interfaces,
-    terminals: open.terminals,
-    messageQueues: open.messageQueues,
-    memory,
-    ...identitiesOf(living),
-    cgroupFreezer: true,
-    hardLimits: [...highestLimits(living)].map(([resource, hard]) => ({ resource, hard })),
-    sysv: [
-      ...sysvRequirements([...layouts.objects.values(), ...unattachedSegments(living).map(segmentObject)]),
-      ...queueRequirements(living),
-      ...semaphoreRequirements(living),
-    ],
-    pidNamespace: options.pidNamespace,
-  };
-}
-
-/** What a look throws at a process that ends meanwhile says nothing: such a process needs nothing. */
-function lookUnlessGone(pid: number, look: () => void): void {
-  try {
-    look();
-  } catch (error) {
-    const state = readStatus(pid)?.state;
-    if (state !== undefined && state !== 'Z' && state !== 'X') throw error;
-  }
-}
-
-type Identities = Pick<Requirements, 'uids' | 'gids' | 'groups' | 'seccomp' | 'capabilities'>;
-
-/** Whose threads they are, and what those may do. */
-function identitiesOf(processes: readonly SourceProcess[]): Identities {
-  const found = processes.flatMap(({ pid, threads }) =>
-    threads.flatMap(({ tid }) => readStatus(pid, tid) ?? []),
-  );
-  const groups = new Map(found.map((status) => [status.groups.join(), [...status.groups]]));
-  return {
-    uids: [...new Set(found.flatMap(({ uid }) => uid))],
-    gids: [...new Set(found.flatMap(({ gid }) => gid))],
-    groups: [...groups.values()],
-    seccomp: found.some(({ seccomp }) => seccomp !== 0),
-    capabilities: found.some(({ capPrm }) => capPrm !== 0n),
-  };
-}
-
-/** PIDs, TIDs, and the IDs of groups and sessions: all of them have to be free on the target. */
-function idsOf(processes: readonly SourceProcess[]): number[] {
-  const ids = processes.flatMap(({ vpid, pgid, sid, threads }) => [
-    vpid,
-    pgid,
-    sid,
-    ...threads.map(({ vtid }) => vtid),
-  ]);
-  return [...new Set(ids)].filter((id) => id > 0);
-}
-
-function highestLimits(processes: readonly SourceProcess[]): Map<number, bigint> {
-  const highest = new Map<number, bigint>();
-  for (const { pid } of processes) {
-    for (const { resource, hard } of readResourceLimits(pid)) {
-      if (hard > (highest.get(resource) ?? -1n)) highest.set(resource, hard);
-    }
-  }
-  return highest;
 }
 
 /**

@@ -7,14 +7,18 @@ import { performance } from 'node:perf_hooks';
 import { asGodwitError, GodwitError } from '../errors.ts';
 import type { TreeState } from '../images/state.ts';
 import type { Journal } from '../kernel/journal.ts';
+import type { Keeper } from '../kernel/keeper.ts';
 import type { OwnerWord } from '../kernel/owner-word.ts';
 import type { ConnectionLocks } from './connection-locks.ts';
 import type { FlightPlan } from './flight-plan.ts';
 import type { Flight } from './flight.ts';
 import type { Frozen } from './freeze.ts';
+import type { MovingAddresses } from './moving-addresses.ts';
 import type { InFlight } from './open-files.ts';
 import { releaseLocks } from './release-locks.ts';
 import { settle } from './resolve.ts';
+import type { SegmentCapture } from './segment-capture.ts';
+import type { Wire } from './wire.ts';
 
 const preparedTimeoutMs = 60_000;
 const runningTimeoutMs = 10_000;
@@ -32,6 +36,11 @@ export interface Load {
   readonly state: Pick<TreeState, 'openFiles' | 'processes'>;
   readonly inFlight: InFlight;
   readonly connections: Pick<ConnectionLocks, 'silence'>;
+  readonly network: {
+    readonly addresses: Pick<MovingAddresses, 'takeOff'>;
+    readonly capture: Pick<SegmentCapture, 'take'>;
+    readonly keeper: Keeper['network'];
+  };
 }
 
 export async function deliver(
@@ -48,6 +57,8 @@ export async function deliver(
   journal.write('FENCED');
   const { times, heldLocks } = await control.expect('prepared', { timeoutMs: preparedTimeoutMs, signal });
   const preparedAt = performance.now();
+  const { addresses, capture, keeper } = load.network;
+  addresses.takeOff(keeper);
   // From here on nobody may cancel: of the keeper (which aborts when we die) and us exactly one wins the word.
   journal.write('COMMITTED');
   if (!word.change('FENCED', 'COMMITTED')) throw lostWord(plan.id);
@@ -55,14 +66,31 @@ export async function deliver(
   load.flight.abandon();
   if (heldLocks === true) letGoOfLocks(plan, frozen, load);
   try {
-    control.send({ type: 'commit' });
+    const segments = capture.take(load.state.openFiles);
+    control.send({ type: 'commit', ...(segments.length === 0 ? {} : { segments }) });
     await control.expect('running', { timeoutMs: runningTimeoutMs });
   } catch (error) {
     await askAgain(plan, error);
   }
   const runningAt = performance.now();
   journal.write('RUNNING');
+  sendLate(control, capture, load.state.openFiles);
   return { preparedAt, runningAt, targetTimes: times };
+}
+
+/** What has come since the last time, on its way to this host before others knew that the address has moved. */
+export function sendLate(
+  control: Wire['control'],
+  capture: Pick<SegmentCapture, 'take'>,
+  openFiles: TreeState['openFiles'],
+): void {
+  const segments = capture.take(openFiles);
+  if (segments.length === 0 || control.state !== 'running') return;
+  try {
+    control.send({ type: 'late', segments });
+  } catch {
+    // The link broke: they are sent again by whoever has sent them.
+  }
 }
 
 /** Whatever goes wrong here, the tree belongs to the target. */

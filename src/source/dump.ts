@@ -24,6 +24,8 @@ export interface DumpContext {
   /** Takes in, and keeps, the agent's copies of descriptors in flight. */
   readonly inFlight: InFlight;
   readonly tcpClose: boolean;
+  /** As hostText writes them. */
+  readonly moving: ReadonlySet<string>;
   readonly lateObject: DumpOptions['lateObject'];
   /** Absent in rehearsals. */
   readonly locks?: ConnectionLocker;
@@ -45,6 +47,7 @@ export function dumpState({
   prepared,
   inFlight,
   tcpClose,
+  moving,
   lateObject,
   locks,
   terminalQueues,
@@ -71,6 +74,7 @@ export function dumpState({
     objectOf,
     lateObject,
     tcpClose,
+    moving,
     runIn,
     locks,
     terminalQueues,
@@ -109,11 +113,19 @@ export function practiseDump({
   flight,
   prepared,
   tcpClose,
+  moving,
 }: Omit<DumpContext, 'identities' | 'lateObject' | 'inFlight'>): void {
   const objectOf = (key: string): number | undefined => flight.layouts.objects.get(key)?.id;
   using inFlight = new InFlight('running');
   try {
-    dumpOpenFiles(flight.living, { prepared, inFlight, objectOf, lateObject: () => 0, tcpClose });
+    dumpOpenFiles(flight.living, {
+      prepared,
+      inFlight,
+      objectOf,
+      lateObject: () => 0,
+      tcpClose,
+      moving,
+    });
   } catch {
     // the dump proper will tell
   }

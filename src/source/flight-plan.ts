@@ -2,6 +2,7 @@
 import type { Endpoint } from '../transport/endpoint.ts';
 import type { PidNamespaceChoice, Survey } from './check.ts';
 import type { Goals } from './converge.ts';
+import type { MoveRequest } from './moving-addresses.ts';
 import type { Observer } from './report.ts';
 import type { TrackerKind } from './trackers/tracker.ts';
 import type { Wire } from './wire.ts';
@@ -14,6 +15,8 @@ export interface MigrateOptions {
   readonly pidNamespace: PidNamespaceChoice;
   readonly goals: Goals;
   readonly tcpClose: boolean;
+  /** Addresses that move along with the tree. */
+  readonly moves: readonly MoveRequest[];
   readonly plaintext: boolean;
   /** Check only. */
   readonly dryRun: boolean;

@@ -10,11 +10,12 @@ import type { OwnerWord } from '../kernel/owner-word.ts';
 import { closingReport } from './closing-report.ts';
 import { ConnectionLocks } from './connection-locks.ts';
 import { assumedCosts } from './converge.ts';
-import { deliver } from './deliver.ts';
+import { deliver, sendLate } from './deliver.ts';
 import { dumpState, guardPages, practiseDump, stalePages } from './dump.ts';
 import { Flight } from './flight.ts';
 import { Frozen } from './freeze.ts';
 import type { FlightPlan } from './flight-plan.ts';
+import { movedAddresses, MovingAddresses, movingHosts } from './moving-addresses.ts';
 import { ObjectCopies } from './object-copies.ts';
 import { closeConnections, InFlight, prepareOpenFiles } from './open-files.ts';
 import { addCounters } from './pages/page-sink.ts';
@@ -25,6 +26,7 @@ import type { ClosingReport } from './report.ts';
 import { resolverCommand } from './resolver-command.ts';
 import { copyRound, type RoundContext } from './rounds.ts';
 import { refusePlaceholders } from './layout.ts';
+import { SegmentCapture } from './segment-capture.ts';
 import { StagedLayout } from './staged-layout.ts';
 import { removeSetsAtEnd } from './sysv/semaphores.ts';
 import { removeQueuesAtEnd } from './sysv/queues.ts';
@@ -99,17 +101,22 @@ async function land(
   const { flight, objects, staged } = context;
   const { identities } = survey;
   const prepared = prepareOpenFiles(flight.living, identities);
-  practiseDump({ flight, prepared, tcpClose: plan.tcpClose });
+  const moving = movingHosts(plan.moves);
+  practiseDump({ flight, prepared, tcpClose: plan.tcpClose, moving });
   refuseSharedQueues(prepared.queues, flight.living);
+  const warn = (text: string): void => {
+    plan.observer({ kind: 'warning', text });
+  };
+  const addresses = new MovingAddresses(plan.moves);
+  using capture = new SegmentCapture(addresses.addresses, warn);
   collectYoung();
   plan.observer({ kind: 'phase', phase: 'freeze', text: `freezing: ${copied.reason}` });
 
   const frozenAt = performance.now();
   using frozen = Frozen.freeze(flight, fence);
   const stoppedAt = performance.now();
-  using connections = new ConnectionLocks(keeper, (text) => {
-    plan.observer({ kind: 'warning', text });
-  });
+  using connections = new ConnectionLocks(keeper, warn);
+  capture.restart();
   const delta = await copyRound(context, preCopy.rounds.length, true);
   refuseOutsideAttachments(delta.vmasOf.values());
   const deltaAt = performance.now();
@@ -120,9 +127,11 @@ async function land(
     prepared,
     inFlight,
     tcpClose: plan.tcpClose,
+    moving,
     lateObject: (object) => objects.late(object),
     locks: {
       lock: (fd, reuse) => connections.lock(fd, reuse),
+      lockListener: (fd) => connections.lockListener(fd),
       whileFenced: (work) => frozen.whileFenced(work),
     },
     terminalQueues: (master) => keeper.terminalQueues(master),
@@ -141,7 +150,7 @@ async function land(
   removeSetsAtEnd(state.semaphores, keeper);
   wire.control.send({
     type: 'final',
-    state: { layout, ...state, ...pages },
+    state: { layout, ...state, ...pages, addresses: movedAddresses(plan.moves) },
     lastSequence: wire.pages.lastSequence,
   });
   const sentAt = performance.now();
@@ -150,11 +159,13 @@ async function land(
     state,
     inFlight,
     connections,
+    network: { addresses, capture, keeper: keeper.network },
   });
 
   if (plan.tcpClose) closeConnections(flight.living);
   frozen.detach();
   await keeper.finish();
+  sendLate(wire.control, capture, state.openFiles);
   return closingReport({
     plan,
     copied,

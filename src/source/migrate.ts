@@ -19,9 +19,10 @@ import { greet } from '../transport/handshake.ts';
 import { lastWordMs } from '../transport/limits.ts';
 import type { Welcome } from '../transport/messages.ts';
 import { problemOf } from '../transport/problem.ts';
-import { askTarget, survey, type PidNamespaceChoice, type Survey } from './check.ts';
+import { askTarget, survey, type PidNamespaceChoice, type Survey, type SurveyOptions } from './check.ts';
 import type { MigrateOptions } from './flight-plan.ts';
 import { flyTree } from './fly.ts';
+import { surveyTalk, type MoveRequest } from './moving-addresses.ts';
 import type { ClosingReport } from './report.ts';
 
 export interface MigrateOutcome {
@@ -103,14 +104,15 @@ async function introduce(
 }
 
 async function allBlockers(
-  options: { readonly tcpClose: boolean },
+  options: Pick<SurveyOptions, 'tcpClose' | 'moves'>,
   found: Survey,
   control: ControlConnection<'source'>,
   pidNamespace: PidNamespaceChoice,
   signal: AbortSignal,
 ): Promise<Blocker[]> {
-  const { tcpClose } = options;
-  return [...found.blockers, ...(await askTarget(control, found, { tcpClose, pidNamespace }, signal))];
+  const { tcpClose, moves } = options;
+  const asked = await askTarget(control, found, { tcpClose, moves, pidNamespace }, signal);
+  return [...found.blockers, ...surveyTalk(moves, control.localAddress), ...asked];
 }
 
 export interface CheckOptions {
@@ -118,12 +120,14 @@ export interface CheckOptions {
   /** Asked too when it is given. */
   readonly to: { readonly host: string; readonly port: number } | undefined;
   readonly tcpClose: boolean;
+  readonly moves: readonly MoveRequest[];
   readonly plaintext: boolean;
 }
 
 /** Everything that stands in the way of moving a tree; it is not disturbed. */
-export async function checkTree({ pid, to, tcpClose, plaintext }: CheckOptions): Promise<readonly Blocker[]> {
-  const found = survey(pid, { tcpClose, pidNamespace: 'auto' });
+export async function checkTree(options: CheckOptions): Promise<readonly Blocker[]> {
+  const { pid, to, plaintext } = options;
+  const found = survey(pid, { ...options, pidNamespace: 'auto' });
   if (to === undefined) return found.blockers;
   const endpoint = await resolveEndpoint(to, '--to', plaintext);
   const id = randomUUID();
@@ -131,7 +135,7 @@ export async function checkTree({ pid, to, tcpClose, plaintext }: CheckOptions):
   try {
     const { signal } = new AbortController();
     await introduce(control, id, plaintext, signal);
-    return await allBlockers({ tcpClose }, found, control, 'auto', signal);
+    return await allBlockers(options, found, control, 'auto', signal);
   } finally {
     await control.close();
   }

@@ -167,7 +167,8 @@ export function openFileRequirements(
       const own = options.tcpClose ? undefined : connectionAddress(facts);
       if (own === undefined) return;
       connections = true;
-      if (!isLoopback(own)) hosts.set(hostText(own), { family, type, address: own, text: hostText(own) });
+      if (!isLoopback(own) && !options.moving.has(hostText(own)))
+        hosts.set(hostText(own), { family, type, address: own, text: hostText(own) });
     });
     thief.release();
   }

@@ -98,9 +98,17 @@ function rehearseDump(root: number, tracker: ChosenTracker): TreeState {
       flight.of(process).copy.collect(vmasOf.get(process.pid) ?? [], i === repeats - 1);
     using inFlight = new InFlight('frozen');
     const lateObject = (): undefined => undefined;
-    const dumped = dumpState({ flight, identities, prepared, inFlight, tcpClose: false, lateObject });
+    const dumped = dumpState({
+      flight,
+      identities,
+      prepared,
+      inFlight,
+      tcpClose: false,
+      moving: new Set<string>(),
+      lateObject,
+    });
     const pages = { stale: stalePages(flight, vmasOf), guards: guardPages(flight, vmasOf) };
-    state = { layout: flight.layout(flight.processes, vmasOf), ...dumped, ...pages };
+    state = { layout: flight.layout(flight.processes, vmasOf), ...dumped, ...pages, addresses: [] };
     encodeMessage({ type: 'final', state, lastSequence: 0 });
   }
   if (state === undefined) throw new Error('no rehearsal at all');

@@ -18,6 +18,7 @@ import {
 } from './apply/process-state.ts';
 import { settleTerminals } from './controlling-terminals.ts';
 import { restoreOpenFiles, type Announce, type RestoredOpenFiles } from './open-files.ts';
+import type { Speaker } from './resources/tcp-later.ts';
 import type { ShellTree } from './shell-tree.ts';
 import { StandIns } from './stand-ins.ts';
 import type { SysvUndo } from './sysv/make.ts';
@@ -36,6 +37,8 @@ export interface ApplyContext {
   readonly warn: (text: string) => void;
   /** Hears of names before they are made or put aside: the keeper's undo list. */
   readonly announce: Announce;
+  /** Hears what sockets have to say when the tree runs. */
+  readonly speaker: Speaker;
   /** The way back of System V objects. */
   readonly sysvUndo: SysvUndo;
   /** Pages that were given back. */
@@ -87,6 +90,7 @@ export function applyState(tree: ShellTree, state: TreeState, context: ApplyCont
     sameKernel: context.sameKernel,
     elapsed,
     announce: context.announce,
+    speaker: context.speaker,
   });
   try {
     // After what they have made, before their parents' actions are set.

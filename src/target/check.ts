@@ -15,6 +15,7 @@ import { checkRoom } from './check/room.ts';
 import { checkSysv } from './check/sysv.ts';
 import { checkTerminals } from './check/terminals.ts';
 import { checkPowers, checkUsers } from './check/users.ts';
+import { checkAddresses } from './moved-addresses.ts';
 import { takenIds } from './pid-namespace.ts';
 
 /** Facilities that building a tree takes; others concern the source. */
@@ -36,6 +37,7 @@ export async function checkRequirements(requirements: Requirements): Promise<Blo
     ...checkFiles(requirements, requirements.bootId === bootId()),
     ...checkPorts(requirements),
     ...checkConnections(requirements),
+    ...checkAddresses(requirements.addresses),
     ...checkInterfaces(requirements),
     ...checkSysv(requirements),
     ...checkTerminals(requirements),

@@ -7,7 +7,6 @@ import type { ClockReading } from '../kernel/clocks.ts';
 import { Fence } from '../kernel/fence.ts';
 import { Journal } from '../kernel/journal.ts';
 import { Keeper } from '../kernel/keeper.ts';
-import { runsOf } from '../kernel/page-runs.ts';
 import { native } from '../native.ts';
 import type { PageReceiver } from '../transport/page-receiver.ts';
 import type { WaitingThread } from './apply/timed-waits.ts';
@@ -19,7 +18,9 @@ import type { RestoredOpenFiles } from './open-files.ts';
 import { PageWriter } from './pages/page-writer.ts';
 import { idsOf, needsNewNamespace, type PidNamespaceChoice } from './pid-namespace.ts';
 import type { TargetContext } from './session.ts';
-import { ShellTree, type SpaceObserver, type Spawn } from './shell-tree.ts';
+import { ShellTree, type Spawn } from './shell-tree.ts';
+import { observerOf } from './space-observer.ts';
+import { speakerFor } from './speaker.ts';
 import type { SysvUndo } from './sysv/make.ts';
 import { Stopwatch, type Times } from './stopwatch.ts';
 import { treeClock, type TreeClock } from './time-namespace.ts';
@@ -141,6 +142,7 @@ export class Landing {
           };
         },
         sysvUndo: this.#sysvUndo,
+        speaker: speakerFor(this.#keeper.network, state.addresses),
         dropped: (vpid, runs) => {
           this.#writer.dropped(vpid, { runs: Float64Array.from(runs), count: runs.length / 2 });
         },
@@ -163,18 +165,29 @@ export class Landing {
     };
   }
 
-  /** The source has committed. @throws GodwitError KEEPER: the tree is dead */
-  async run(): Promise<Times> {
+  /** The source has committed. `segments`: came for its connections meanwhile. @throws GodwitError KEEPER: the tree is dead */
+  async run(segments?: Uint8Array): Promise<Times> {
     const watch = new Stopwatch();
     if (this.#openFiles?.hasLateLocks === true) {
       const files = this.#openFiles;
       await watch.measureAsync('locks', () => this.#takeLocks(files));
     }
     watch.measure('run', () => {
-      this.#keeper.run();
+      if (segments !== undefined) this.#keeper.network.saySegments(segments);
+      const unsaid = this.#keeper.run();
+      if (unsaid !== '') this.#context.log('warning', `connections may be lost: ${unsaid}`);
     });
     this.#journal.write('RUNNING');
     return watch.times;
+  }
+
+  /** Segments that came to the source after it has committed. */
+  bring(segments: Uint8Array): void {
+    try {
+      this.#keeper.network.bring(segments);
+    } catch (error) {
+      this.#context.log('warning', `TCP segments are lost: ${asGodwitError(error).message}`);
+    }
   }
 
   /** Whatever goes wrong, the tree belongs to this host and has to run. */
@@ -229,19 +242,4 @@ export class Landing {
     this.#journal[Symbol.dispose]();
     await this.#keeper.close();
   }
-}
-
-function observerOf(writer: PageWriter): SpaceObserver {
-  return {
-    born: (vpid, pid, clonedFrom) => {
-      writer.addSpace(vpid, pid, clonedFrom);
-    },
-    ended: (vpid) => {
-      writer.removeSpace(vpid);
-    },
-    mapped: (vpid, mappings, gone) => {
-      if (gone.length > 0) writer.dropped(vpid, runsOf(gone));
-      writer.updateSpace(vpid, mappings);
-    },
-  };
 }

@@ -16,6 +16,7 @@ import { connectOwner } from './resources/owner.ts';
 import { placeDescriptors, type Placement } from './resources/place.ts';
 import { targetDriverOf } from './resources/registry.ts';
 import { lockOrLater, takeLease, takeRecords, type TakeLock } from './resources/file-locks.ts';
+import type { Speaker } from './resources/tcp-later.ts';
 import type { StandIns } from './stand-ins.ts';
 import { Terminals } from './terminals.ts';
 import type { TreeRoot } from './tree-root.ts';
@@ -49,6 +50,8 @@ export interface RestoreOptions {
   readonly elapsed: () => bigint;
   /** Hears of each change outside the tree before it is made: the keeper's undo list. */
   readonly announce?: Announce;
+  /** Default: no address comes along, and nothing is to be said. */
+  readonly speaker?: Speaker;
 }
 
 export interface RestoredOpenFiles {
@@ -122,6 +125,8 @@ interface Made {
   readonly locks: Lock[];
 }
 
+const silent: Speaker = { moving: new Set(), connection: () => undefined, segments: () => undefined };
+
 /** Kinds that are opened by name have their flags from the beginning. */
 const openedByName = new Set<ResourceKind>(['regular', 'directory', 'device', 'link', 'memfd', 'nameless']);
 
@@ -146,6 +151,7 @@ function openAll(options: RestoreOptions, { undo, agentFds, closeLater, locks }:
     runner: options.shellOf,
     lockLater: (fd, take) => void locks.push({ fd, take }),
     whenOpen: (act) => void whenOpen.push(act),
+    speaker: options.speaker ?? silent,
     closeLater: (fd) => void closeLater.push(fd),
     shared: <T>(key: object, make: () => T): T => {
       if (!shared.has(key)) shared.set(key, make());

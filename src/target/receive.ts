@@ -21,10 +21,14 @@ import { resolveMigration } from './resolve.ts';
 import type { TargetContext, TargetSessions } from './session.ts';
 
 type Final = Extract<SourceMessage, { type: 'final' }>;
+type Commit = Extract<SourceMessage, { type: 'commit' }>;
 
 export async function receive(context: TargetContext): Promise<void> {
   const lastReply = answerClockProbes(context);
   let landing: Landing | undefined;
+  context.control.handle('late', ({ segments }) => {
+    landing?.bring(segments);
+  });
   try {
     landing = await checkAndBegin(context, lastReply);
     if (landing === undefined) return;
@@ -35,7 +39,8 @@ export async function receive(context: TargetContext): Promise<void> {
     if (landing !== undefined) await giveUp(context, landing, error);
     throw error;
   }
-  if (await isCommitted(context, landing)) await run(context, landing);
+  const commit = await awaitCommit(context, landing);
+  await run(context, landing, commit.segments);
 }
 
 /** Answers checks until the source sends its first layout. undefined: it only wanted to know. */
@@ -107,11 +112,10 @@ async function giveUp({ log, migrationId }: TargetContext, landing: Landing, cau
 }
 
 /** Without a word from the source the tree stands: it may have committed. */
-async function isCommitted(context: TargetContext, landing: Landing): Promise<boolean> {
+async function awaitCommit(context: TargetContext, landing: Landing): Promise<Commit> {
   const { control, log, migrationId } = context;
   try {
-    await control.expect('commit');
-    return true;
+    return await control.expect('commit');
   } catch (error) {
     if (peerOrigin(error)?.how === 'abort') await giveUp(context, landing, error);
     else {
@@ -126,8 +130,12 @@ async function isCommitted(context: TargetContext, landing: Landing): Promise<bo
 }
 
 /** Also when the connection breaks just now: the source asks again by `resolve`. */
-async function run({ control, log }: TargetContext, landing: Landing): Promise<void> {
-  const times = await landing.run();
+async function run(
+  { control, log }: TargetContext,
+  landing: Landing,
+  segments: Uint8Array | undefined,
+): Promise<void> {
+  const times = await landing.run(segments);
   try {
     control.send({ type: 'running', times });
   } catch (error) {

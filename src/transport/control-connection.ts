@@ -37,6 +37,8 @@ export class ControlConnection<S extends Side> {
   readonly #handlers = new Map<string, (message: Incoming<S>) => void>();
   readonly #closed: Promise<void>;
   readonly #stopKeepAlive: () => void;
+  /** This end's own address. */
+  readonly localAddress: string | undefined;
   #closing = false;
 
   /** Takes over an open WebSocket and its socket; `side` is the own one. */
@@ -46,6 +48,7 @@ export class ControlConnection<S extends Side> {
     this.#ws = ws;
     this.#states = new SessionStates(side);
     this.ended = this.#end.signal;
+    this.localAddress = socket.localAddress;
     socket.setNoDelay(true);
     this.#stopKeepAlive = keepAlive(ws, socket, {
       deadAfterMs: options.deadAfterMs ?? deadAfterMs,

@@ -2,9 +2,12 @@
 import * as z from 'zod';
 import { clocksSchema, treeLayoutSchema } from '../images/layout.ts';
 import { requirementsSchema } from '../images/requirements.ts';
-import { list } from '../images/scalars.ts';
+import { bytes, list } from '../images/scalars.ts';
 import { treeStateSchema } from '../images/state.ts';
 import { count, hostFields, migrationId, problemFields, sequence } from './message-fields.ts';
+
+/** TCP segments for the tree's connections, which their sockets have not heard (kernel/tcp-segment.ts). */
+const segments = bytes(48 << 20);
 
 export const sourceMessages = [
   /** First message of every control connection. `plaintext`: the operator allowed an unencrypted link. */
@@ -28,7 +31,9 @@ export const sourceMessages = [
   /** The tree is frozen: all that is not page content, and the last frame that belongs to it. */
   z.strictObject({ type: z.literal('final'), state: treeStateSchema, lastSequence: sequence }),
   /** Sent only after the owner word was won: from here the target owns the tree. */
-  z.strictObject({ type: z.literal('commit') }),
+  z.strictObject({ type: z.literal('commit'), segments: segments.optional() }),
+  /** TCP segments that came to the source after that. */
+  z.strictObject({ type: z.literal('late'), segments }),
   z.strictObject({ type: z.literal('abort'), reason: z.strictObject(problemFields) }),
   /** On a connection of its own: how a migration in doubt ends. */
   z.strictObject({ type: z.literal('resolve'), migrationId, verdict: z.enum(['commit', 'abort']) }),

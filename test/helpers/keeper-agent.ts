@@ -52,7 +52,7 @@ const steps = {
     const pidfd = native.pidfdOpen(pid);
     for (const { fd, reuse } of connections) {
       const copy = native.pidfdGetfd(pidfd, fd);
-      theKeeper().undoUnlock(copy, reuse);
+      theKeeper().network.undoUnlock(copy, reuse);
       if (native.lockConnection(copy) < 0) throw new Error(`descriptor ${fd} cannot be locked`);
       readConnection(copy, reuse);
       silenceConnection(copy);

@@ -1,5 +1,5 @@
-// A TCP socket: listening, not yet bound or connected, a connection between two open files of the tree, or one that is dropped by
-// --tcp-close.
+// A TCP socket: listening, not yet bound or connected, a connection between two open files of the tree or with somebody outside, or one
+// that is dropped by --tcp-close.
 import * as z from 'zod';
 import { bytes, index, list, u32 } from '../scalars.ts';
 
@@ -16,9 +16,20 @@ const waiting = bytes(64 << 20);
 const connectionSchema = z.strictObject({
   /** struct sockaddr_in or sockaddr_in6. */
   remote: bytes(28),
-  /** The open file that is the other end; absent: nobody has it any more, and its last word has come (`ended`). */
+  /** The open file that is the other end; absent: it is outside, or nobody has it any more and its last word has come (`ended`). */
   peer: index.optional(),
-  /** Sequence number of the first byte of `unsent`. */
+  /** The other end is not in the tree. */
+  outside: z
+    .strictObject({
+      /** It may have got these. */
+      sent: waiting,
+      /** What `shut` says was sent behind them. */
+      finSent: z.boolean(),
+      /** And it has got that. */
+      finAcknowledged: z.boolean(),
+    })
+    .optional(),
+  /** Sequence number of the first byte of `sent`, where there is one, else of `unsent`. */
   sendNext: u32,
   /** Sequence number of the first byte of `unread`. */
   receiveFirst: u32,

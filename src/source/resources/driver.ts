@@ -25,14 +25,20 @@ export interface Refusal {
 export interface ConnectionLocker {
   /** Until it is known where the tree runs; `fd`: the agent's copy; `reuse`: it has SO_REUSEADDR. 0 or a negative errno. */
   lock(fd: number, reuse: boolean): number;
+  /** The same for a listening socket. */
+  lockListener(fd: number): number;
   /** Should this agent die meanwhile, the tree stands until its connections are as they were. */
   whileFenced<T>(work: () => T): T;
 }
 
-/** TCP connections with both ends in the tree. */
+/** TCP connections of the tree. */
 export interface ConnectionPairs {
   /** The open file of the tree that is the other end. */
   peerOf(facts: Pick<SocketFacts, 'local' | 'remote'>): OpenFileGroup | undefined;
+  /** Its address moves along, and its other end is on another host. */
+  isWithOthers(facts: Pick<SocketFacts, 'local' | 'remote'>): boolean;
+  /** Once: nothing reaches listening sockets any more. @throws GodwitError REFUSED */
+  lockListeners(locks: ConnectionLocker): void;
   /** All are locked and read when the first one is asked for. Preconditions: no process of the tree runs. @throws GodwitError REFUSED */
   dump(group: OpenFileGroup, locks: ConnectionLocker): DumpedConnection;
 }
@@ -45,6 +51,8 @@ export interface DumpedConnection {
 export interface OpenFileOptions {
   /** --tcp-close: connections are dropped instead of refused. */
   readonly tcpClose: boolean;
+  /** Addresses that move along (--move-ip), as `hostText` writes them. */
+  readonly moving: ReadonlySet<string>;
 }
 
 /** Open files on their way in queues of sockets. */

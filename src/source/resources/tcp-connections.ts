@@ -1,11 +1,14 @@
-// TCP connections of the tree: which of its open files are the two ends of one, and what both are like at one moment of the freeze. Nothing
+// TCP connections of the tree: which of its open files are the two ends of one, and what they are like at one moment of the freeze. Nothing
 // is in flight between two ends that were read so: what one has sent and the other has not received is unsent, what was received and
-// not yet acknowledged is forgotten by its sender.
+// not yet acknowledged is forgotten by its sender. What is in flight to or from somebody outside is told by neither: it stays sent, and
+// what comes is captured (source/segment-capture.ts).
 import { GodwitError } from '../../errors.ts';
 import type { TcpConnectionImage } from '../../images/resources/tcp.ts';
 import { errnoName } from '../../kernel/program.ts';
+import { hostAddresses } from '../../kernel/rtnetlink.ts';
+import { addressText } from '../../kernel/proc/inet-address.ts';
 import { readConnection, type TcpSnapshot } from '../../kernel/read-connection.ts';
-import { endpointKey } from '../../kernel/socket-address.ts';
+import { endpointKey, hostText, isLoopback } from '../../kernel/socket-address.ts';
 import type { SocketFacts } from '../../kernel/socket-facts.ts';
 import { solSocket, solTcp, soRcvbuf, soSndbuf, type OptionValue } from '../../kernel/socket-options.ts';
 import { changedOptions } from '../../kernel/socket-values.ts';
@@ -35,14 +38,20 @@ interface ReadEnd {
 
 export class TcpConnections implements ConnectionPairs {
   readonly #thief: Thief;
+  readonly #moving: ReadonlySet<string>;
+  #own: ReadonlySet<string> | undefined;
+  readonly #listeners: OpenFileGroup[] = [];
   readonly #ends = new Map<string, OpenFileGroup>();
   #read: ReadonlyMap<OpenFileGroup, ReadEnd> | undefined;
 
-  constructor(groups: readonly OpenFileGroup[], thief: Thief) {
+  /** `moving`: addresses that move along, as hostText writes them. */
+  constructor(groups: readonly OpenFileGroup[], thief: Thief, moving: ReadonlySet<string>) {
     this.#thief = thief;
+    this.#moving = moving;
     for (const group of groups) {
       if (!group.first.link.startsWith('socket:[')) continue;
       const facts = thief.socket(group.first);
+      if (isTcp(facts) && facts.listening) this.#listeners.push(group);
       if (isTcp(facts) && isConnection(facts) && facts.protocol !== ipprotoMptcp)
         this.#ends.set(keyOf(facts.local, facts.remote), group);
     }
@@ -52,7 +61,13 @@ export class TcpConnections implements ConnectionPairs {
     return this.#ends.get(keyOf(remote, local));
   }
 
+  isWithOthers({ local, remote }: Pick<SocketFacts, 'local' | 'remote'>): boolean {
+    if (remote === undefined || !this.#moving.has(hostText(local))) return false;
+    return !isLoopback(remote) && !this.#isOwn(hostText(remote));
+  }
+
   dump(group: OpenFileGroup, locks: ConnectionLocker): DumpedConnection {
+    this.lockListeners(locks);
     this.#read ??= locks.whileFenced(() => this.#readAll(locks));
     const own = this.#read.get(group);
     const facts = this.#thief.socket(group.first);
@@ -64,12 +79,13 @@ export class TcpConnections implements ConnectionPairs {
     const other = this.peerOf(facts);
     const peer = other && this.#read.get(other);
     const { snapshot, options, reuse, readShut } = own;
+    const isOutside = other === undefined && this.isWithOthers(facts);
     return {
       options,
       connection: {
         remote: facts.remote,
         ...(other === undefined ? {} : { peer: other.id }),
-        ...betweenTwo(snapshot, peer?.snapshot),
+        ...(isOutside ? withOthers(snapshot) : betweenTwo(snapshot, peer?.snapshot)),
         shut: isShut(snapshot.state),
         ended: isEnded(snapshot.state),
         readShut,
@@ -80,11 +96,26 @@ export class TcpConnections implements ConnectionPairs {
     };
   }
 
+  /** None of them accepts anybody any more. */
+  lockListeners(locks: ConnectionLocker): void {
+    for (const { first } of this.#listeners.splice(0)) {
+      const error = locks.lockListener(this.#thief.fdOf(first));
+      if (error >= 0) continue;
+      const reason = `the listening socket cannot be locked: ${errnoName(error)}`;
+      throw refuse(first, { reason, remedy: 'let the program take off its socket filter' });
+    }
+  }
+
+  #isOwn(host: string): boolean {
+    this.#own ??= new Set(hostAddresses().map(({ address }) => addressText(address)));
+    return this.#own.has(host);
+  }
+
   #readAll(locks: ConnectionLocker): ReadonlyMap<OpenFileGroup, ReadEnd> {
     // The others are refused, and were not before they came into being.
     const carried = [...this.#ends.values()].filter(({ first }) => {
       const facts = this.#thief.socket(first);
-      return this.peerOf(facts) !== undefined || isEnded(facts.tcp?.state ?? 0);
+      return this.peerOf(facts) !== undefined || this.isWithOthers(facts) || isEnded(facts.tcp?.state ?? 0);
     });
     const ends = carried.map((group) => {
       const { first } = group;
@@ -109,7 +140,28 @@ export class TcpConnections implements ConnectionPairs {
   }
 }
 
-type Streams = Pick<TcpConnectionImage, 'sendNext' | 'receiveFirst' | 'unread' | 'unsent' | 'window'>;
+type Streams = Pick<
+  TcpConnectionImage,
+  'sendNext' | 'receiveFirst' | 'unread' | 'unsent' | 'window' | 'outside'
+>;
+
+/** include/net/tcp_states.h: FIN_WAIT2, its FIN is acknowledged. */
+const finWait2 = 5;
+
+/** What it is to somebody who has whatever was on its way. */
+function withOthers(own: TcpSnapshot): Streams {
+  const { unread, unacknowledged, state } = own;
+  const finAcknowledged = state === finWait2;
+  const sentBytes = unacknowledged.length - own.unsent;
+  return {
+    unread,
+    receiveFirst: sequence(own.receiveNext - Number(isEnded(state)) - unread.length),
+    sendNext: sequence(own.sendFirst - Number(finAcknowledged)),
+    unsent: unacknowledged.slice(sentBytes),
+    outside: { sent: unacknowledged.slice(0, sentBytes), finSent: own.isFinSent, finAcknowledged },
+    window: windowOf(own, own.window.send),
+  };
+}
 
 /** What one end has still to send, by what the other has got. */
 function betweenTwo(own: TcpSnapshot, peer: TcpSnapshot | undefined): Streams {

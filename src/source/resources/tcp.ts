@@ -1,10 +1,17 @@
 // TCP: listening sockets with their options and backlog, sockets that are not connected yet, and connections of which the tree has both
-// ends (tcp-connections.ts); others are refused by name, or dropped by --tcp-close. MPTCP (protocol 262) listeners are made as what they are.
+// ends, or whose address moves along (tcp-connections.ts); others are refused by name, or dropped by --tcp-close. MPTCP (protocol 262) listeners are made as what they are.
 import { may } from '../../kernel/rights.ts';
 import { endpointText } from '../../kernel/proc/inet-address.ts';
-import { addressPort, addressText, endpointKey, isLoopback, plainHost } from '../../kernel/socket-address.ts';
+import {
+  addressPort,
+  addressText,
+  endpointKey,
+  hostText,
+  isLoopback,
+  plainHost,
+} from '../../kernel/socket-address.ts';
 import { afInet, afInet6 } from '../../kernel/socket-options.ts';
-import { upperProtocol, waitingBytes, type SocketFacts } from '../../kernel/socket-facts.ts';
+import { socketFacts, upperProtocol, waitingBytes, type SocketFacts } from '../../kernel/socket-facts.ts';
 import { changedOptions } from '../../kernel/socket-values.ts';
 import { tcpSockets } from '../../kernel/sockets.ts';
 import { isEnded } from '../../kernel/tcp-repair.ts';
@@ -21,7 +28,8 @@ export const tcp: SourceDriver<'tcp'> = {
   dump(group, context) {
     const file = group.first;
     const facts = context.thief.socket(file);
-    const problem = refusal(group, context) ?? pendingRefusal(facts, context);
+    if (facts.listening && context.locks !== undefined) context.connections().lockListeners(context.locks);
+    const problem = refusal(group, context) ?? pendingRefusal(file, facts, context);
     if (problem !== undefined) throw refuse(file, problem);
     const base = {
       kind: 'tcp',
@@ -55,11 +63,18 @@ function refusal(group: OpenFileGroup, context: DriverContext): Refusal | undefi
   if (obstacle === undefined) return filter;
   return {
     reason: `the TCP connection ${nameOf(facts)} cannot be carried by this version: ${obstacle}`,
-    remedy: `${obstacle === needsRight ? 'run migrate as root' : 'close it'}, or give --tcp-close: connections are then dropped, and clients connect again`,
+    remedy: `${remedyFor(obstacle, facts)}, or give --tcp-close: connections are then dropped, and clients connect again`,
   };
 }
 
 const needsRight = 'that needs CAP_NET_ADMIN';
+const isElsewhere = 'its other end is not in the tree';
+
+function remedyFor(obstacle: string, { local, remote }: SocketFacts): string {
+  if (obstacle === needsRight) return 'run migrate as root';
+  const canMove = obstacle === isElsewhere && !isLoopback(local) && remote !== undefined;
+  return canMove ? `give --move-ip ${hostText(local)}, if that address is to move along` : 'close it';
+}
 
 function nameOf({ local, remote }: SocketFacts): string {
   return `${addressText(local)} <- ${remote === undefined ? 'nobody' : addressText(remote)}`;
@@ -72,7 +87,8 @@ function obstacleTo(file: SeenFile, facts: SocketFacts, context: DriverContext):
   if (state === tcpSynSent || state === tcpSynReceived) return 'it is being set up';
   const peer = context.connections().peerOf(facts);
   if (peer?.first === file) return 'it is connected to itself';
-  if (peer === undefined && !(isEnded(state) && isForsaken(facts))) return 'its other end is not in the tree';
+  const isKnown = peer !== undefined || context.connections().isWithOthers(facts);
+  if (!isKnown && !(isEnded(state) && isForsaken(facts))) return isElsewhere;
   const holder = context.outside().get(file.link);
   if (holder !== undefined) return `${holder}, outside the tree, holds it too`;
   const upper = upperProtocol(thief.fdOf(file));
@@ -107,8 +123,13 @@ function isForsaken({ local, remote }: SocketFacts): boolean {
   );
 }
 
-function pendingRefusal(facts: SocketFacts, { options }: DumpContext): Refusal | undefined {
-  const pending = facts.listening ? (facts.tcp?.pending ?? 0) : 0;
+/** Since it was locked none is added. */
+function pendingRefusal(
+  file: SeenFile,
+  facts: SocketFacts,
+  { options, thief }: DumpContext,
+): Refusal | undefined {
+  const pending = facts.listening ? (socketFacts(thief.fdOf(file)).tcp?.pending ?? 0) : 0;
   if (pending === 0 || options.tcpClose) return undefined;
   return {
     reason: `${pending} connections to ${addressText(facts.local)} wait to be accepted`,

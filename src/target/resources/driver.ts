@@ -6,6 +6,7 @@ import type { Outcome, Program } from '../../kernel/program.ts';
 import type { LateRecord } from '../../kernel/struct-flock.ts';
 import type { Terminals } from '../terminals.ts';
 import type { TreeRoot } from '../tree-root.ts';
+import type { Speaker } from './tcp-later.ts';
 import type { UndoLog } from './undo-log.ts';
 
 /** Where programs run: a shell, or whatever stands for it. */
@@ -48,6 +49,8 @@ export interface OpenContext {
   readonly lockLater: (fd: number, take: () => number) => void;
   /** Runs when every file is open in the agent and no process has any yet: what needs the descriptors of others. */
   readonly whenOpen: (act: (fdOf: (file: number) => number) => void) => void;
+  /** What sockets have to say when the tree runs. */
+  readonly speaker: Speaker;
   /** Closes a descriptor of the agent when everything is in its place. */
   readonly closeLater: (fd: number) => void;
   /** Kept by drivers whose files come in groups: pipes by inode, unix sockets by file. Keyed by driver. */

@@ -1,4 +1,4 @@
-// Connections of which the tree has both ends. Both are made in repair mode, as if their handshake had been here, when all other sockets stand
+// Connections of the tree. Those with others speak when it runs (tcp-later.ts). Where the tree has both ends they are made in repair mode, as if their handshake had been here, when all other sockets stand
 // (a listener must be bound before the connections that it has accepted); then they speak: what was unsent is sent, whoever had shut
 // its side shuts it. All of that stays within this host.
 import { networkInterfaces } from 'node:os';
@@ -10,24 +10,18 @@ import { pause } from '../../kernel/pause.ts';
 import { errnoName, Program } from '../../kernel/program.ts';
 import { addressText, endpointKey, hostText, isLoopback } from '../../kernel/socket-address.ts';
 import { closeLocal, openSocket, socketFacts } from '../../kernel/socket-facts.ts';
-import { ask } from '../../kernel/socket-questions.ts';
-import { sockStream, solSocket, solTcp, soSndbufForce } from '../../kernel/socket-options.ts';
-import { int, isEnded, isShut, msgDontwait, sequence, soBufLock, words } from '../../kernel/tcp-repair.ts';
+import { sockStream } from '../../kernel/socket-options.ts';
+import { isEnded, isShut, sequence } from '../../kernel/tcp-repair.ts';
 import { native } from '../../native.ts';
 import type { OpenContext } from './driver.ts';
+import { makeLater, speaksLater, type Speaker } from './tcp-later.ts';
 
-const msgNosignal = 0x4000;
-const tcpNotsentLowat = 25;
 const shutRead = 0;
 const shutWrite = 1;
 /** For segments between two sockets of this host. */
 const settleMs = 1000;
 /** include/net/tcp_states.h */
 const tcpClose = 7;
-const maxRoom = 1 << 30;
-/** SOCK_MIN_SNDBUF, about. */
-const leastRoom = 4608;
-const noLowat = 0xffff_ffff;
 
 interface End {
   readonly file: number;
@@ -43,7 +37,7 @@ export function connectLater(end: End, context: OpenContext): void {
   const ends = context.shared(key, () => {
     const all: End[] = [];
     context.whenOpen((fdOf) => {
-      connectAll(all, fdOf);
+      connectAll(all, fdOf, context.speaker);
     });
     return all;
   });
@@ -51,9 +45,11 @@ export function connectLater(end: End, context: OpenContext): void {
 }
 
 /** @throws GodwitError PROTOCOL, REFUSED */
-function connectAll(ends: readonly End[], fdOf: (file: number) => number): void {
-  const byFile = new Map(ends.map((end) => [end.file, end]));
-  for (const end of ends) expectPeer(end, byFile);
+function connectAll(all: readonly End[], fdOf: (file: number) => number, speaker: Speaker): void {
+  const byFile = new Map(all.map((end) => [end.file, end]));
+  for (const end of all) expectPeer(end, byFile, speaker);
+  const ends = all.filter((end) => !speaksLater(end, speaker));
+  for (const end of all) if (speaksLater(end, speaker)) makeLater(fdOf(end.file), end, speaker);
   for (const end of ends) make(fdOf(end.file), end);
   const helpers: number[] = [];
   try {
@@ -69,14 +65,16 @@ function connectAll(ends: readonly End[], fdOf: (file: number) => number): void 
 }
 
 /** A source that names an end which is none could make segments leave this host. */
-function expectPeer(end: End, byFile: ReadonlyMap<number, End>): void {
-  const { peer, ended } = end.connection;
+function expectPeer(end: End, byFile: ReadonlyMap<number, End>, speaker: Speaker): void {
+  const { peer, ended, outside } = end.connection;
   const other = peer === undefined ? undefined : byFile.get(peer);
   const isPair =
     other?.connection.peer === end.file &&
     other !== end &&
     endpointKey(other.local) === endpointKey(end.connection.remote) &&
     endpointKey(other.connection.remote) === endpointKey(end.local);
+  if (outside !== undefined && peer === undefined) return; // its address is looked at when it is made
+  if (isPair && speaksLater(end, speaker)) return;
   expectHere(end.local);
   expectHere(end.connection.remote);
   if (isPair || (peer === undefined && ended)) return;
@@ -139,49 +137,12 @@ function forsakenPeer({ family, local, connection }: End): number {
 }
 
 function sendRest(fd: number, { local, connection }: End): void {
-  const { unsent, buffers } = connection;
-  let room = Math.max(buffers.send, leastRoom);
-  const lowat = exchangeLowat(fd, noLowat); // it would keep the buffer from being used
-  for (let at = 0; at < unsent.length;) {
-    const program = new Program();
-    const part = unsent.subarray(at, at + (1 << 20));
-    const sent = program.attempt(
-      'sendto',
-      fd,
-      program.bytes(part),
-      part.length,
-      msgDontwait | msgNosignal,
-      0,
-      0,
-    );
-    const count = runLocal(program).number(sent);
-    if (count > 0) at += count;
-    else if (errnoName(count) === 'EAGAIN' && room < maxRoom) {
-      room *= 2; // packed in another way it may take more of the buffer
-      setSendRoom(fd, room, buffers.locks);
-    } else {
-      const name = `the TCP connection ${addressText(local)} <- ${addressText(connection.remote)}`;
-      throw new GodwitError('REFUSED', `${name}: its unsent data finds no room here (${errnoName(count)})`);
-    }
+  const error = native.fillSendQueue(fd, connection.unsent);
+  if (error < 0) {
+    const name = `the TCP connection ${addressText(local)} <- ${addressText(connection.remote)}`;
+    throw new GodwitError('REFUSED', `${name}: its unsent data finds no room here (${errnoName(error)})`);
   }
-  exchangeLowat(fd, lowat);
-  if (room > Math.max(buffers.send, leastRoom)) setSendRoom(fd, buffers.send, buffers.locks);
   if (connection.shut) shut(fd, shutWrite);
-}
-
-/** TCP_NOTSENT_LOWAT; returns what it was. */
-function exchangeLowat(fd: number, value: number): number {
-  const program = new Program();
-  const old = ask(program, fd, solTcp, tcpNotsentLowat, 4).value;
-  program.attempt('setsockopt', fd, solTcp, tcpNotsentLowat, program.bytes(words(value)), 4);
-  return runLocal(program).view(old).getUint32(0, true);
-}
-
-function setSendRoom(fd: number, bytes: number, locks: number): void {
-  const program = new Program();
-  program.attempt('setsockopt', fd, solSocket, soSndbufForce, program.bytes(int(bytes >>> 1)), 4);
-  program.attempt('setsockopt', fd, solSocket, soBufLock, program.bytes(int(locks)), 4);
-  runLocal(program);
 }
 
 function shut(fd: number, how: number): void {

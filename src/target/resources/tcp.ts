@@ -8,9 +8,9 @@ import { closeLocal, openSocket } from '../../kernel/socket-facts.ts';
 import { setOptions } from '../../kernel/socket-values.ts';
 import { afInet, afInet6, sockStream, solTcp } from '../../kernel/socket-options.ts';
 import { int, repairOffNoProbe, set, tcpRepair } from '../../kernel/tcp-repair.ts';
-import { bindSocket } from './bind-socket.ts';
+import { bindSocket, whereItGoes } from './bind-socket.ts';
 import { connectLater } from './tcp-connection.ts';
-import type { TargetDriver } from './driver.ts';
+import type { OpenContext, TargetDriver } from './driver.ts';
 
 const discardPort = 9;
 
@@ -25,7 +25,7 @@ export const tcp: TargetDriver<'tcp'> = {
           throw new GodwitError('PROTOCOL', `open file ${id}: a TCP connection without its ends`);
         setOptions(fd, options, `TCP connection ${addressText(local)}`);
         connectLater({ file: id, local, connection, family }, context);
-      } else restore(fd, image);
+      } else restore(fd, image, context);
       return fd;
     } catch (error) {
       closeLocal(fd);
@@ -34,11 +34,15 @@ export const tcp: TargetDriver<'tcp'> = {
   },
 };
 
-function restore(fd: number, { local, options, state, backlog }: ResourceImage<'tcp'>): void {
+function restore(
+  fd: number,
+  { local, options, state, backlog }: ResourceImage<'tcp'>,
+  { speaker }: Pick<OpenContext, 'speaker'>,
+): void {
   const name = `TCP socket ${local === undefined ? '' : addressText(local)}`.trim();
   setOptions(fd, options, name);
   if (local === undefined) return;
-  const bound = bindSocket(fd, local);
+  const bound = whereItGoes(fd, local, speaker, () => bindSocket(fd, local));
   if (bound < 0) throw cannotBind(name, bound);
   if (state !== 'listening') return;
   const program = new Program();

@@ -7,26 +7,28 @@ import { addressText, anyHost } from '../../kernel/socket-address.ts';
 import { openSocket } from '../../kernel/socket-facts.ts';
 import { setOptions } from '../../kernel/socket-values.ts';
 import { sockDgram } from '../../kernel/socket-options.ts';
-import { bindSocket } from './bind-socket.ts';
+import { bindSocket, whereItGoes } from './bind-socket.ts';
 import type { TargetDriver } from './driver.ts';
 
 const ipprotoUdp = 17;
 
 export const udp: TargetDriver<'udp'> = {
-  open({ family, local, remote, options, memberships }) {
+  open({ family, local, remote, options, memberships }, _file, context) {
     const fd = openSocket(family, sockDgram, ipprotoUdp);
     const name = `UDP socket ${local === undefined ? '' : addressText(local)}`.trim();
     setOptions(fd, options, name);
     for (const membership of memberships) join(fd, membership, name);
-    if (local !== undefined) {
-      const result = bindSocket(fd, local);
-      // A connected socket got its address from the route to its peer: here it may be another one.
-      const isElsewhere = errnoName(result) === 'EADDRNOTAVAIL' && remote !== undefined;
-      const final = isElsewhere ? bindSocket(fd, anyHost(local)) : result;
-      if (final < 0)
-        throw new GodwitError('REFUSED', `${name} cannot be bound on the target: ${errnoName(final)}`);
-    }
-    if (remote !== undefined) connectTo(fd, remote, name);
+    whereItGoes(fd, local, context.speaker, () => {
+      if (local !== undefined) {
+        const result = bindSocket(fd, local);
+        // A connected socket got its address from the route to its peer: here it may be another one.
+        const isElsewhere = errnoName(result) === 'EADDRNOTAVAIL' && remote !== undefined;
+        const final = isElsewhere ? bindSocket(fd, anyHost(local)) : result;
+        if (final < 0)
+          throw new GodwitError('REFUSED', `${name} cannot be bound on the target: ${errnoName(final)}`);
+      }
+      if (remote !== undefined) connectTo(fd, remote, name);
+    });
     return fd;
   },
 };

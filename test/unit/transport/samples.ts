@@ -43,6 +43,7 @@ export const final: SourceMessage = {
     guards: [],
     readAt: 12n,
     tcpClose: false,
+    addresses: [],
   },
 };
 export const check: SourceMessage = {
@@ -57,6 +58,7 @@ export const check: SourceMessage = {
     files: [],
     directories: ['/'],
     places: [],
+    addresses: [],
     connections: false,
     interfaces: ['eth0'],
     terminals: [],

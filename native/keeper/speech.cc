@@ -1,0 +1,109 @@
+#include "keeper/speech.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <span>
+#include <string_view>
+#include <utility>
+
+#include "keeper/rtnetlink.h"
+#include "sys/connection.h"
+#include "sys/segments.h"
+
+namespace godwit {
+namespace {
+
+/** The content of a memory file. */
+class Mapped {
+ public:
+  explicit Mapped(int fd) {
+    struct stat about{};
+    if (fd < 0 || fstat(fd, &about) < 0 || about.st_size <= 0) return;
+    const auto size = static_cast<std::size_t>(about.st_size);
+    void* at = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (at != MAP_FAILED) bytes_ = {static_cast<const std::byte*>(at), size};
+  }
+  Mapped(const Mapped&) = delete;
+  Mapped& operator=(const Mapped&) = delete;
+  ~Mapped() {
+    if (!bytes_.empty()) munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
+  }
+  [[nodiscard]] std::span<const std::byte> bytes() const { return bytes_; }
+
+ private:
+  std::span<const std::byte> bytes_;
+};
+
+int SetTcp(int fd, int name, int value) {
+  return setsockopt(fd, IPPROTO_TCP, name, &value, sizeof value) < 0 ? -errno : 0;
+}
+
+int EndRepair(int fd, bool reuse) {
+  // Off with a probe: the other end answers by what it has and what room it has. net/ipv4/tcp_output.c, tcp_send_window_probe.
+  if (const int error = SetTcp(fd, TCP_REPAIR, 0); error != 0) return error;
+  const int value = reuse ? 1 : 0;
+  return setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &value, sizeof value) < 0 ? -errno : 0;
+}
+
+int Shut(int fd) { return shutdown(fd, SHUT_WR) < 0 ? -errno : 0; }
+
+}  // namespace
+
+int Speech::AddConnection(Fd socket, const Ending& ending) {
+  connections_.push_back({std::move(socket), ending, Fd()});
+  return static_cast<int>(connections_.size());
+}
+
+int Speech::AddData(int number, Fd memory) {
+  if (number < 1 || static_cast<std::size_t>(number) > connections_.size()) return -ENOENT;
+  connections_[static_cast<std::size_t>(number) - 1].memory = std::move(memory);
+  return 0;
+}
+
+int Speech::Say(const Connection& connection) {
+  const int fd = connection.socket.get();
+  const Ending& ending = connection.ending;
+  const Mapped data(connection.memory.get());
+  if (ending.sent > data.bytes().size()) return -EINVAL;
+  int error = SetTcp(fd, TCP_REPAIR_QUEUE, TCP_SEND_QUEUE);
+  if (error == 0) error = FillSendQueue(fd, data.bytes().first(ending.sent));
+  if (error == 0 && ending.fin_sent) error = Shut(fd);
+  if (const int ended = EndRepair(fd, ending.reuse); error == 0) error = ended;
+  if (error == 0) error = FillSendQueue(fd, data.bytes().subspan(ending.sent));
+  if (error == 0 && ending.shut) error = Shut(fd);
+  return error;
+}
+
+std::string Speech::Run() {
+  std::string failed;
+  const auto note = [&](std::string_view what, int error) {
+    if (error == 0) return;
+    if (!failed.empty()) failed += ", ";
+    failed += std::string(what) + " failed with errno " + std::to_string(-error);
+  };
+  for (const std::string& message : addresses_) note("address", PutAddress(message));
+  for (const Fd& listener : listeners_) note("listener", HearAgain(listener.get()));
+  for (const Connection& connection : connections_)
+    note("connection's filter", HearAgain(connection.socket.get()));
+  for (const std::string& message : addresses_) AnnounceAddress(message);
+  for (const Connection& connection : connections_) note("connection", Say(connection));
+  for (const Fd& memory : segments_) note("segments", BringFrom(memory.get()));
+  addresses_.clear();
+  listeners_.clear();
+  connections_.clear();
+  segments_.clear();
+  return failed;
+}
+
+int BringFrom(int memory) {
+  const Mapped segments(memory);
+  const int failed = BringSegments(segments.bytes());
+  return failed > 0 ? -EIO : failed;
+}
+
+}  // namespace godwit

@@ -1,0 +1,61 @@
+// What waits for the moment in which the tree runs here: addresses that come along with it, and TCP connections to others, which must
+// neither hear nor say anything before. The order of it is
+//
+//   1. addresses       they are here now
+//   2. filters         connections and listeners hear what comes
+//   3. announcement    neighbours send to this host
+//   4. each connection: what its other end may have got already counts as sent, a FIN too; TCP_REPAIR ends with a probe; the rest is sent
+//   5. segments        that came to the source meanwhile
+//
+// The keeper does it, not the agent: a tree that stands PREPARED outlives the agent. After COMMIT nothing may fail any more: what does is
+// told, and the rest goes on.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "sys/fd.h"
+
+namespace godwit {
+
+/** Of one connection. Bytes are those of its data: what was sent and is not acknowledged, then what was not sent yet. */
+struct Ending {
+  bool reuse = false;     // SO_REUSEADDR, which TCP_REPAIR forgets
+  bool fin_sent = false;  // its own end was told behind what was sent
+  bool shut = false;      // its own end is to be told behind the rest
+  std::size_t sent = 0;
+};
+
+class Speech {
+ public:
+  void AddAddress(std::string message) { addresses_.push_back(std::move(message)); }
+  /** A listening socket behind a filter. */
+  void AddListener(Fd socket) { listeners_.push_back(std::move(socket)); }
+  /** In repair mode and behind a filter. Returns its number. */
+  int AddConnection(Fd socket, const Ending& ending);
+  /** 0 or -ENOENT. */
+  int AddData(int number, Fd memory);
+  /** A memory file as sys/capture.h lays it out. */
+  void AddSegments(Fd memory) { segments_.push_back(std::move(memory)); }
+  /** Once: what was said is forgotten. Returns what failed, for people; empty when nothing did. */
+  std::string Run();
+
+ private:
+  struct Connection {
+    Fd socket;
+    Ending ending;
+    Fd memory;
+  };
+  static int Say(const Connection& connection);
+
+  std::vector<std::string> addresses_;
+  std::vector<Fd> listeners_;
+  std::vector<Connection> connections_;
+  std::vector<Fd> segments_;
+};
+
+/** Brings the segments in a memory file to this host's sockets. 0 or -errno. */
+int BringFrom(int memory);
+
+}  // namespace godwit

@@ -1,0 +1,114 @@
+#include "sys/segments.h"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+#include <vector>
+
+#include "sys/fd.h"
+
+namespace godwit {
+namespace {
+
+constexpr std::size_t kIpv4Header = 20;
+constexpr std::size_t kIpv6Header = 40;
+constexpr std::size_t kTcpHeader = 20;
+constexpr std::size_t kChecksumInTcp = 16;
+constexpr unsigned kFragment = 0x3fff;  // more fragments, or an offset
+
+unsigned Byte(std::span<const std::byte> bytes, std::size_t at) {
+  return std::to_integer<unsigned>(bytes[at]);
+}
+
+// RFC 1071; the sum of 16-bit words, not yet folded.
+std::uint64_t Sum(std::span<const std::byte> bytes) {
+  std::uint64_t sum = 0;
+  for (std::size_t at = 0; at + 1 < bytes.size(); at += 2) sum += Byte(bytes, at) << 8 | Byte(bytes, at + 1);
+  if (bytes.size() % 2 != 0) sum += Byte(bytes, bytes.size() - 1) << 8;
+  return sum;
+}
+
+// `addresses`: of both ends, as they stand in the IP header; they and the length are the pseudo header.
+void FillChecksum(std::span<std::byte> tcp, std::span<const std::byte> addresses) {
+  std::uint64_t sum = Sum(tcp) + Sum(addresses) + IPPROTO_TCP + tcp.size();
+  while (sum >> 16 != 0) sum = (sum & 0xffff) + (sum >> 16);
+  sum = ~sum & 0xffff;
+  tcp[kChecksumInTcp] = static_cast<std::byte>(sum >> 8);
+  tcp[kChecksumInTcp + 1] = static_cast<std::byte>(sum & 0xff);
+}
+
+class Sender {
+ public:
+  /** 0 or -errno. */
+  int Send(std::span<std::byte> packet) {
+    const unsigned version = packet.empty() ? 0 : Byte(packet, 0) >> 4;
+    if (version == 4) return Send4(packet);
+    if (version == 6) return Send6(packet);
+    return -EBADMSG;
+  }
+
+ private:
+  int Send4(std::span<std::byte> packet) {
+    const std::size_t header = (Byte(packet, 0) & 15) * 4;
+    if (header < kIpv4Header || packet.size() < header) return -EBADMSG;
+    const bool whole = ((Byte(packet, 6) << 8 | Byte(packet, 7)) & kFragment) == 0;
+    if (whole) Complete(packet.subspan(header), packet.subspan(12, 8));
+    sockaddr_in to{};
+    to.sin_family = AF_INET;
+    std::memcpy(&to.sin_addr, &packet[16], sizeof to.sin_addr);
+    return Out(v4_, AF_INET, packet, &to, sizeof to);
+  }
+
+  int Send6(std::span<std::byte> packet) {
+    if (packet.size() < kIpv6Header) return -EBADMSG;
+    Complete(packet.subspan(kIpv6Header), packet.subspan(8, 32));
+    sockaddr_in6 to{};
+    to.sin6_family = AF_INET6;
+    std::memcpy(&to.sin6_addr, &packet[24], sizeof to.sin6_addr);
+    return Out(v6_, AF_INET6, packet, &to, sizeof to);
+  }
+
+  static void Complete(std::span<std::byte> tcp, std::span<const std::byte> addresses) {
+    if (tcp.size() < kTcpHeader || tcp[kChecksumInTcp] != std::byte{0} ||
+        tcp[kChecksumInTcp + 1] != std::byte{0})
+      return;
+    FillChecksum(tcp, addresses);
+  }
+
+  static int Out(Fd& fd, int family, std::span<const std::byte> packet, const void* to, socklen_t length) {
+    // IPPROTO_RAW: the packet brings its IP header along (raw(7); net/ipv6/af_inet6.c).
+    if (!fd.valid()) fd = Fd(socket(family, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW));
+    if (!fd.valid()) return -errno;
+    const ssize_t sent = sendto(fd.get(), packet.data(), packet.size(), MSG_DONTWAIT,
+                                static_cast<const sockaddr*>(to), length);
+    return sent < 0 ? -errno : 0;
+  }
+
+  Fd v4_;
+  Fd v6_;
+};
+
+}  // namespace
+
+int BringSegments(std::span<const std::byte> segments) {
+  Sender sender;
+  std::vector<std::byte> packet;
+  int failed = 0;
+  for (std::size_t at = 0; at < segments.size();) {
+    std::uint32_t length = 0;
+    if (segments.size() - at < sizeof length) return -EBADMSG;
+    std::memcpy(&length, &segments[at], sizeof length);
+    at += sizeof length;
+    if (length > segments.size() - at) return -EBADMSG;
+    packet.assign(segments.begin() + static_cast<std::ptrdiff_t>(at),
+                  segments.begin() + static_cast<std::ptrdiff_t>(at + length));
+    at += length;
+    if (sender.Send(packet) != 0) failed++;
+  }
+  return failed;
+}
+
+}  // namespace godwit

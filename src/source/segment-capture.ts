@@ -1,0 +1,125 @@
+// TCP segments that come for the tree while its connections are locked. The lock drops them, and a dropped segment costs its sender at
+// least 200 ms (the minimum of a retransmission timeout): so they are copied as they come in, and the target hears them when the tree
+// runs there.
+import { GodwitError } from '../errors.ts';
+import type { OpenFile } from '../images/state.ts';
+import { errnoName } from '../kernel/program.ts';
+import type { HostAddress } from '../kernel/rtnetlink.ts';
+import { addressPort, endpointKey, hostText } from '../kernel/socket-address.ts';
+import { afInet, afInet6 } from '../kernel/socket-options.ts';
+import { isAfter, sequence } from '../kernel/tcp-repair.ts';
+import {
+  joinSegments,
+  readSegment,
+  splitSegments,
+  tcpAck,
+  tcpFin,
+  tcpSyn,
+  type SeenSegment,
+} from '../kernel/tcp-segment.ts';
+import { native } from '../native.ts';
+
+/** What fits into a message, with room for its rest; who has sent more sends it again. */
+const mostBytes = 32 << 20;
+
+export class SegmentCapture implements Disposable {
+  readonly #fds: readonly number[];
+  readonly #warn: (text: string) => void;
+
+  /** @throws GodwitError SYSCALL */
+  constructor(addresses: readonly HostAddress[], warn: (text: string) => void) {
+    this.#warn = warn;
+    const fds: number[] = [];
+    this.#fds = fds;
+    for (const wanted of [afInet, afInet6]) {
+      const own = addresses.filter(({ family }) => family === wanted).map(({ address }) => address);
+      if (own.length === 0) continue;
+      const fd = native.openCapture(wanted, Buffer.concat(own));
+      if (fd >= 0) fds.push(fd);
+      else this.#failed(fd);
+    }
+  }
+
+  /** What has come until now was heard by its sockets. */
+  restart(): void {
+    this.#packets();
+  }
+
+  /** What has come since for the tree, and its sockets have not heard. */
+  take(openFiles: readonly OpenFile[]): Uint8Array<ArrayBuffer> {
+    return joinSegments(firstOf(segmentsFor(openFiles, this.#packets()), mostBytes));
+  }
+
+  [Symbol.dispose](): void {
+    for (const fd of this.#fds) native.closeFd(fd);
+  }
+
+  #packets(): Uint8Array[] {
+    return this.#fds.flatMap((fd) => {
+      const lost = new Int32Array(1);
+      const segments = native.takeSegments(fd, lost);
+      if ((lost[0] ?? 0) > 0)
+        this.#warn(`${lost[0]} TCP segments found no room: whoever has sent them sends them again`);
+      return typeof segments === 'number' ? [] : splitSegments(segments);
+    });
+  }
+
+  #failed(errno: number): never {
+    this[Symbol.dispose]();
+    throw new GodwitError('SYSCALL', `TCP segments cannot be captured: ${errnoName(errno)}`);
+  }
+}
+
+function firstOf(packets: readonly Uint8Array[], bytes: number): readonly Uint8Array[] {
+  let left = bytes;
+  return packets.filter(({ length }) => (left -= length) >= 0);
+}
+
+/** What one end has got, and what it knows to have arrived. */
+interface Known {
+  readonly receiveNext: number;
+  readonly sendFirst: number;
+}
+
+/** Those of the packets that the sockets in the image have not heard: of connections, and first ones to listening sockets. */
+export function segmentsFor(openFiles: readonly OpenFile[], packets: readonly Uint8Array[]): Uint8Array[] {
+  const connections = new Map<string, Known>();
+  const listeners = new Set<string>();
+  for (const { resource } of openFiles) {
+    if (resource.kind !== 'tcp' || resource.local === undefined) continue;
+    const { local, state, connection } = resource;
+    if (state === 'listening') listeners.add(isAny(local) ? `*:${addressPort(local)}` : endpointKey(local));
+    if (connection?.outside === undefined) continue;
+    const { remote, receiveFirst, unread, sendNext, ended } = connection;
+    connections.set(`${endpointKey(remote)} ${endpointKey(local)}`, {
+      receiveNext: sequence(receiveFirst + unread.length + Number(ended)),
+      sendFirst: sendNext,
+    });
+  }
+  const seen = packets.flatMap((packet) => readSegment(packet) ?? []);
+  // The last word of each tells the window that there is.
+  const last = new Map(seen.map((segment) => [nameOf(segment), segment]));
+  return seen
+    .filter((segment) => {
+      const known = connections.get(nameOf(segment));
+      if (known !== undefined) return isNews(segment, known) || last.get(nameOf(segment)) === segment;
+      const isFirst = (segment.flags & (tcpSyn | tcpAck)) === tcpSyn;
+      const port = segment.destination.slice(segment.destination.lastIndexOf(':'));
+      return isFirst && (listeners.has(segment.destination) || listeners.has(`*${port}`));
+    })
+    .map(({ packet }) => packet);
+}
+
+const nameOf = ({ source, destination }: SeenSegment): string => `${source} ${destination}`;
+
+function isNews(segment: SeenSegment, { receiveNext, sendFirst }: Known): boolean {
+  const { flags, length, acknowledged } = segment;
+  const isFin = (flags & tcpFin) !== 0;
+  if ((flags & ~(tcpAck | tcpFin | 8)) !== 0) return true; // SYN, RST, URG: whatever it means
+  if (length > 0 || isFin) return isAfter(sequence(segment.sequence + length + Number(isFin)), receiveNext);
+  return isAfter(acknowledged, sendFirst);
+}
+
+function isAny(local: Uint8Array): boolean {
+  return ['0.0.0.0', '::', '::ffff:0.0.0.0'].includes(hostText(local));
+}

@@ -1,0 +1,78 @@
+// Connections that speak when the tree runs, not before: their address comes along with the tree, and is not here yet. Until then they are
+// in repair mode, behind a filter that drops everything; the keeper lets them go (native/keeper/speech.h), also when this agent has died.
+import type { TcpConnectionImage } from '../../images/resources/tcp.ts';
+import { GodwitError } from '../../errors.ts';
+import type { Ending } from '../../kernel/keeper-network.ts';
+import { runLocal } from '../../kernel/local-program.ts';
+import { makeConnection } from '../../kernel/make-connection.ts';
+import { errnoName, Program } from '../../kernel/program.ts';
+import { hostText } from '../../kernel/socket-address.ts';
+import { sequence } from '../../kernel/tcp-repair.ts';
+import { makeSegment, tcpAck, tcpFin } from '../../kernel/tcp-segment.ts';
+import { native } from '../../native.ts';
+import { asIfHere } from './bind-socket.ts';
+
+const shutRead = 0;
+const widest = 0xffff;
+
+/** Hears what sockets of the tree have to say when it runs. */
+export interface Speaker {
+  /** Addresses that come along, as hostText writes them. */
+  readonly moving: ReadonlySet<string>;
+  readonly connection: (fd: number, ending: Ending) => void;
+  /** Packets for sockets of this host (kernel/tcp-segment.ts). */
+  readonly segments: (packets: readonly Uint8Array[]) => void;
+}
+
+export interface LateEnd {
+  readonly local: Uint8Array;
+  readonly connection: TcpConnectionImage;
+}
+
+export function speaksLater({ local, connection }: LateEnd, { moving }: Speaker): boolean {
+  return connection.outside !== undefined || moving.has(hostText(local));
+}
+
+/** @throws GodwitError PROTOCOL, REFUSED, SYSCALL */
+export function makeLater(fd: number, { local, connection }: LateEnd, speaker: Speaker): void {
+  if (!speaker.moving.has(hostText(local)))
+    throw new GodwitError(
+      'PROTOCOL',
+      `the source names a connection of ${hostText(local)}, which does not move`,
+    );
+  // Nothing may reach it from the first moment on.
+  const locked = native.lockConnection(fd);
+  if (locked < 0) throw new GodwitError('SYSCALL', `a TCP connection cannot be locked: ${errnoName(locked)}`);
+  asIfHere(fd, local, () => {
+    makeConnection(fd, { ...connection, local });
+  });
+  const { outside, unsent, shut, ended, readShut, reuse } = connection;
+  if (readShut && !ended) {
+    const program = new Program();
+    program.attempt('shutdown', fd, shutRead);
+    runLocal(program);
+  }
+  speaker.connection(fd, {
+    reuse,
+    sent: outside?.sent ?? new Uint8Array(),
+    finSent: outside?.finSent ?? false,
+    unsent,
+    shut: shut && outside?.finSent !== true,
+  });
+  const word = lastWord({ local, connection });
+  if (word !== undefined) speaker.segments([word]);
+}
+
+/** What the other end had told by segments without data: its end, and that it has got ours. */
+function lastWord({ local, connection }: LateEnd): Uint8Array | undefined {
+  const { outside, ended, remote, receiveFirst, unread, sendNext, window, terms } = connection;
+  if (outside === undefined || !(ended || outside.finAcknowledged)) return undefined;
+  return makeSegment({
+    from: remote,
+    to: local,
+    sequence: sequence(receiveFirst + unread.length),
+    acknowledged: sequence(sendNext + Number(outside.finAcknowledged)),
+    flags: tcpAck | (ended ? tcpFin : 0),
+    window: Math.min(widest, window.send >>> (terms.scales?.send ?? 0)),
+  });
+}
