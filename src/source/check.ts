@@ -7,20 +7,15 @@ import { readStatus } from '../kernel/proc/status.ts';
 import { hasCapability, learnRights } from '../kernel/rights.ts';
 import type { ControlConnection } from '../transport/control-connection.ts';
 import { FileIdentities } from './file-identities.ts';
-import { surveyAddresses, type MoveRequest } from './moving-addresses.ts';
+import { surveyAddresses } from './moving-addresses.ts';
 import { surveyOpenFiles } from './open-files.ts';
 import { ancestors, surveyTree } from './survey.ts';
+import type { SurveyOptions } from './survey-options.ts';
 import { inVfork } from './survey-sharing.ts';
 import { readSourceTree, type SourceProcess } from './tree.ts';
 import { alive, openFileOptions, requirementsOf } from './requirements.ts';
 
-export type PidNamespaceChoice = Requirements['pidNamespace'];
-
-export interface SurveyOptions {
-  readonly tcpClose: boolean;
-  readonly moves: readonly MoveRequest[];
-  readonly pidNamespace: PidNamespaceChoice;
-}
+export type { PidNamespaceChoice, SurveyOptions } from './survey-options.ts';
 
 export interface Survey {
   readonly root: SourceProcess;

@@ -8,14 +8,15 @@ import { canOpenMapping } from '../kernel/mapped-file.ts';
 import { readMaps } from '../kernel/proc/maps.ts';
 import { readProcLink } from '../kernel/proc/read-proc.ts';
 import { readStatus } from '../kernel/proc/status.ts';
-import type { Survey, SurveyOptions } from './check.ts';
 import { readExecutable } from './deleted-files.ts';
+import type { FileIdentities } from './file-identities.ts';
 import { Layouts } from './layout.ts';
 import { movedAddresses, movingHosts } from './moving-addresses.ts';
 import { openFileRequirements } from './open-files.ts';
 import { objectKind } from './pages/shared-objects.ts';
 import type { OpenFileOptions } from './resources/driver.ts';
 import { readResourceLimits } from './state/credentials.ts';
+import type { SurveyOptions } from './survey-options.ts';
 import { segmentObject, unattachedSegments } from './sysv/segments.ts';
 import { queueRequirements, semaphoreRequirements, sysvRequirements } from './sysv/requirements.ts';
 import type { SourceProcess } from './tree.ts';
@@ -28,11 +29,13 @@ export function alive(processes: readonly SourceProcess[]): SourceProcess[] {
   return processes.filter(({ zombie }) => zombie === undefined);
 }
 
+interface Whose {
+  readonly processes: readonly SourceProcess[];
+  readonly identities: FileIdentities;
+}
+
 /** Everything that the target has to have, found while the tree runs. */
-export function requirementsOf(
-  { processes, identities }: Pick<Survey, 'processes' | 'identities'>,
-  options: SurveyOptions,
-): Requirements {
+export function requirementsOf({ processes, identities }: Whose, options: SurveyOptions): Requirements {
   const living = alive(processes);
   const layouts = new Layouts(identities);
   const places = new Set<string>();
