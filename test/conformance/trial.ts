@@ -71,12 +71,13 @@ async function thereAndBack(
 ): Promise<Trouble | undefined> {
   await sleep(workMs);
   const taken = flavour === 'pidns' ? await takePid(b, workload.pid) : undefined;
+  // A stranger who had the number for long may be gone by now.
+  const mayBeOutside = flavour !== 'rootless' && taken === undefined;
   const there = await move(a, b, workload.pid);
   if (taken !== undefined) b.kill(taken);
   if (there !== undefined) return there;
   await sleep(workMs);
-  const nested = flavour === 'pidns' || flavour === 'rootless';
-  const pid = nested ? b.nestedPid(workload.pid, workload.name) : workload.pid;
+  const pid = b.nestedPid(workload.pid, workload.name) ?? (mayBeOutside ? workload.pid : undefined);
   if (pid === undefined)
     return { outcome: 'failed', why: `it is in no new PID namespace of ${b.name}, or not there at all` };
   const back = await move(b, a, pid);
