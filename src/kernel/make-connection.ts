@@ -82,14 +82,14 @@ export function makeConnection(fd: number, birth: TcpBirth): void {
     }
   } catch (error) {
     if (error instanceof GodwitError && error.code !== 'REMOTE_CALL') throw error;
-    throw new GodwitError(
-      'REFUSED',
-      `${name} cannot be made on the target: ${asGodwitError(error).message}`,
-      {
-        hint: 'is there one between the same addresses already? (ss -tan)',
-        cause: error,
-      },
-    );
+    const { message } = asGodwitError(error);
+    const hint = /ENETUNREACH|EHOSTUNREACH/.test(message)
+      ? `this host has no route to ${addressText(remote)} before it has the address: ip route add`
+      : 'is there one between the same addresses already? (ss -tan)';
+    throw new GodwitError('REFUSED', `${name} cannot be made on the target: ${message}`, {
+      hint,
+      cause: error,
+    });
   }
 }
 

@@ -1,0 +1,230 @@
+// TCP connections with others, whose address moves along (--move-ip): a server goes there and back under clients that check every byte and
+// never connect again; and it goes on where it was when that does not work.
+import { connect, type Socket } from 'node:net';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { runCommand, sleep, until } from '../helpers/commands.ts';
+import type { Host } from '../helpers/host.ts';
+import { makeHosts, type Hosts } from '../helpers/hosts.ts';
+import type { Spawned } from '../helpers/namespace-host.ts';
+import { explain } from '../helpers/round-trip.ts';
+import { unless } from '../helpers/skip-unless.ts';
+
+t.setTimeout(300_000); // whole migrations on a machine that others use too
+const skip = await unless('hosts', 'godwit', 'command:python3');
+
+/** The first byte of a connection says what it is for. SIGUSR1: what waited goes on. */
+const server = `
+import signal, socket, threading
+go = threading.Event(); signal.signal(signal.SIGUSR1, lambda *_: go.set())
+def echo(c):
+    while d := c.recv(65536): c.sendall(d)
+def shut(c): # says its last word first
+    c.sendall(b'bye'); c.shutdown(socket.SHUT_WR)
+    n = 0
+    while d := c.recv(65536): n += len(d)
+    print('shut heard', n, flush=True)
+def closing(c): # hears the last word first
+    while c.recv(65536): pass
+    print('closing', flush=True)
+    go.wait(); c.sendall(b'late')
+def unread(c):
+    c.sendall(b'k'); go.wait(); d = c.recv(100000, socket.MSG_WAITALL)
+    c.sendall(b'right' if d == bytes(i % 251 for i in range(100000)) else b'wrong')
+def flood(c): # more than finds room anywhere
+    c.sendall(bytes(i % 251 for i in range(251 * 40000)))
+kinds = {b'E': echo, b'S': shut, b'C': closing, b'U': unread, b'F': flood}
+def serve(c):
+    try: kinds[c.recv(1)](c)
+    except OSError as e: print('error', e, flush=True)
+    c.close()
+l = socket.create_server(('::', 7001), family=socket.AF_INET6, dualstack_ipv6=True)
+print('ready', flush=True)
+def accept():
+    while True: threading.Thread(target=serve, args=(l.accept()[0],), daemon=True).start()
+threading.Thread(target=accept, daemon=True).start()
+while True: signal.pause()
+`;
+
+const pattern = (length: number, from = 0): Buffer =>
+  Buffer.from(Uint8Array.from({ length }, (_, i) => (from + i) % 251));
+
+/** A connection of the test's own; `problem` is what went wrong with it. */
+class Client {
+  readonly socket: Socket;
+  problem = '';
+  got = 0;
+  ended = false;
+  last = performance.now();
+  worstMs = 0;
+  #sent = 0;
+
+  constructor(host: string, kind: string) {
+    this.socket = connect({ host, port: 7001, noDelay: true, allowHalfOpen: true });
+    this.socket.write(kind);
+    this.socket.on('error', (error) => (this.problem ||= error.message));
+    this.socket.on('end', () => (this.ended = true));
+    this.socket.on('data', (data: Buffer) => {
+      const now = performance.now();
+      this.worstMs = Math.max(this.worstMs, now - this.last);
+      this.last = now;
+      if (kind === 'E' || kind === 'F') {
+        if (!data.equals(pattern(data.length, this.got))) this.problem ||= `wrong bytes behind ${this.got}`;
+      }
+      this.got += data.length;
+      if (kind === 'E' && this.got === this.#sent) this.ask();
+    });
+  }
+
+  ask(): void {
+    const length = 1 + (this.#sent % 3000);
+    this.socket.write(pattern(length, this.#sent));
+    this.#sent += length;
+  }
+}
+
+interface Bed {
+  readonly a: Host;
+  readonly b: Host;
+  readonly tree: Spawned;
+  /** Addresses of the tree, that come along. */
+  readonly addresses: readonly string[];
+  readonly args: readonly string[];
+}
+
+async function makeBed(hosts: Hosts): Promise<Bed> {
+  const { a, b } = hosts;
+  const addresses = [a.ip.replace(/\.\d+$/, '.100')];
+  await a.run('ip', ['addr', 'add', `${addresses[0] ?? ''}/24`, 'dev', 'eth0']);
+  const own = await runCommand('ip', ['-6', 'addr', 'add', 'fd7e::fe/64', 'dev', hosts.uplink, 'nodad']);
+  if (own.code === 0) {
+    addresses.push('fd7e::64');
+    await a.run('ip', ['-6', 'addr', 'add', 'fd7e::64/64', 'dev', 'eth0', 'nodad']);
+    await a.run('ip', ['-6', 'addr', 'add', 'fd7e::1/64', 'dev', 'eth0', 'nodad']);
+    await b.run('ip', ['-6', 'addr', 'add', 'fd7e::2/64', 'dev', 'eth0', 'nodad']);
+  }
+  await Promise.all([a.receive(), b.receive()]);
+  const path = join(a.scratch, 'server.py');
+  writeFileSync(path, server);
+  const tree = await a.spawn('python3', [path], { name: 'server' });
+  await until('the server is ready', () => tree.log().includes('ready'));
+  return { a, b, tree, addresses, args: addresses.flatMap((address) => ['--move-ip', address]) };
+}
+
+const addressesOf = async (host: Host): Promise<string> => (await host.run('ip', ['-br', 'addr'])).stdout;
+
+await t.test('clients do not notice', { skip }, async (t) => {
+  await using hosts = await makeHosts({ count: 2 });
+  const { a, b, tree, addresses, args } = await makeBed(hosts);
+  const streams = addresses.flatMap((address) => Array.from({ length: 4 }, () => new Client(address, 'E')));
+  for (const stream of streams) stream.ask();
+  const of = (kind: string): Client => new Client(addresses[0] ?? '', kind);
+  const [shut, closing, unread, flood] = [of('S'), of('C'), of('U'), of('F')];
+  flood.socket.pause();
+  closing.socket.end('last word');
+  await until('its last words', () => shut.ended && tree.log().includes('closing') && unread.got === 1);
+  unread.socket.write(pattern(60_000));
+  t.teardown(() => {
+    for (const { socket } of [...streams, shut, closing, unread, flood]) socket.destroy();
+  });
+  for (const [from, to] of [
+    [a, b],
+    [b, a],
+  ] as const) {
+    const before = streams.map(({ got }) => got);
+    for (const stream of streams) stream.worstMs = 0;
+    const moved = await from.migrate(tree.pid, to, { args });
+    if (!t.equal(moved.code, 0, `it moves from ${from.name} to ${to.name}: ${explain(moved, to)}`)) return;
+    await until('every stream goes on', () => streams.every(({ got }, i) => got > (before[i] ?? 0) + 20_000));
+    const worst = Math.max(...streams.map(({ worstMs }) => worstMs));
+    t.comment(
+      `downtime ${String(moved.report?.['downtime'])} ms, longest pause of a client ${worst.toFixed(1)} ms`,
+    );
+    for (const address of addresses) {
+      t.match(await addressesOf(to), `${address}/`, `${to.name} has ${address}`);
+      t.notMatch(await addressesOf(from), `${address}/`, `${from.name} has not`);
+    }
+    shut.socket.write('more');
+    unread.socket.write(pattern(20_000, 60_000 + (to === a ? 20_000 : 0)));
+    t.strictSame(await from.lastingLeftovers(), [], 'nothing is left where it came from');
+    const { stdout } = await from.run('ss', ['-Htan', 'sport = :7001 or dport = :7001']);
+    t.equal(stdout, '', 'nor a connection');
+  }
+  const late = new Client(addresses[0] ?? '', 'E');
+  late.ask();
+  await until('somebody new is served', () => late.got > 10_000);
+  a.kill(tree.pid, 'SIGUSR1');
+  shut.socket.end();
+  flood.socket.resume();
+  await until(
+    () => `all of it comes: ${JSON.stringify([unread.got, closing.got, flood.got, tree.log()])}`,
+    () => unread.got === 6 && closing.ended && flood.ended && tree.log().includes('shut heard'),
+  );
+  t.match(tree.log(), /shut heard 8\b/, 'what came behind its own last word');
+  t.equal(closing.got, 4, "what it says behind the other end's last word");
+  t.equal(flood.got, 251 * 40_000, 'what waited in its send queue');
+  const all = [...streams, shut, closing, unread, flood, late];
+  t.strictSame(
+    all.flatMap(({ problem }) => (problem === '' ? [] : [problem])),
+    [],
+    'no reset, no wrong byte',
+  );
+  t.notMatch(tree.log(), 'error');
+  late.socket.destroy();
+});
+
+await t.test('an address that cannot move, and a flight that fails', { skip }, async (t) => {
+  await using hosts = await makeHosts({ count: 2 });
+  const { a, b, tree, addresses, args } = await makeBed(hosts);
+  const [address = ''] = addresses;
+  const stream = new Client(address, 'E');
+  t.teardown(() => stream.socket.destroy());
+  stream.ask();
+  const goesOn = async (what: string): Promise<void> => {
+    const before = stream.got;
+    await until(`the stream goes on: ${what}`, () => stream.got > before + 20_000);
+    t.match(await addressesOf(a), `${address}/`, `the address is where it was: ${what}`);
+  };
+  const refusals: [args: string[], pattern: RegExp][] = [
+    [[], /its other end is not in the tree.*--move-ip 10\./s],
+    [['--move-ip', '10.1.2.3'], /address 10\.1\.2\.3.*this host does not have it/s],
+    [['--move-ip', '127.0.0.1'], /every host has it for itself/],
+    [['--move-ip', a.ip], /the two agents talk over it/],
+    [['--move-ip', `${address}/none0`], /there is no interface none0 here/],
+  ];
+  for (const [given, pattern] of refusals) {
+    const refused = await a.migrate(tree.pid, b, { args: given });
+    t.equal(refused.code, 3, `${given.join(' ')}: ${explain(refused, b)}`);
+    t.match(refused.stdout, pattern);
+  }
+  for (const wrong of ['nowhere', `${address}/24`]) {
+    const refused = await a.migrate(tree.pid, b, { args: ['--move-ip', wrong] });
+    t.equal(refused.code, 2, `--move-ip ${wrong} is a mistake`);
+  }
+  await b.run('ip', ['addr', 'add', `${address}/32`, 'dev', 'lo']);
+  const taken = await a.migrate(tree.pid, b, { args: [...args] });
+  t.match(taken.stdout, /this host has it already/);
+  await b.run('ip', ['addr', 'del', `${address}/32`, 'dev', 'lo']);
+  await goesOn('refused');
+
+  // The target's agent does not answer any more when the tree stands fenced: nothing of it may be left.
+  const flight = a.start(process.execPath, a.migrateArgs(tree.pid, b, ['--json', ...args]), {
+    timeoutMs: 60_000,
+  });
+  const agent = await a.pidOf(flight);
+  await until('it freezes', () => flight.stdout.includes('"phase":"freeze"'), 30_000, 1);
+  await sleep(5);
+  process.kill(agent, 'SIGKILL');
+  await flight.ended;
+  await until(
+    'the tree is somewhere',
+    () => a.process(tree.pid) !== undefined || b.process(tree.pid) !== undefined,
+  );
+  await sleep(200);
+  const where = b.process(tree.pid) === undefined ? a : b;
+  const before = stream.got;
+  await until('the stream goes on after a kill', () => stream.got > before + 20_000, 20_000);
+  t.match(await addressesOf(where), `${address}/`, `the address is where the tree is: ${where.name}`);
+  t.equal(stream.problem, '', 'no reset, no wrong byte');
+});
