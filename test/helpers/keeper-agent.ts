@@ -10,6 +10,7 @@ import type { OwnerState } from '../../src/kernel/owner-word.ts';
 import { asGodwitError } from '../../src/errors.ts';
 import { readConnection, silenceConnection } from '../../src/kernel/read-connection.ts';
 import { native } from '../../src/native.ts';
+import { MovingAddresses } from '../../src/source/moving-addresses.ts';
 
 interface Answer {
   readonly result?: unknown;
@@ -58,6 +59,11 @@ const steps = {
       silenceConnection(copy);
     }
   },
+  /** Takes addresses off the host, as between PREPARED and COMMIT. */
+  takeOff: (addresses: readonly string[]) => {
+    const moves = addresses.map((address) => ({ address, device: undefined }));
+    new MovingAddresses(moves).takeOff(theKeeper().network);
+  },
   look: (queue: string, times: number) => {
     const fd = openQueue(queue, openReadWrite | openNonblock);
     for (let i = 0; i < times; i++) theKeeper().messages(fd);
@@ -76,9 +82,12 @@ type Steps = typeof steps;
 export class KilledAgent {
   readonly #child: ChildProcess;
 
-  constructor() {
+  /** `ownNetwork`: in a network namespace of its own, with its keeper. */
+  constructor({ ownNetwork = false } = {}) {
+    const node = ['--import', 'tsx'];
     this.#child = fork(fileURLToPath(import.meta.url), {
-      execArgv: ['--import', 'tsx'],
+      execPath: ownNetwork ? 'unshare' : process.execPath,
+      execArgv: ownNetwork ? ['--net', process.execPath, ...node] : node,
       env: { ...process.env, KEEPER_AGENT: '1' },
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
