@@ -35,6 +35,15 @@ export function plainHost(host: string): string {
   return host.replace(/^::ffff:(?=\d+\.)/, '');
 }
 
+/** An IPv4 address in an IPv6 one (::ffff:0:0/96). */
+export function isMapped(address: Uint8Array): boolean {
+  return (
+    address[0] === afInet6 &&
+    bytesText(address.subarray(8, 24)).startsWith('::ffff:') &&
+    hostText(address).includes('.')
+  );
+}
+
 /** 127.0.0.0/8, also as an IPv6 address, or ::1. */
 export function isLoopback(address: Uint8Array): boolean {
   if (address[0] === afInet) return address[4] === 127;

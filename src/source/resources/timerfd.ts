@@ -3,6 +3,7 @@ import { GodwitError } from '../../errors.ts';
 import { runLocal } from '../../kernel/local-program.ts';
 import { readFdInfo, type FdInfo } from '../../kernel/proc/fdinfo.ts';
 import { Program } from '../../kernel/program.ts';
+import { nsPerSec } from '../../units.ts';
 import type { DumpContext, SourceDriver } from './driver.ts';
 import type { SeenFile } from './seen-file.ts';
 
@@ -32,7 +33,17 @@ function current(file: SeenFile, { thief }: DumpContext): FdInfo['timerfd'] {
   const seen = file.info.timerfd;
   if (seen === undefined || seen.itValue !== 0n || seen.itInterval === 0n) return seen;
   const program = new Program();
-  program.call('timerfd_gettime', thief.fdOf(file), program.room(32));
-  runLocal(program);
-  return readFdInfo(file.process.pid, file.fd)?.timerfd;
+  const asked = program.room(32); // struct itimerspec: interval, then what is left
+  program.call('timerfd_gettime', thief.fdOf(file), asked);
+  const [, , seconds = 0n, nanoseconds = 0n] = runLocal(program).words(asked);
+  return sinceAsked(readFdInfo(file.process.pid, file.fd)?.timerfd, seconds * nsPerSec + nanoseconds);
+}
+
+/**
+ * `left`: nanoseconds, when it was asked for. A short one has expired once more before it was looked at (and stands still again, so not
+ * more than once), which is among its ticks already: what is left then is the time after that.
+ */
+export function sinceAsked(seen: FdInfo['timerfd'], left: bigint): FdInfo['timerfd'] {
+  if (seen === undefined || seen.itValue !== 0n || seen.itInterval === 0n) return seen;
+  return { ...seen, itValue: left + seen.itInterval };
 }

@@ -2,7 +2,7 @@
 import type { Blocker, Requirements } from '../../images/requirements.ts';
 import { runLocal } from '../../kernel/local-program.ts';
 import { errnoName, Program } from '../../kernel/program.ts';
-import { hostText } from '../../kernel/socket-address.ts';
+import { hostText, isMapped } from '../../kernel/socket-address.ts';
 import { native } from '../../native.ts';
 import { blocker } from './blocker.ts';
 
@@ -48,7 +48,8 @@ function tryBind(
   const fd = program.call('socket', family, type | sockCloexec, 0);
   // As servers do: connections in TIME_WAIT are no hindrance. IPv6 alone: an IPv4 listener of the tree is none either.
   if (type === sockStream) program.attempt('setsockopt', fd, solSocket, soReuseaddr, program.words(1), 4);
-  if (family === afInet6) program.attempt('setsockopt', fd, ipprotoIpv6, ipv6V6only, program.words(1), 4);
+  if (family === afInet6 && !isMapped(address))
+    program.attempt('setsockopt', fd, ipprotoIpv6, ipv6V6only, program.words(1), 4);
   const [level, freebind] = family === afInet6 ? [ipprotoIpv6, ipv6Freebind] : [ipprotoIp, ipFreebind];
   if (comesAlong) program.attempt('setsockopt', fd, level, freebind, program.words(1), 4);
   const bound = program.attempt('bind', fd, program.bytes(address), address.length);
