@@ -52,7 +52,7 @@ class Sender {
 
  private:
   int Send4(std::span<std::byte> packet) {
-    const std::size_t header = (Byte(packet, 0) & 15) * 4;
+    const std::size_t header = std::size_t{Byte(packet, 0) & 15} * 4;
     if (header < kIpv4Header || packet.size() < header) return -EBADMSG;
     const bool whole = ((Byte(packet, 6) << 8 | Byte(packet, 7)) & kFragment) == 0;
     if (whole) Complete(packet.subspan(header), packet.subspan(12, 8));
