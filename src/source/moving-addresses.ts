@@ -45,7 +45,7 @@ export function surveyAddresses(moves: readonly MoveRequest[]): Blocker[] {
       return [blocker(name, 'every host has it for itself', 'give an address that others know')];
     if (!may('tcp-repair')) return [blocker(name, 'moving it needs CAP_NET_ADMIN', 'run migrate as root')];
     const device = deviceOf(found);
-    const takes = takenAlong(found, all);
+    const takes = takenAlong(found, all).filter((other) => !movingHosts(moves).has(other));
     if (takes.length === 0 || isPromoting(device)) return [];
     const reason = `${takes.join(', ')} on ${device} would go with it: it came first in their network`;
     return [blocker(name, reason, `sysctl net.ipv4.conf.${device}.promote_secondaries=1`)];
@@ -87,11 +87,13 @@ export function movedAddresses(moves: readonly MoveRequest[]): MovedAddress[] {
 
 /** The addresses in one flight. */
 export class MovingAddresses {
+  /** In the kernel's order: one that came first in its network stands before those that go with it. */
   readonly #found: readonly HostAddress[];
 
   constructor(moves: readonly MoveRequest[]) {
     const all = moves.length === 0 ? [] : hostAddresses();
-    this.#found = moves.flatMap(({ address }) => findAddress(all, address) ?? []);
+    const moving = movingHosts(moves);
+    this.#found = all.filter(({ address }) => moving.has(addressText(address)));
   }
 
   get addresses(): readonly HostAddress[] {
@@ -100,11 +102,12 @@ export class MovingAddresses {
 
   /** Their ways back go on the keeper's undo list first. @throws GodwitError KEEPER, SYSCALL */
   takeOff(keeper: Pick<Keeper['network'], 'undoAddress' | 'undoRoute'>): void {
-    for (const found of this.#found) {
+    const lastFirst = this.#found.toReversed(); // an undo goes by the newest
+    for (const found of lastFirst) {
       keeper.undoAddress(restoreMessage(found));
       for (const route of routesFrom(found)) keeper.undoRoute(route);
     }
-    for (const found of this.#found) removeAddress(found);
+    for (const found of lastFirst) removeAddress(found);
   }
 }
 

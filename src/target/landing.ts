@@ -1,6 +1,7 @@
 // One tree on its way onto this host: the keeper that answers for it, the shells, their pages, and the way back until
 // the source has committed. receive.ts tells when what happens; this file makes it happen.
 import type { Clocks, TreeLayout } from '../images/layout.ts';
+import type { MovedAddress } from '../images/addresses.ts';
 import type { TreeState } from '../images/state.ts';
 import { asGodwitError, GodwitError } from '../errors.ts';
 import type { ClockReading } from '../kernel/clocks.ts';
@@ -20,7 +21,7 @@ import { idsOf, needsNewNamespace, type PidNamespaceChoice } from './pid-namespa
 import type { TargetContext } from './session.ts';
 import { ShellTree, type Spawn } from './shell-tree.ts';
 import { observerOf } from './space-observer.ts';
-import { speakerFor } from './speaker.ts';
+import { segmentsHere, speakerFor } from './speaker.ts';
 import type { SysvUndo } from './sysv/make.ts';
 import { Stopwatch, type Times } from './stopwatch.ts';
 import { treeClock, type TreeClock } from './time-namespace.ts';
@@ -57,6 +58,7 @@ export class Landing {
   readonly #staging = new Stopwatch();
   #openFiles: RestoredOpenFiles | undefined;
   #waiting: readonly WaitingThread[] = [];
+  #addresses: readonly MovedAddress[] = [];
 
   /** @throws GodwitError KEEPER, UNSUPPORTED */
   static async begin(plan: LandingPlan): Promise<Landing> {
@@ -122,6 +124,7 @@ export class Landing {
     isRehearsal = false,
   ): Promise<{ readonly times: Times; readonly heldLocks: boolean }> {
     const watch = new Stopwatch();
+    this.#addresses = state.addresses;
     watch.measure('layout', () => {
       this.#tree.follow(state.layout);
     });
@@ -173,7 +176,7 @@ export class Landing {
       await watch.measureAsync('locks', () => this.#takeLocks(files));
     }
     watch.measure('run', () => {
-      if (segments !== undefined) this.#keeper.network.saySegments(segments);
+      if (segments !== undefined) this.#keeper.network.saySegments(segmentsHere(segments, this.#addresses));
       const unsaid = this.#keeper.run();
       if (unsaid !== '') this.#context.log('warning', `connections may be lost: ${unsaid}`);
     });
@@ -184,7 +187,7 @@ export class Landing {
   /** Segments that came to the source after it has committed. */
   bring(segments: Uint8Array): void {
     try {
-      this.#keeper.network.bring(segments);
+      this.#keeper.network.bring(segmentsHere(segments, this.#addresses));
     } catch (error) {
       this.#context.log('warning', `TCP segments are lost: ${asGodwitError(error).message}`);
     }

@@ -1,9 +1,19 @@
-// Tells the keeper what the tree's sockets have to say when it runs, and which addresses this host gets then.
+// Tells the keeper what the tree's sockets have to say when it runs, which addresses this host gets then, and what came for them.
 import type { MovedAddress } from '../images/addresses.ts';
 import type { Keeper } from '../kernel/keeper.ts';
-import { joinSegments } from '../kernel/tcp-segment.ts';
+import { joinSegments, readSegment, splitSegments } from '../kernel/tcp-segment.ts';
 import { arrivalMessage } from './moved-addresses.ts';
 import type { Speaker } from './resources/tcp-later.ts';
+
+/** Those of the segments that are for one of the addresses: a source could send anything to anybody else in this host's name. */
+export function segmentsHere(segments: Uint8Array, addresses: readonly MovedAddress[]): Uint8Array {
+  const own = new Set(addresses.map(({ text }) => text));
+  const isHere = (packet: Uint8Array): boolean => {
+    const { destination = '' } = readSegment(packet) ?? {};
+    return own.has(destination.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1'));
+  };
+  return joinSegments(splitSegments(segments).filter(isHere));
+}
 
 /** @throws GodwitError REFUSED: there is no interface for an address any more */
 export function speakerFor(network: Keeper['network'], addresses: readonly MovedAddress[]): Speaker {
