@@ -51,7 +51,8 @@ export class TcpConnections implements ConnectionPairs {
     for (const group of groups) {
       if (!group.first.link.startsWith('socket:[')) continue;
       const facts = thief.socket(group.first);
-      if (isTcp(facts) && facts.listening) this.#listeners.push(group);
+      // The kernel takes no filter for MPTCP (mptcp_setsockopt_sol_socket: EOPNOTSUPP).
+      if (isTcp(facts) && facts.listening && facts.protocol !== ipprotoMptcp) this.#listeners.push(group);
       if (isTcp(facts) && isConnection(facts) && facts.protocol !== ipprotoMptcp)
         this.#ends.set(keyOf(facts.local, facts.remote), group);
     }
