@@ -65,7 +65,7 @@ int Speech::AddData(int number, Fd memory) {
   return 0;
 }
 
-int Speech::Say(const Connection& connection) {
+int Speech::Remember(const Connection& connection) {
   const int fd = connection.socket.get();
   const Ending& ending = connection.ending;
   const Mapped data(connection.memory.get());
@@ -73,7 +73,15 @@ int Speech::Say(const Connection& connection) {
   int error = SetTcp(fd, TCP_REPAIR_QUEUE, TCP_SEND_QUEUE);
   if (error == 0) error = FillSendQueue(fd, data.bytes().first(ending.sent));
   if (error == 0 && ending.fin_sent) error = Shut(fd);
-  if (const int ended = EndRepair(fd, ending.reuse); error == 0) error = ended;
+  return error;
+}
+
+int Speech::Say(const Connection& connection) {
+  const int fd = connection.socket.get();
+  const Ending& ending = connection.ending;
+  const Mapped data(connection.memory.get());
+  if (ending.sent > data.bytes().size()) return 0;  // Remember has told
+  int error = EndRepair(fd, ending.reuse);
   if (error == 0) error = FillSendQueue(fd, data.bytes().subspan(ending.sent));
   if (error == 0 && ending.shut) error = Shut(fd);
   return error;
@@ -86,6 +94,7 @@ std::string Speech::Run() {
     if (!failed.empty()) failed += ", ";
     failed += std::string(what) + " failed with errno " + std::to_string(-error);
   };
+  for (const Connection& connection : connections_) note("connection's memory", Remember(connection));
   for (const std::string& message : addresses_) note("address", PutAddress(message));
   for (const Fd& listener : listeners_) note("listener", HearAgain(listener.get()));
   for (const Connection& connection : connections_)

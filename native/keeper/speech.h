@@ -1,11 +1,13 @@
 // What waits for the moment in which the tree runs here: addresses that come along with it, and TCP connections to others, which must
 // neither hear nor say anything before. The order of it is
 //
-//   1. addresses       they are here now
-//   2. filters         connections and listeners hear what comes
-//   3. announcement    neighbours send to this host
-//   4. each connection: what its other end may have got already counts as sent, a FIN too; TCP_REPAIR ends with a probe; the rest is sent
-//   5. segments        that came to the source meanwhile
+//   1. memories        what the other end of each connection may have got already counts as sent, a FIN too: what is acknowledged must
+//                      have been sent (tcp_ack drops the rest)
+//   2. addresses       they are here now
+//   3. filters         connections and listeners hear what comes
+//   4. announcement    neighbours send to this host
+//   5. words           TCP_REPAIR ends with a probe; the rest is sent
+//   6. segments        that came to the source meanwhile
 //
 // The keeper does it, not the agent: a tree that stands PREPARED outlives the agent. After COMMIT nothing may fail any more: what does is
 // told, and the rest goes on.
@@ -47,6 +49,7 @@ class Speech {
     Ending ending;
     Fd memory;
   };
+  static int Remember(const Connection& connection);
   static int Say(const Connection& connection);
 
   std::vector<std::string> addresses_;
