@@ -17,7 +17,6 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
-#include <vector>
 
 #include "sys/fd.h"
 

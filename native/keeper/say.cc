@@ -1,7 +1,6 @@
 // The commands about what is said when the tree runs here (speech.h).
 //
 //   say address MESSAGE                               (hexadecimal: RTM_NEWADDR)
-//   say listener (+ socket)
 //   say connection REUSE SENT FIN-SENT SHUT (+ socket)  -> number
 //   say data NUMBER (+ memory)
 //   say segments (+ memory)                           all of these before RUNNING
@@ -36,10 +35,6 @@ Reply Keeper::ExecuteSay(Request& request) {
     return Ok();
   }
   if (!request.fd.valid()) return Error(-EBADF, "say without a descriptor");
-  if (what == "listener") {
-    speech_.AddListener(std::move(request.fd));
-    return Ok();
-  }
   if (what == "segments") {
     speech_.AddSegments(std::move(request.fd));
     return Ok();

@@ -44,7 +44,7 @@ int SetTcp(int fd, int name, int value) {
 }
 
 int EndRepair(int fd, bool reuse) {
-  // Off with a probe: the other end answers by what it has and what room it has. net/ipv4/tcp_output.c, tcp_send_window_probe.
+  // Off with a probe, where both ends are open: the other one answers by what it has and what room it has (tcp_send_window_probe).
   if (const int error = SetTcp(fd, TCP_REPAIR, 0); error != 0) return error;
   const int value = reuse ? 1 : 0;
   return setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &value, sizeof value) < 0 ? -errno : 0;
@@ -96,14 +96,12 @@ std::string Speech::Run() {
   };
   for (const Connection& connection : connections_) note("connection's memory", Remember(connection));
   for (const std::string& message : addresses_) note("address", PutAddress(message));
-  for (const Fd& listener : listeners_) note("listener", HearAgain(listener.get()));
   for (const Connection& connection : connections_)
     note("connection's filter", HearAgain(connection.socket.get()));
   for (const std::string& message : addresses_) AnnounceAddress(message);
   for (const Connection& connection : connections_) note("connection", Say(connection));
   for (const Fd& memory : segments_) note("segments", BringFrom(memory.get()));
   addresses_.clear();
-  listeners_.clear();
   connections_.clear();
   segments_.clear();
   return failed;

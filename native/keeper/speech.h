@@ -4,7 +4,7 @@
 //   1. memories        what the other end of each connection may have got already counts as sent, a FIN too: what is acknowledged must
 //                      have been sent (tcp_ack drops the rest)
 //   2. addresses       they are here now
-//   3. filters         connections and listeners hear what comes
+//   3. filters         connections hear what comes
 //   4. announcement    neighbours send to this host
 //   5. words           TCP_REPAIR ends with a probe; the rest is sent
 //   6. segments        that came to the source meanwhile
@@ -32,8 +32,6 @@ struct Ending {
 class Speech {
  public:
   void AddAddress(std::string message) { addresses_.push_back(std::move(message)); }
-  /** A listening socket behind a filter. */
-  void AddListener(Fd socket) { listeners_.push_back(std::move(socket)); }
   /** In repair mode and behind a filter. Returns its number. */
   int AddConnection(Fd socket, const Ending& ending);
   /** 0 or -ENOENT. */
@@ -53,7 +51,6 @@ class Speech {
   static int Say(const Connection& connection);
 
   std::vector<std::string> addresses_;
-  std::vector<Fd> listeners_;
   std::vector<Connection> connections_;
   std::vector<Fd> segments_;
 };

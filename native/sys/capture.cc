@@ -103,11 +103,10 @@ int OpenCapture(int family, std::span<const std::byte> addresses, Fd& out) {
 }
 
 int TakeSegments(int capture, std::vector<std::byte>& out) {
+  static thread_local std::vector<std::byte> packet(kLargest);
   for (;;) {
-    const std::size_t at = out.size();
-    out.resize(at + sizeof(std::uint32_t) + kLargest);
     alignas(cmsghdr) char control[CMSG_SPACE(sizeof(tpacket_auxdata))] = {};
-    iovec part{&out[at + sizeof(std::uint32_t)], kLargest};
+    iovec part{packet.data(), packet.size()};
     msghdr message{};
     message.msg_iov = &part;
     message.msg_iovlen = 1;
@@ -116,16 +115,16 @@ int TakeSegments(int capture, std::vector<std::byte>& out) {
     const ssize_t got = recvmsg(capture, &message, MSG_DONTWAIT);
     const int error = got < 0 ? errno : 0;
     if (got <= 0 || (message.msg_flags & MSG_TRUNC) != 0) {
-      out.resize(at);
       if (error == EAGAIN) return Lost(capture);
       // ENETDOWN: an interface went down, which does not matter for the others.
       if (got >= 0 || error == EINTR || error == ENETDOWN) continue;
       return -error;
     }
     const auto length = static_cast<std::uint32_t>(got);
-    if (LacksChecksum(message)) ClearChecksum({&out[at + sizeof length], length});
-    std::memcpy(&out[at], &length, sizeof length);
-    out.resize(at + sizeof length + length);
+    if (LacksChecksum(message)) ClearChecksum(std::span(packet).first(length));
+    const auto* prefix = reinterpret_cast<const std::byte*>(&length);
+    out.insert(out.end(), prefix, prefix + sizeof length);
+    out.insert(out.end(), packet.begin(), packet.begin() + got);
   }
 }
 
