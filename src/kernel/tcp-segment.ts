@@ -1,10 +1,9 @@
 // TCP segments in their IP packets, as far as it takes to know whose they are, and to make short ones. RFC 791, 8200, 9293.
 //
 //   list of segments:   | length u32 | packet | length u32 | packet | ...      (native/sys/capture.h)
-import { endpointText } from './proc/inet-address.ts';
-import { addressText as bytesText } from './proc/inet-address.ts';
+import { addressText as bytesText, endpointText } from './proc/inet-address.ts';
 import { afInet } from './socket-options.ts';
-import { addressPort, plainHost } from './socket-address.ts';
+import { addressPort, isMapped } from './socket-address.ts';
 
 const ipv6Header = 40;
 const tcpHeader = 20;
@@ -109,5 +108,5 @@ export function makeSegment({ from, to, ...fields }: ShortSegment): Uint8Array {
 export function hostBytes(address: Uint8Array): Uint8Array<ArrayBuffer> {
   if (address[0] === afInet) return address.slice(4, 8);
   const host = address.slice(8, 24);
-  return plainHost(bytesText(host)).includes(':') ? host : host.slice(12);
+  return isMapped(address) ? host.slice(12) : host;
 }

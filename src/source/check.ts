@@ -9,11 +9,11 @@ import type { ControlConnection } from '../transport/control-connection.ts';
 import { FileIdentities } from './file-identities.ts';
 import { surveyAddresses } from './moving-addresses.ts';
 import { surveyOpenFiles } from './open-files.ts';
+import { alive, openFileOptions, requirementsOf } from './requirements.ts';
 import { ancestors, surveyTree } from './survey.ts';
 import type { SurveyOptions } from './survey-options.ts';
 import { inVfork } from './survey-sharing.ts';
 import { readSourceTree, type SourceProcess } from './tree.ts';
-import { alive, openFileOptions, requirementsOf } from './requirements.ts';
 
 export type { PidNamespaceChoice, SurveyOptions } from './survey-options.ts';
 
