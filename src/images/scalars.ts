@@ -30,6 +30,12 @@ export function bytes(maxLength: number): z.ZodType<Uint8Array<ArrayBuffer>> {
     .transform((value) => new Uint8Array(value));
 }
 
+/** The same of a fixed length. */
+export function exactBytes(length: number): z.ZodType<Uint8Array<ArrayBuffer>> {
+  const isExact = (value: unknown): boolean => value instanceof Uint8Array && value.length === length;
+  return z.custom<Uint8Array>(isExact, `not ${length} bytes`).transform((value) => new Uint8Array(value));
+}
+
 /** Lists are bounded: 1,000,000 entries is past anything a tree holds. */
 export function list<T extends z.ZodType>(item: T, max = 1_000_000): z.ZodArray<T> {
   return z.array(item).max(max);

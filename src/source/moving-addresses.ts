@@ -65,23 +65,19 @@ export function surveyTalk(moves: readonly MoveRequest[], local: string | undefi
 export function movedAddresses(moves: readonly MoveRequest[]): MovedAddress[] {
   if (moves.length === 0) return [];
   const all = hostAddresses();
-  return moves.flatMap(({ address: text, device: wanted }) => {
+  return moves.flatMap(({ address: text, device: wanted }): MovedAddress[] => {
     const found = findAddress(all, text);
     if (found === undefined) return [];
     const { address, prefix, scope, broadcast } = found;
-    const family = found.family === afInet6 ? (afInet6 as 10) : (afInet as 2);
-    return [
-      {
-        text: addressText(address),
-        family,
-        address,
-        prefix,
-        scope,
-        device: deviceOf(found),
-        ...(broadcast === undefined ? {} : { broadcast }),
-        ...(wanted === undefined ? {} : { wanted }),
-      },
-    ];
+    const place = {
+      address,
+      prefix,
+      scope,
+      device: deviceOf(found),
+      ...(wanted === undefined ? {} : { wanted }),
+    };
+    if (found.family === afInet6) return [{ family: afInet6, ...place }];
+    return [{ family: afInet, ...place, ...(broadcast === undefined ? {} : { broadcast }) }];
   });
 }
 

@@ -1,24 +1,22 @@
 // One tree on its way onto this host: the keeper that answers for it, the shells, their pages, and the way back until
 // the source has committed. receive.ts tells when what happens; this file makes it happen.
-import type { Clocks, TreeLayout } from '../images/layout.ts';
+import type { TreeLayout } from '../images/layout.ts';
 import type { MovedAddress } from '../images/addresses.ts';
 import type { TreeState } from '../images/state.ts';
 import { asGodwitError, GodwitError } from '../errors.ts';
-import type { ClockReading } from '../kernel/clocks.ts';
 import { Fence } from '../kernel/fence.ts';
 import { Journal } from '../kernel/journal.ts';
 import { Keeper } from '../kernel/keeper.ts';
 import { native } from '../native.ts';
-import type { PageReceiver } from '../transport/page-receiver.ts';
 import type { WaitingThread } from './apply/timed-waits.ts';
 import { applyState } from './apply-state.ts';
 import { finish } from './finish.ts';
 import { handOverWaits } from './hand-over-waits.ts';
+import type { LandingContext, LandingPlan } from './landing-plan.ts';
 import { takeLateLocks } from './late-locks.ts';
 import type { RestoredOpenFiles } from './open-files.ts';
 import { PageWriter } from './pages/page-writer.ts';
-import { idsOf, needsNewNamespace, type PidNamespaceChoice } from './pid-namespace.ts';
-import type { TargetContext } from './session.ts';
+import { idsOf, needsNewNamespace } from './pid-namespace.ts';
 import { ShellTree, type Spawn } from './shell-tree.ts';
 import { observerOf } from './space-observer.ts';
 import { segmentsHere, speakerFor } from './speaker.ts';
@@ -28,22 +26,6 @@ import { treeClock, type TreeClock } from './time-namespace.ts';
 
 /** Number of the agent's pidfd in every shell: small, for tables of descriptors are copied at each fork. */
 const agentPidfd = 1000;
-
-/** What a landing needs of its session. */
-export type LandingContext = Pick<TargetContext, 'migrationId' | 'hello' | 'signal' | 'log'> & {
-  openPages(options: PageOptions): Pick<PageReceiver, 'applied' | 'close'>;
-};
-type PageOptions = Parameters<TargetContext['openPages']>[0];
-
-export interface LandingPlan {
-  readonly context: LandingContext;
-  readonly sameKernel: boolean;
-  readonly pidNamespace: PidNamespaceChoice;
-  /** The first layout: it decides about namespaces. */
-  readonly layout: TreeLayout;
-  /** The tree's and this host's, read at one instant. */
-  readonly clocks: { readonly source: Clocks; readonly here: ClockReading };
-}
 
 export class Landing {
   readonly #context: LandingContext;
@@ -176,7 +158,7 @@ export class Landing {
       await watch.measureAsync('locks', () => this.#takeLocks(files));
     }
     watch.measure('run', () => {
-      if (segments !== undefined) this.#keeper.network.saySegments(segmentsHere(segments, this.#addresses));
+      if (segments !== undefined) this.#deliver(segments, 'saySegments');
       const unsaid = this.#keeper.run();
       if (unsaid !== '') this.#context.log('warning', `connections may be lost: ${unsaid}`);
     });
@@ -186,8 +168,13 @@ export class Landing {
 
   /** Segments that came to the source after it has committed. */
   bring(segments: Uint8Array): void {
+    this.#deliver(segments, 'bring');
+  }
+
+  /** After COMMIT nothing may keep the tree from running: what is lost is sent again by whoever has sent it. */
+  #deliver(segments: Uint8Array, how: 'saySegments' | 'bring'): void {
     try {
-      this.#keeper.network.bring(segmentsHere(segments, this.#addresses));
+      this.#keeper.network[how](segmentsHere(segments, this.#addresses));
     } catch (error) {
       this.#context.log('warning', `TCP segments are lost: ${asGodwitError(error).message}`);
     }

@@ -10,13 +10,19 @@ import { closeLocal, openSocket } from '../kernel/socket-facts.ts';
 import { afInet, sockDgram } from '../kernel/socket-options.ts';
 import { blocker } from './check/blocker.ts';
 
+/** As hostText writes them. */
+export function hostsOf(addresses: readonly MovedAddress[]): ReadonlySet<string> {
+  return new Set(addresses.map(({ address }) => addressText(address)));
+}
+
 export function checkAddresses(addresses: readonly MovedAddress[]): Blocker[] {
   if (addresses.length === 0) return [];
   const own = hostAddresses();
   return addresses.flatMap((moved) => {
-    const name = `address ${moved.text}`;
+    const text = addressText(moved.address);
+    const name = `address ${text}`;
     if (!may('tcp-repair')) return [blocker(name, 'adding it needs CAP_NET_ADMIN', 'run receive as root')];
-    if (own.some(({ address }) => addressText(address) === moved.text))
+    if (own.some(({ address }) => addressText(address) === text))
       return [blocker(name, 'this host has it already', 'take it off: ip addr del')];
     if (placeOf(moved, own) !== undefined) return [];
     const wanted = moved.wanted ?? moved.device;
@@ -35,7 +41,10 @@ export function checkAddresses(addresses: readonly MovedAddress[]): Blocker[] {
 export function arrivalMessage(moved: MovedAddress): Uint8Array {
   const interfaceIndex = placeOf(moved, hostAddresses());
   if (interfaceIndex === undefined)
-    throw new GodwitError('REFUSED', `there is no interface here for the address ${moved.text} any more`);
+    throw new GodwitError(
+      'REFUSED',
+      `there is no interface here for the address ${addressText(moved.address)} any more`,
+    );
   return addressMessage({ ...moved, broadcast: moved.broadcast, interfaceIndex });
 }
 

@@ -3,7 +3,8 @@
 import { asGodwitError } from '../errors.ts';
 import { readClocks } from '../kernel/clocks.ts';
 import { decodeMessage, encodeMessage, type SourceMessage } from '../transport/messages.ts';
-import { Landing, type LandingContext } from './landing.ts';
+import { Landing } from './landing.ts';
+import type { LandingContext } from './landing-plan.ts';
 import type { TargetContext } from './session.ts';
 
 /** So often until V8 has compiled well what it decodes with. */

@@ -1,13 +1,14 @@
 // Tells the keeper what the tree's sockets have to say when it runs, which addresses this host gets then, and what came for them.
+import { GodwitError } from '../errors.ts';
 import type { MovedAddress } from '../images/addresses.ts';
 import type { Keeper } from '../kernel/keeper.ts';
 import { joinSegments, readSegment, splitSegments } from '../kernel/tcp-segment.ts';
-import { arrivalMessage } from './moved-addresses.ts';
+import { arrivalMessage, checkAddresses, hostsOf } from './moved-addresses.ts';
 import type { Speaker } from './resources/tcp-later.ts';
 
 /** Those of the segments that are for one of the addresses: a source could send anything to anybody else in this host's name. */
 export function segmentsHere(segments: Uint8Array, addresses: readonly MovedAddress[]): Uint8Array {
-  const own = new Set(addresses.map(({ text }) => text));
+  const own = hostsOf(addresses);
   const isHere = (packet: Uint8Array): boolean => {
     const { destination = '' } = readSegment(packet) ?? {};
     return own.has(destination.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1'));
@@ -15,11 +16,14 @@ export function segmentsHere(segments: Uint8Array, addresses: readonly MovedAddr
   return joinSegments(splitSegments(segments).filter(isHere));
 }
 
-/** @throws GodwitError REFUSED: there is no interface for an address any more */
+/** @throws GodwitError REFUSED: an address cannot come here, whatever the check has seen */
 export function speakerFor(network: Keeper['network'], addresses: readonly MovedAddress[]): Speaker {
+  const [obstacle] = checkAddresses(addresses);
+  if (obstacle !== undefined)
+    throw new GodwitError('REFUSED', `${obstacle.object}: ${obstacle.reason}`, { hint: obstacle.remedy });
   for (const moved of addresses) network.sayAddress(arrivalMessage(moved));
   return {
-    moving: new Set(addresses.map(({ text }) => text)),
+    moving: hostsOf(addresses),
     connection: (fd, ending) => {
       network.sayConnection(fd, ending);
     },

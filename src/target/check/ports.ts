@@ -4,6 +4,7 @@ import { runLocal } from '../../kernel/local-program.ts';
 import { errnoName, Program } from '../../kernel/program.ts';
 import { hostText, isMapped } from '../../kernel/socket-address.ts';
 import { native } from '../../native.ts';
+import { hostsOf } from '../moved-addresses.ts';
 import { blocker } from './blocker.ts';
 
 const afInet6 = 10;
@@ -19,7 +20,7 @@ const sockStream = 1;
 const sockCloexec = 0o2000000;
 
 export function checkPorts({ ports, addresses }: Requirements): Blocker[] {
-  const moving = new Set(addresses.map(({ text }) => text));
+  const moving = hostsOf(addresses);
   return ports.flatMap((port) => {
     const problem = tryBind(port, moving.has(hostText(port.address)));
     if (problem === undefined) return [];

@@ -1,0 +1,22 @@
+// What a landing begins with.
+import type { Clocks, TreeLayout } from '../images/layout.ts';
+import type { ClockReading } from '../kernel/clocks.ts';
+import type { PageReceiver } from '../transport/page-receiver.ts';
+import type { PidNamespaceChoice } from './pid-namespace.ts';
+import type { TargetContext } from './session.ts';
+
+/** What a landing needs of its session. */
+export type LandingContext = Pick<TargetContext, 'migrationId' | 'hello' | 'signal' | 'log'> & {
+  openPages(options: PageOptions): Pick<PageReceiver, 'applied' | 'close'>;
+};
+type PageOptions = Parameters<TargetContext['openPages']>[0];
+
+export interface LandingPlan {
+  readonly context: LandingContext;
+  readonly sameKernel: boolean;
+  readonly pidNamespace: PidNamespaceChoice;
+  /** The first layout: it decides about namespaces. */
+  readonly layout: TreeLayout;
+  /** The tree's and this host's, read at one instant. */
+  readonly clocks: { readonly source: Clocks; readonly here: ClockReading };
+}
