@@ -10,9 +10,9 @@ export interface NativeDescriptors {
    * Every segment for this TCP socket of the agent's is dropped from now on (SO_ATTACH_FILTER). 0 or a negative errno; EPERM: the program
    * has locked its filter.
    */
-  lockConnection(fd: number): number;
-  /** Takes the filter off and ends TCP_REPAIR, which forgets SO_REUSEADDR: `reuse` is what it was. 0 or a negative errno. */
-  unlockConnection(fd: number, reuse: boolean): number;
+  stopHearing(fd: number): number;
+  /** Ends TCP_REPAIR without a probe, which forgets SO_REUSEADDR: `reuse` is what it was. 0 or a negative errno. */
+  endRepair(fd: number, reuse: boolean): number;
   /**
    * Puts all of it into a connection's send queue, whatever room it takes; in repair mode, with TCP_SEND_QUEUE chosen, it counts as sent.
    * 0 or a negative errno.

@@ -15,12 +15,12 @@ Napi::Value ReadAll(const Napi::CallbackInfo& info) {
   return Napi::String::New(info.Env(), text);
 }
 
-Napi::Value Lock(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), LockConnection(Int32(info, 0)));
+Napi::Value Stop(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), StopHearing(Int32(info, 0)));
 }
 
-Napi::Value Unlock(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), UnlockConnection(Int32(info, 0), Bool(info, 1)));
+Napi::Value End(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), EndRepair(Int32(info, 0), Bool(info, 1)));
 }
 
 Napi::Value Fill(const Napi::CallbackInfo& info) {
@@ -47,11 +47,11 @@ Napi::Value Take(const Napi::CallbackInfo& info) {
 
 void registerDescriptors(Napi::Env env, Napi::Object exports) {
   exports["readDescriptors"] = Napi::Function::New(env, ReadAll, "readDescriptors");
-  exports["lockConnection"] = Napi::Function::New(env, Lock, "lockConnection");
+  exports["stopHearing"] = Napi::Function::New(env, Stop, "stopHearing");
   exports["fillSendQueue"] = Napi::Function::New(env, Fill, "fillSendQueue");
   exports["openCapture"] = Napi::Function::New(env, Capture, "openCapture");
   exports["takeSegments"] = Napi::Function::New(env, Take, "takeSegments");
-  exports["unlockConnection"] = Napi::Function::New(env, Unlock, "unlockConnection");
+  exports["endRepair"] = Napi::Function::New(env, End, "endRepair");
 }
 
 }  // namespace godwit

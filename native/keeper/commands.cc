@@ -89,6 +89,7 @@ Reply Keeper::Execute(Request& request) {
   }
   if (int number = 0; name == "drop" && ParseNumber(request.field(1), number))
     return OkOr(undo_.Drop(number), "drop");
+  if (name == "revert") return ExecuteRevert(request);
   if (name == "hold") return ExecuteHold(request);
   if (name == "fetch") return ExecuteFetch(request);
   if (name == "terminal") return ExecuteTerminal(request, looked_at_);
@@ -103,6 +104,7 @@ Reply Keeper::Execute(Request& request) {
     bye_ = bye_ || request.peer == options_.agent;
     return Ok();
   }
+  if (is_source() && name == "lock") return ExecuteLock(request);
   if (is_source() && name == "finish") return OkOr(FinishSource(), "finish");
   if (is_source() && name == "revive") return OkOr(AbortSource(kCommitted, "revived"), "revive");
   if (!is_source() && name == "run") return ExecuteRun();
@@ -137,10 +139,6 @@ Reply Keeper::ExecuteUndo(Request& request) {
     number = undo_.AddQueue(dir);
   else if (kind == "left-mqueue")
     number = undo_.AddLeftQueue(std::move(request.fd), dir);
-  else if (kind == "unlock" && (dir == "0" || dir == "1"))
-    number = undo_.AddUnlock(std::move(request.fd), dir == "1");
-  else if (kind == "hear")
-    number = undo_.AddHear(std::move(request.fd));
   else if ((kind == "address" || kind == "route") && ParseHex(dir, message))
     number = kind == "address" ? undo_.AddAddress(std::move(message)) : undo_.AddRoute(std::move(message));
   else if (kind == "hold")

@@ -67,6 +67,10 @@ class Keeper final : public Executor {
   Reply ExecuteSpawn(const Request& request);
   Reply Status() const;
 
+  // lock.cc
+  Reply ExecuteLock(Request& request);
+  Reply ExecuteRevert(const Request& request);
+
   // say.cc
   Reply ExecuteSay(Request& request);
   Reply ExecuteBring(const Request& request) const;

@@ -50,7 +50,7 @@ bool Keeper::AtEnd() const {
 
 int Keeper::PollTimeoutMs() const {
   std::int64_t next = -1;
-  for (const std::int64_t at : {resolver_.next_start_us(), leave_fence_us_})
+  for (const std::int64_t at : {resolver_.next_start_us(), leave_fence_us_, speech_.next_announcement_us()})
     if (at > 0 && (next < 0 || at < next)) next = at;
   if (next < 0) return -1;
   return static_cast<int>(std::max<std::int64_t>(0, (next - MonotonicUs() + 999) / 1000));
@@ -64,6 +64,7 @@ void Keeper::RunTimers() {
     else
       resolver_.Cancel();
   }
+  if (speech_.next_announcement_us() > 0 && now >= speech_.next_announcement_us()) speech_.Announce();
   if (leave_fence_us_ > 0 && now >= leave_fence_us_)
     leave_fence_us_ = tree_.LeaveFence() ? 0 : MonotonicUs() + kRetryUs;
 }

@@ -10,6 +10,7 @@
 #include <linux/sockios.h>
 #include <netinet/icmp6.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -17,6 +18,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
+#include <string>
 
 #include "sys/fd.h"
 
@@ -24,14 +26,18 @@ namespace godwit {
 namespace {
 
 constexpr std::size_t kMac = 6;
+constexpr int kLocalWithinMs = 1000;
 
-int Put(std::uint16_t type, std::string_view message) {
+using Answer = std::array<char, 4096>;
+
+/** Asks the kernel; one message of its answer. Returns its length, or -errno. */
+ssize_t Ask(std::uint16_t type, std::uint16_t flags, std::string_view message, Answer& answer) {
   const Fd fd(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
   if (!fd.valid()) return -errno;
   nlmsghdr header{};
   header.nlmsg_len = static_cast<std::uint32_t>(NLMSG_LENGTH(message.size()));
   header.nlmsg_type = type;
-  header.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL;
+  header.nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | flags);
   iovec parts[2] = {{&header, sizeof header}, {const_cast<char*>(message.data()), message.size()}};
   sockaddr_nl kernel{};
   kernel.nl_family = AF_NETLINK;
@@ -42,14 +48,22 @@ int Put(std::uint16_t type, std::string_view message) {
   request.msg_iovlen = 2;
   if (sendmsg(fd.get(), &request, 0) < 0) return -errno;
   // The kernel has answered when sendmsg returns.
-  alignas(nlmsghdr) std::array<char, 4096> reply;
-  const ssize_t got = recv(fd.get(), reply.data(), reply.size(), MSG_DONTWAIT);
+  const ssize_t got = recv(fd.get(), answer.data(), answer.size(), MSG_DONTWAIT);
   if (got < 0) return -errno;
-  const auto* answer = reinterpret_cast<const nlmsghdr*>(reply.data());
-  if (got < static_cast<ssize_t>(NLMSG_LENGTH(sizeof(nlmsgerr))) || answer->nlmsg_type != NLMSG_ERROR)
-    return -EPROTO;
-  const int error = static_cast<const nlmsgerr*>(NLMSG_DATA(answer))->error;
-  return error == -EEXIST ? 0 : error;
+  nlmsghdr about{};
+  if (got < static_cast<ssize_t>(sizeof about)) return -EPROTO;
+  std::memcpy(&about, answer.data(), sizeof about);
+  if (about.nlmsg_type != NLMSG_ERROR) return got;
+  nlmsgerr verdict{};
+  if (got < static_cast<ssize_t>(NLMSG_LENGTH(sizeof verdict))) return -EPROTO;
+  std::memcpy(&verdict, &answer[NLMSG_HDRLEN], sizeof verdict);
+  return verdict.error != 0 ? verdict.error : got;
+}
+
+int Put(std::uint16_t type, std::uint16_t how, std::string_view message) {
+  Answer answer;
+  const ssize_t done = Ask(type, static_cast<std::uint16_t>(NLM_F_ACK | NLM_F_CREATE | how), message, answer);
+  return done >= 0 || done == -EEXIST ? 0 : static_cast<int>(done);
 }
 
 struct Told {
@@ -152,9 +166,37 @@ void AnnounceByAdvertisement(const Told& told) {
   sendto(fd.get(), &message, sizeof message, MSG_DONTWAIT, reinterpret_cast<const sockaddr*>(&to), sizeof to);
 }
 
+/** Segments for it come to this host's sockets. */
+bool IsLocal(const Told& told) {
+  rtmsg about{};
+  about.rtm_family = static_cast<unsigned char>(told.family);
+  about.rtm_dst_len = static_cast<unsigned char>(told.address.size() * 8);
+  rtattr attribute{};
+  attribute.rta_type = RTA_DST;
+  attribute.rta_len = static_cast<unsigned short>(RTA_LENGTH(told.address.size()));
+  std::string message(reinterpret_cast<const char*>(&about), sizeof about);
+  message.append(reinterpret_cast<const char*>(&attribute), sizeof attribute);
+  message.append(told.address);
+  Answer answer;
+  const ssize_t got = Ask(RTM_GETROUTE, 0, message, answer);
+  if (got < static_cast<ssize_t>(NLMSG_LENGTH(sizeof about))) return false;
+  std::memcpy(&about, &answer[NLMSG_HDRLEN], sizeof about);
+  return about.rtm_type == RTN_LOCAL;
+}
+
 }  // namespace
 
-int PutAddress(std::string_view message) { return Put(RTM_NEWADDR, message); }
+int PutAddress(std::string_view message) {
+  Told told;
+  if (!Read(message, told)) return -EINVAL;
+  if (const int error = Put(RTM_NEWADDR, NLM_F_EXCL, message); error != 0) return error;
+  // The route of an IPv6 address comes from a work item (addrconf_dad_work), which a busy host may leave lying for a while.
+  for (int left = kLocalWithinMs; !IsLocal(told); left--) {
+    if (left == 0) return -ETIMEDOUT;
+    poll(nullptr, 0, 1);
+  }
+  return 0;
+}
 
 void AnnounceAddress(std::string_view message) {
   Told told;
@@ -163,6 +205,10 @@ void AnnounceAddress(std::string_view message) {
   if (told.family == AF_INET6) AnnounceByAdvertisement(told);
 }
 
-int PutRoute(std::string_view message) { return Put(RTM_NEWROUTE, message); }
+// IPv6 routes stay when their source address goes, and lose but that (rt6_remove_prefsrc): they are replaced.
+int PutRoute(std::string_view message) {
+  const bool is_ipv6 = !message.empty() && message[0] == AF_INET6;
+  return Put(RTM_NEWROUTE, is_ipv6 ? NLM_F_REPLACE : NLM_F_EXCL, message);
+}
 
 }  // namespace godwit

@@ -51,7 +51,7 @@ Reply Keeper::ExecuteSay(Request& request) {
 
 Reply Keeper::ExecuteBring(const Request& request) const {
   if (LoadWord(word_) != kRunning) return Error(-EPERM, "bring before RUNNING");
-  return OkOr(BringFrom(request.fd.get()), "bring");
+  return OkOr(speech_.Bring(request.fd.get()), "bring");
 }
 
 Reply Keeper::ExecuteRun() {

@@ -6,17 +6,22 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include <array>
 #include <cerrno>
 #include <span>
 #include <string_view>
 #include <utility>
 
 #include "keeper/rtnetlink.h"
+#include "keeper/text.h"
 #include "sys/connection.h"
 #include "sys/segments.h"
 
 namespace godwit {
 namespace {
+
+/** How long after the last time neighbours are told again: they, and bridges between, may have lost it. */
+constexpr std::array<std::int64_t, 3> kAgainUs = {100'000, 900'000, 2'000'000};
 
 /** The content of a memory file. */
 class Mapped {
@@ -43,7 +48,7 @@ int SetTcp(int fd, int name, int value) {
   return setsockopt(fd, IPPROTO_TCP, name, &value, sizeof value) < 0 ? -errno : 0;
 }
 
-int EndRepair(int fd, bool reuse) {
+int EndRepairByProbe(int fd, bool reuse) {
   // Off with a probe, where both ends are open: the other one answers by what it has and what room it has (tcp_send_window_probe).
   if (const int error = SetTcp(fd, TCP_REPAIR, 0); error != 0) return error;
   const int value = reuse ? 1 : 0;
@@ -81,7 +86,7 @@ int Speech::Say(const Connection& connection) {
   const Ending& ending = connection.ending;
   const Mapped data(connection.memory.get());
   if (ending.sent > data.bytes().size()) return 0;  // Remember has told
-  int error = EndRepair(fd, ending.reuse);
+  int error = EndRepairByProbe(fd, ending.reuse);
   if (error == 0) error = FillSendQueue(fd, data.bytes().subspan(ending.sent));
   if (error == 0 && ending.shut) error = Shut(fd);
   return error;
@@ -95,22 +100,34 @@ std::string Speech::Run() {
     failed += std::string(what) + " failed with errno " + std::to_string(-error);
   };
   for (const Connection& connection : connections_) note("connection's memory", Remember(connection));
-  for (const std::string& message : addresses_) note("address", PutAddress(message));
+  for (const std::string& message : addresses_) {
+    const int error = PutAddress(message);
+    note("address", error);
+    if (error != 0) missing_ = true;
+  }
   for (const Connection& connection : connections_)
     note("connection's filter", HearAgain(connection.socket.get()));
-  for (const std::string& message : addresses_) AnnounceAddress(message);
+  Announce();
   for (const Connection& connection : connections_) note("connection", Say(connection));
-  for (const Fd& memory : segments_) note("segments", BringFrom(memory.get()));
-  addresses_.clear();
+  for (const Fd& memory : segments_) note("segments", Bring(memory.get()));
   connections_.clear();
   segments_.clear();
   return failed;
 }
 
-int BringFrom(int memory) {
+int Speech::Bring(int memory) const {
+  if (missing_) return -EADDRNOTAVAIL;
   const Mapped segments(memory);
   const int failed = BringSegments(segments.bytes());
   return failed > 0 ? -EIO : failed;
+}
+
+void Speech::Announce() {
+  for (const std::string& message : addresses_) AnnounceAddress(message);
+  next_announcement_us_ = 0;
+  if (!addresses_.empty() && announced_ < kAgainUs.size())
+    next_announcement_us_ = MonotonicUs() + kAgainUs[announced_];
+  announced_++;
 }
 
 }  // namespace godwit

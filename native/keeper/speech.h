@@ -14,6 +14,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,12 @@ class Speech {
   int AddData(int number, Fd memory);
   /** A memory file as sys/capture.h lays it out. */
   void AddSegments(Fd memory) { segments_.push_back(std::move(memory)); }
+  /** Segments in a memory file that come to this host's sockets after RUNNING. 0 or -errno; EADDRNOTAVAIL: their addresses are not here. */
+  [[nodiscard]] int Bring(int memory) const;
+  /** Tells neighbours of the addresses, now and thrice more (next_announcement_us). */
+  void Announce();
+  /** CLOCK_MONOTONIC; 0: never. */
+  [[nodiscard]] std::int64_t next_announcement_us() const { return next_announcement_us_; }
   /** Once: what was said is forgotten. Returns what failed, for people; empty when nothing did. */
   std::string Run();
 
@@ -53,9 +60,9 @@ class Speech {
   std::vector<std::string> addresses_;
   std::vector<Connection> connections_;
   std::vector<Fd> segments_;
+  bool missing_ = false;  // an address could not be put on
+  std::size_t announced_ = 0;
+  std::int64_t next_announcement_us_ = 0;
 };
-
-/** Brings the segments in a memory file to this host's sockets. 0 or -errno. */
-int BringFrom(int memory);
 
 }  // namespace godwit

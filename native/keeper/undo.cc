@@ -14,7 +14,6 @@
 #include "keeper/cgroup.h"
 #include "keeper/message_queue.h"
 #include "keeper/rtnetlink.h"
-#include "sys/connection.h"
 
 namespace godwit {
 namespace {
@@ -48,16 +47,18 @@ int UndoList::AddPoke(pid_t pid, std::uint64_t address, std::uint64_t value, std
   return Add(std::move(entry));
 }
 
-int UndoList::AddUnlock(Fd connection, bool reuse) {
+int UndoList::Lock(Fd connection, ConnectionLock& was) {
   if (!connection.valid()) return -EBADF;
+  if (const int error = LockConnection(connection.get(), was); error != 0) return error;
   Entry entry(Kind::kUnlock);
   entry.fd = std::move(connection);
-  entry.value = reuse ? 1 : 0;
+  entry.lock = was;
   return Add(std::move(entry));
 }
 
-int UndoList::AddHear(Fd listener) {
+int UndoList::LockListener(Fd listener) {
   if (!listener.valid()) return -EBADF;
+  if (const int error = StopListening(listener.get()); error != 0) return error;
   Entry entry(Kind::kHear);
   entry.fd = std::move(listener);
   return Add(std::move(entry));
@@ -155,6 +156,15 @@ int UndoList::Drop(int number) {
                                                                                                  : -ENOENT;
 }
 
+int UndoList::Revert(int number) {
+  const auto found = std::find_if(entries_.begin(), entries_.end(),
+                                  [=](const Entry& entry) { return entry.number == number; });
+  if (found == entries_.end()) return -ENOENT;
+  const int error = Undo(*found);
+  entries_.erase(found);
+  return error;
+}
+
 int UndoList::Undo(Entry& entry) {
   switch (entry.kind) {
     case Kind::kPoke:
@@ -169,7 +179,7 @@ int UndoList::Undo(Entry& entry) {
     case Kind::kHear:
       return HearAgain(entry.fd.get());
     case Kind::kUnlock:
-      return UnlockConnection(entry.fd.get(), entry.value != 0);
+      return UnlockConnection(entry.fd.get(), entry.lock);
     case Kind::kThaw:
       return write(entry.fd.get(), "0", 1) == 1 || errno == ENODEV ? 0
                                                                    : -errno;  // ENODEV: it has been removed

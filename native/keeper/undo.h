@@ -25,6 +25,7 @@
 #include <vector>
 
 #include "keeper/sysv.h"
+#include "sys/connection.h"
 #include "sys/fd.h"
 
 namespace godwit {
@@ -33,10 +34,10 @@ class UndoList {
  public:
   // Each returns the entry's number (1 and up), or a negative errno when the undo could not work later either.
   int AddPoke(pid_t pid, std::uint64_t address, std::uint64_t value, std::size_t bytes);
-  /** A connection that is about to be locked; `reuse`: it has SO_REUSEADDR. */
-  int AddUnlock(Fd connection, bool reuse);
-  /** A listening socket that is about to be locked. */
-  int AddHear(Fd listener);
+  /** Locks a connection; `was` tells what that has changed. */
+  int Lock(Fd connection, ConnectionLock& was);
+  /** Locks a listening socket: it accepts nobody new. */
+  int LockListener(Fd listener);
   /** An address that is about to be taken off this host (RTM_NEWADDR, rtnetlink(7)). */
   int AddAddress(std::string message);
   /** A route that goes with it (RTM_NEWROUTE). */
@@ -60,6 +61,8 @@ class UndoList {
 
   /** 0, or -ENOENT. */
   int Drop(int number);
+  /** Undoes one entry now. 0 or -errno; -ENOENT: there is none of this number. It is gone from the list in any case. */
+  int Revert(int number);
   void DropAll() { entries_.clear(); }
   /** Runs and empties the list. Returns what failed, for people; empty when nothing did. */
   std::string Run();
@@ -98,6 +101,7 @@ class UndoList {
     std::uint64_t address = 0;
     std::uint64_t value = 0;
     std::size_t bytes = 0;
+    ConnectionLock lock;
     SysvObject sysv;
   };
 

@@ -11,6 +11,7 @@ namespace godwit {
 namespace {
 
 constexpr int kRepairOffWithoutProbe = -1;  // TCP_REPAIR_OFF_NO_WP
+constexpr int kFlagsAt = 13;                // of a TCP header
 constexpr int kBufferLock = 72;             // SO_BUF_LOCK, Linux 5.15
 constexpr int kLeastRoom = 4608;            // SOCK_MIN_SNDBUF, about
 constexpr int kMostRoom = 1 << 30;
@@ -24,6 +25,21 @@ int Get(int fd, int level, int name, int missing) {
   int value = missing;
   socklen_t length = sizeof(value);
   return getsockopt(fd, level, name, &value, &length) < 0 ? missing : value;
+}
+
+int Filter(int fd, std::span<sock_filter> instructions) {
+  const sock_fprog program{static_cast<unsigned short>(instructions.size()), instructions.data()};
+  return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0 ? -errno : 0;
+}
+
+/** In repair mode: what the other end takes is `bytes` from now on; `was`: what it took. */
+int ChangeWindow(int fd, std::uint32_t bytes, std::uint32_t* was) {
+  tcp_repair_window window{};
+  socklen_t length = sizeof window;
+  if (getsockopt(fd, IPPROTO_TCP, TCP_REPAIR_WINDOW, &window, &length) < 0) return -errno;
+  if (was != nullptr) *was = window.snd_wnd;
+  window.snd_wnd = bytes;
+  return setsockopt(fd, IPPROTO_TCP, TCP_REPAIR_WINDOW, &window, sizeof window) < 0 ? -errno : 0;
 }
 
 /** Room in a send buffer for whatever comes, until it goes. */
@@ -65,10 +81,20 @@ class SendRoom {
 
 }  // namespace
 
-int LockConnection(int fd) {
+int StopHearing(int fd) {
   sock_filter drop_all[] = {BPF_STMT(BPF_RET | BPF_K, 0)};
-  const sock_fprog program{1, drop_all};
-  return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0 ? -errno : 0;
+  return Filter(fd, drop_all);
+}
+
+int StopListening(int fd) {
+  sock_filter drop_first[] = {
+      BPF_STMT(BPF_LD | BPF_B | BPF_ABS, kFlagsAt),
+      BPF_STMT(BPF_ALU | BPF_AND | BPF_K, TH_SYN | TH_ACK),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, TH_SYN, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, 0),
+      BPF_STMT(BPF_RET | BPF_K, 0xffffffff),
+  };
+  return Filter(fd, drop_first);
 }
 
 int HearAgain(int fd) {
@@ -90,11 +116,35 @@ int FillSendQueue(int fd, std::span<const std::byte> data) {
   return 0;
 }
 
-int UnlockConnection(int fd, bool reuse) {
+int LockConnection(int fd, ConnectionLock& was) {
+  was.reuse = Get(fd, SOL_SOCKET, SO_REUSEADDR, 0) != 0;
+  was.keepalive = Get(fd, SOL_SOCKET, SO_KEEPALIVE, 0) != 0;
+  was.user_timeout = Get(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, 0);
+  if (const int error = StopHearing(fd); error != 0) return error;
+  int error = Set(fd, IPPROTO_TCP, TCP_REPAIR, 1);
+  if (error == 0) error = ChangeWindow(fd, 0, &was.window);
+  if (error == 0 && was.keepalive) error = Set(fd, SOL_SOCKET, SO_KEEPALIVE, 0);
+  if (error == 0 && was.user_timeout != 0) error = Set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, 0);
+  if (error != 0) UnlockConnection(fd, was);
+  return error;
+}
+
+int UnlockConnection(int fd, const ConnectionLock& was) {
+  // 0: it was so, or was never seen.
+  const int window = was.window == 0 ? 0 : ChangeWindow(fd, was.window, nullptr);
+  const int repair = EndRepair(fd, was.reuse);
+  if (was.keepalive) Set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+  if (was.user_timeout != 0) Set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, was.user_timeout);
   const int filter = HearAgain(fd);
+  // Taking off a cork that is not there sends what a window of nothing has kept back (__tcp_sock_set_cork).
+  if (Get(fd, IPPROTO_TCP, TCP_CORK, 1) == 0) Set(fd, IPPROTO_TCP, TCP_CORK, 0);
+  if (filter != 0) return filter;
+  return window != 0 ? window : repair;
+}
+
+int EndRepair(int fd, bool reuse) {
   const int repair = Set(fd, IPPROTO_TCP, TCP_REPAIR, kRepairOffWithoutProbe);
   const int reuse_again = Set(fd, SOL_SOCKET, SO_REUSEADDR, reuse ? 1 : 0);
-  if (filter != 0) return filter;
   return repair != 0 ? repair : reuse_again;
 }
 

@@ -17,6 +17,15 @@ export interface Ending {
   readonly shut: boolean;
 }
 
+export interface LockedConnection {
+  /** On the undo list. */
+  readonly number: number;
+  /** It had SO_REUSEADDR, which repair mode forgets. */
+  readonly reuse: boolean;
+  /** What the other end takes, bytes: while it is locked the kernel believes that it takes nothing. */
+  readonly window: number;
+}
+
 export class KeeperNetwork {
   readonly #socket: KeeperSocket;
 
@@ -24,17 +33,26 @@ export class KeeperNetwork {
     this.#socket = socket;
   }
 
-  /** Each returns its number on the undo list. To be called before a TCP connection is locked; `reuse`: it has SO_REUSEADDR. */
-  undoUnlock(fd: number, reuse: boolean): number {
-    return this.#number(['undo', 'unlock', Number(reuse)], fd);
+  /**
+   * Locks a TCP connection: it hears nothing and says nothing until its entry on the undo list is reverted. Preconditions: no process that
+   * has it runs, not even if this agent dies. @throws GodwitError KEEPER
+   */
+  lock(fd: number): LockedConnection {
+    const [number, reuse, window] = this.#socket.request({ fields: ['lock', 'connection'], fd }).fields;
+    return { number: Number(number), reuse: reuse === '1', window: Number(window) };
   }
 
-  /** The same for a listening socket. */
-  undoHear(fd: number): number {
-    return this.#number(['undo', 'hear'], fd);
+  /** A listening socket accepts nobody new; handshakes that have begun come to their end. Returns its number on the undo list. */
+  lockListener(fd: number): number {
+    return this.#number(['lock', 'listener'], fd);
   }
 
-  /** Before an address is taken off this host: the message that gives it back (RTM_NEWADDR). */
+  /** Takes back one thing of the undo list. @throws GodwitError KEEPER */
+  revert(number: number): void {
+    this.#socket.request({ fields: ['revert', number] });
+  }
+
+  /** Each returns its number on the undo list. Before an address is taken off this host: the message that gives it back (RTM_NEWADDR). */
   undoAddress(message: Uint8Array): number {
     return this.#number(['undo', 'address', hex(message)]);
   }

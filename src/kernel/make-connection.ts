@@ -33,7 +33,7 @@ export interface TcpBirth {
 }
 
 /**
- * Makes a fresh socket a connection of which the other end need not know, and leaves it in repair mode: native.unlockConnection lets it
+ * Makes a fresh socket a connection of which the other end need not know, and leaves it in repair mode: native.endRepair lets it
  * speak. @throws GodwitError REFUSED naming it
  */
 export function makeConnection(fd: number, birth: TcpBirth): void {

@@ -5,7 +5,7 @@ import { Program, type Data, type Result } from './program.ts';
 import { solSocket, solTcp, soRcvbuf, soSndbuf } from './socket-options.ts';
 import { ask } from './socket-questions.ts';
 import {
-  int, isShut, msgDontwait, noQueue, receiveQueue, repairOffNoProbe, sendQueue, sequence, set, soBufLock, tcpQueueSeq, tcpRepair, tcpRepairQueue,
+  int, isShut, msgDontwait, noQueue, receiveQueue, sendQueue, sequence, set, soBufLock, tcpQueueSeq, tcpRepairQueue,
   tcpRepairWindow, tcpTimestamp, type TcpBuffers, type TcpTerms, type TcpWindow,
 } from './tcp-repair.ts'; // prettier-ignore
 
@@ -15,7 +15,6 @@ const siocInq = 0x541b;
 const siocOutq = 0x5411;
 const siocOutqnsd = 0x894b;
 const msgPeek = 2;
-const soReuseaddr = 2;
 const soOobinline = 10;
 const soPeekOff = 42;
 /** ESTABLISHED, FIN_WAIT1, FIN_WAIT2, CLOSE_WAIT, LAST_ACK, CLOSING. */
@@ -46,30 +45,11 @@ export interface TcpSnapshot {
 }
 
 /**
- * Reads a connection. Preconditions: it is locked (native.lockConnection), and nobody who has it runs. `reuse`: it has SO_REUSEADDR,
- * which repair mode forgets. @throws GodwitError REMOTE_CALL, REFUSED
+ * Reads a connection. Preconditions: it is locked (the keeper's `lock`, which leaves it in repair mode), and nobody who has it runs.
+ * `sendWindow`: what the lock has hidden, bytes that the other end takes. @throws GodwitError REMOTE_CALL, REFUSED
  */
-export function readConnection(fd: number, reuse: boolean): TcpSnapshot {
-  try {
-    return readInRepair(fd);
-  } finally {
-    const program = new Program();
-    program.attempt('setsockopt', fd, solTcp, tcpRepair, program.bytes(int(repairOffNoProbe)), 4);
-    program.attempt('setsockopt', fd, solSocket, soReuseaddr, program.bytes(int(Number(reuse))), 4);
-    runLocal(program);
-  }
-}
-
-/** From now on its end is told to nobody. Preconditions: as readConnection. */
-export function silenceConnection(fd: number): void {
+export function readConnection(fd: number, sendWindow: number): TcpSnapshot {
   const program = new Program();
-  set(program, fd, tcpRepair, int(1));
-  runLocal(program, 'TCP connection');
-}
-
-function readInRepair(fd: number): TcpSnapshot {
-  const program = new Program();
-  set(program, fd, tcpRepair, int(1));
   const [info, mss, timestamp, window] = [
     [tcpInfo, 104],
     [tcpMaxseg, 4], // in repair mode mss_clamp, what the other end has told
@@ -116,7 +96,7 @@ function readInRepair(fd: number): TcpSnapshot {
       ...((options & hasTimestamps) === 0 ? {} : { timestamp: number(timestamp) }),
     },
     window: {
-      send: windows.getUint32(4, true),
+      send: sendWindow,
       max: windows.getUint32(8, true),
       receive: windows.getUint32(12, true),
       receiveUpdate: windows.getUint32(16, true),

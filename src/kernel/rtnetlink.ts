@@ -26,12 +26,19 @@ const ifaAddress = 1;
 const ifaLocal = 2;
 const ifaLabel = 3;
 const ifaBroadcast = 4;
+/** struct ifa_cacheinfo: seconds that it is preferred and valid, and when it came and changed. */
+const ifaCacheinfo = 6;
 const ifaFlags = 8;
+const ifaRtPriority = 9;
+const ifaProto = 11;
+const forever = 0xffffffff;
 /** No duplicate address detection: the address was in use until now, on the host that gives it up. */
 const ifaFlagNodad = 2;
 const ifaFlagPermanent = 0x80;
 const addressHeader = 8;
 const routeHeader = 12;
+const rtaOif = 4;
+const rtaGateway = 5;
 const rtaPrefsrc = 7;
 /** rtm_protocol of routes that the kernel makes itself with an address. */
 const routeOfKernel = 2;
@@ -47,6 +54,8 @@ export interface HostAddress {
   readonly broadcast: Uint8Array<ArrayBuffer> | undefined;
   /** Another one of its network on this interface came first, and takes it along when it goes. */
   readonly isSecondary: boolean;
+  /** Nobody has lent it for a time. */
+  readonly isPermanent: boolean;
   readonly message: Uint8Array<ArrayBuffer>;
 }
 
@@ -65,19 +74,48 @@ export function hostAddresses(): HostAddress[] {
       address: values.get(ifaLocal) ?? values.get(ifaAddress) ?? new Uint8Array(),
       broadcast: values.get(ifaBroadcast),
       isSecondary: isSecondary && view.getUint8(0) === afInet, // of IPv6 the same bit means a temporary one
+      isPermanent: isForever(values.get(ifaCacheinfo)),
       message,
     };
   });
 }
 
-/** Routes that go when the address goes, and do not come back with it: those that somebody has made with it as their source. */
-export function routesFrom({ family, address }: HostAddress): Uint8Array<ArrayBuffer>[] {
-  const request = new Uint8Array(routeHeader);
-  request[0] = family;
-  return dump(rtmGetroute, request).filter((message) => {
-    const source = attributes(message, routeHeader).get(rtaPrefsrc);
-    return source !== undefined && Buffer.compare(source, address) === 0 && message[5] !== routeOfKernel;
+/**
+ * Routes that go with these addresses and do not come back with them: those that somebody has made with one of them as their source, and
+ * all of an interface that loses its last IPv4 address (fib_disable_ip). Those with a gateway come first, for they need the others.
+ */
+export function routesOf(addresses: readonly HostAddress[]): Uint8Array<ArrayBuffer>[] {
+  const going = new Set(addresses.map(keyOf));
+  const staying = hostAddresses().filter((one) => one.family === afInet && !going.has(keyOf(one)));
+  const kept = new Set(staying.map((one) => one.interfaceIndex));
+  const bare = new Set(
+    addresses
+      .filter((one) => one.family === afInet && !kept.has(one.interfaceIndex))
+      .map((one) => one.interfaceIndex),
+  );
+  const found = [...new Set(addresses.map(({ family }) => family))].flatMap((family) => {
+    const request = new Uint8Array(routeHeader);
+    request[0] = family;
+    return dump(rtmGetroute, request).filter((message) => {
+      if (message[5] === routeOfKernel) return false;
+      const values = attributes(message, routeHeader);
+      const source = values.get(rtaPrefsrc);
+      const isFrom =
+        source !== undefined && addresses.some(({ address }) => Buffer.compare(address, source) === 0);
+      const [device = 0] = new Uint32Array(values.get(rtaOif)?.buffer ?? [0]);
+      return isFrom || (family === afInet && bare.has(device));
+    });
   });
+  const needsOthers = (message: Uint8Array<ArrayBuffer>): boolean =>
+    attributes(message, routeHeader).has(rtaGateway);
+  return [...found.filter(needsOthers), ...found.filter((message) => !needsOthers(message))];
+}
+
+const keyOf = ({ interfaceIndex, address }: HostAddress): string =>
+  `${interfaceIndex} ${Buffer.from(address).toString('hex')}`;
+
+function isForever(lifetimes: Uint8Array<ArrayBuffer> | undefined): boolean {
+  return lifetimes === undefined || new DataView(lifetimes.buffer).getUint32(4, true) === forever;
 }
 
 /** @throws GodwitError SYSCALL */
@@ -105,7 +143,7 @@ export function addressMessage(
 
 /** The message that gives it back, whatever the kernel adds when it tells of one. */
 export function restoreMessage({ message }: HostAddress): Uint8Array {
-  const kept = new Set([ifaAddress, ifaLocal, ifaLabel, ifaBroadcast]);
+  const kept = new Set([ifaAddress, ifaLocal, ifaLabel, ifaBroadcast, ifaCacheinfo, ifaRtPriority, ifaProto]);
   const [flags = 0] = new Uint32Array(attributes(message, addressHeader).get(ifaFlags)?.buffer ?? [0]);
   const nodad = new Uint8Array(Uint32Array.of((flags & ~1) | ifaFlagNodad).buffer);
   return Buffer.concat([

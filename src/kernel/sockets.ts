@@ -35,6 +35,11 @@ function unixState(state: number): UnixSocketInfo['state'] {
   return name === 'established' ? 'connected' : 'unconnected';
 }
 
+/** TCP sockets, also those that no descriptor refers to: they have inode 0. */
+export function allTcpSockets(): InetSocketInfo[] {
+  return inetSockets(protocolTcp, 'TCP', undefined);
+}
+
 /** TCP sockets that a descriptor refers to. */
 export function tcpSockets(netnsPid?: number): Map<number, InetSocketInfo> {
   return byInode(inetSockets(protocolTcp, 'TCP', netnsPid));

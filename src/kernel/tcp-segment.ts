@@ -20,6 +20,8 @@ export interface SeenSegment {
   readonly sequence: number;
   readonly acknowledged: number;
   readonly flags: number;
+  /** The first one of a new connection: SYN without ACK. */
+  readonly isFirst: boolean;
   /** Bytes of data. */
   readonly length: number;
   readonly packet: Uint8Array;
@@ -59,6 +61,7 @@ export function readSegment(packet: Uint8Array): SeenSegment | undefined {
     sequence: view.getUint32(header + 4),
     acknowledged: view.getUint32(header + 8),
     flags: view.getUint8(header + 13),
+    isFirst: (view.getUint8(header + 13) & (tcpSyn | tcpAck)) === tcpSyn,
     length: Math.max(0, end - data),
     packet,
   };

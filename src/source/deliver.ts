@@ -7,13 +7,11 @@ import { performance } from 'node:perf_hooks';
 import { asGodwitError, GodwitError } from '../errors.ts';
 import type { TreeState } from '../images/state.ts';
 import type { Journal } from '../kernel/journal.ts';
-import type { Keeper } from '../kernel/keeper.ts';
 import type { OwnerWord } from '../kernel/owner-word.ts';
-import type { ConnectionLocks } from './connection-locks.ts';
 import type { FlightPlan } from './flight-plan.ts';
 import type { Flight } from './flight.ts';
 import type { Frozen } from './freeze.ts';
-import type { MovingAddresses } from './moving-addresses.ts';
+import type { AddressesAway } from './moving-addresses.ts';
 import type { InFlight } from './open-files.ts';
 import { releaseLocks } from './release-locks.ts';
 import { settle } from './resolve.ts';
@@ -35,11 +33,9 @@ export interface Load {
   readonly flight: Flight;
   readonly state: Pick<TreeState, 'openFiles' | 'processes'>;
   readonly inFlight: InFlight;
-  readonly connections: Pick<ConnectionLocks, 'silence'>;
   readonly network: {
-    readonly addresses: Pick<MovingAddresses, 'takeOff'>;
+    readonly addresses: Pick<AddressesAway, 'takeOff'>;
     readonly capture: Pick<SegmentCapture, 'take'>;
-    readonly keeper: Keeper['network'];
   };
 }
 
@@ -52,13 +48,12 @@ export async function deliver(
 ): Promise<Delivery> {
   const { control, signal } = plan.wire;
   frozen.fence();
-  load.connections.silence();
   if (!word.change('OPEN', 'FENCED')) throw lostWord(plan.id);
   journal.write('FENCED');
   const { times, heldLocks } = await control.expect('prepared', { timeoutMs: preparedTimeoutMs, signal });
   const preparedAt = performance.now();
-  const { addresses, capture, keeper } = load.network;
-  addresses.takeOff(keeper);
+  const { addresses, capture } = load.network;
+  addresses.takeOff();
   // From here on nobody may cancel: of the keeper (which aborts when we die) and us exactly one wins the word.
   journal.write('COMMITTED');
   if (!word.change('FENCED', 'COMMITTED')) throw lostWord(plan.id);
@@ -84,12 +79,15 @@ export function sendLate(
   capture: Pick<SegmentCapture, 'take'>,
   openFiles: TreeState['openFiles'],
 ): void {
-  const segments = capture.take(openFiles);
-  if (segments.length === 0 || control.state !== 'running') return;
-  try {
-    control.send({ type: 'late', segments });
-  } catch {
-    // The link broke: they are sent again by whoever has sent them.
+  if (control.state !== 'running') return;
+  for (;;) {
+    const segments = capture.take(openFiles);
+    if (segments.length === 0) return;
+    try {
+      control.send({ type: 'late', segments });
+    } catch {
+      return; // The link broke: they are sent again by whoever has sent them.
+    }
   }
 }
 

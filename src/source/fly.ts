@@ -15,7 +15,7 @@ import { dumpState, guardPages, practiseDump, stalePages } from './dump.ts';
 import { Flight } from './flight.ts';
 import { Frozen } from './freeze.ts';
 import type { FlightPlan } from './flight-plan.ts';
-import { movedAddresses, MovingAddresses, movingHosts } from './moving-addresses.ts';
+import { AddressesAway, movedAddresses, MovingAddresses, movingHosts } from './moving-addresses.ts';
 import { ObjectCopies } from './object-copies.ts';
 import { closeConnections, InFlight, prepareOpenFiles } from './open-files.ts';
 import { addCounters } from './pages/page-sink.ts';
@@ -28,6 +28,7 @@ import { copyRound, type RoundContext } from './rounds.ts';
 import { refusePlaceholders } from './layout.ts';
 import { SegmentCapture } from './segment-capture.ts';
 import { StagedLayout } from './staged-layout.ts';
+import { farewells, settleFarewells, settleHandshakes } from './settle-sockets.ts';
 import { removeSetsAtEnd } from './sysv/semaphores.ts';
 import { removeQueuesAtEnd } from './sysv/queues.ts';
 import { refuseOutsideAttachments, removeSegmentsAtEnd } from './sysv/segments.ts';
@@ -100,8 +101,9 @@ async function land(
   const { wire, survey } = plan;
   const { flight, objects, staged } = context;
   const { identities } = survey;
-  const prepared = prepareOpenFiles(flight.living, identities);
   const moving = movingHosts(plan.moves);
+  await settleFarewells(moving);
+  const prepared = prepareOpenFiles(flight.living, identities);
   practiseDump({ flight, prepared, tcpClose: plan.tcpClose, moving });
   refuseSharedQueues(prepared.queues, flight.living);
   const warn = (text: string): void => {
@@ -110,12 +112,15 @@ async function land(
   const addresses = new MovingAddresses(plan.moves);
   using capture = new SegmentCapture(addresses.addresses, warn);
   collectYoung();
+  using listeners = new ConnectionLocks(keeper, warn);
+  if (!plan.tcpClose) await settleHandshakes(flight.living, listeners);
   plan.observer({ kind: 'phase', phase: 'freeze', text: `freezing: ${copied.reason}` });
 
   const frozenAt = performance.now();
   using frozen = Frozen.freeze(flight, fence);
   const stoppedAt = performance.now();
   using connections = new ConnectionLocks(keeper, warn);
+  using away = new AddressesAway(addresses, keeper, warn);
   capture.restart();
   const delta = await copyRound(context, preCopy.rounds.length, true);
   refuseOutsideAttachments(delta.vmasOf.values());
@@ -130,8 +135,10 @@ async function land(
     moving,
     lateObject: (object) => objects.late(object),
     locks: {
-      lock: (fd, reuse) => connections.lock(fd, reuse),
-      lockListener: (fd) => connections.lockListener(fd),
+      lock: (fd) => connections.lock(fd),
+      lockListener: (fd, inode) => {
+        listeners.lockListener(fd, inode);
+      },
       whileFenced: (work) => frozen.whileFenced(work),
     },
     terminalQueues: (master) => keeper.terminalQueues(master),
@@ -158,10 +165,12 @@ async function land(
     flight,
     state,
     inFlight,
-    connections,
-    network: { addresses, capture, keeper: keeper.network },
+    network: { addresses: away, capture },
   });
 
+  const cut = moving.size === 0 ? 0 : farewells(moving).size;
+  if (cut > 0)
+    warn(`${cut} connections that their program had closed end before the other end has everything`);
   if (plan.tcpClose) closeConnections(flight.living);
   frozen.detach();
   await keeper.finish();

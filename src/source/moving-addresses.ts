@@ -1,6 +1,7 @@
 // Addresses that move along with the tree (--move-ip): taken off this host between PREPARED and COMMIT, given back by the keeper when
 // the tree goes on here after all.
 import { readFileSync } from 'node:fs';
+import { asGodwitError } from '../errors.ts';
 import type { MovedAddress } from '../images/addresses.ts';
 import type { Blocker } from '../images/requirements.ts';
 import { interfaceName } from '../kernel/interfaces.ts';
@@ -11,7 +12,7 @@ import {
   hostAddresses,
   removeAddress,
   restoreMessage,
-  routesFrom,
+  routesOf,
   type HostAddress,
 } from '../kernel/rtnetlink.ts';
 import { isLoopback, plainHost } from '../kernel/socket-address.ts';
@@ -44,6 +45,14 @@ export function surveyAddresses(moves: readonly MoveRequest[]): Blocker[] {
     if (isLoopback(sockaddrOf(found)))
       return [blocker(name, 'every host has it for itself', 'give an address that others know')];
     if (!may('tcp-repair')) return [blocker(name, 'moving it needs CAP_NET_ADMIN', 'run migrate as root')];
+    if (!found.isPermanent)
+      return [
+        blocker(
+          name,
+          'it was lent to this host for a time (DHCP, router advertisements), and would come back',
+          'give the service an address of its own: ip addr add',
+        ),
+      ];
     const device = deviceOf(found);
     const takes = takenAlong(found, all).filter((other) => !movingHosts(moves).has(other));
     if (takes.length === 0 || isPromoting(device)) return [];
@@ -81,6 +90,10 @@ export function movedAddresses(moves: readonly MoveRequest[]): MovedAddress[] {
   });
 }
 
+type AwayKeeper = Pick<Keeper, 'word'> & {
+  readonly network: Pick<Keeper['network'], 'undoAddress' | 'undoRoute' | 'revert'>;
+};
+
 /** The addresses in one flight. */
 export class MovingAddresses {
   /** In the kernel's order: one that came first in its network stands before those that go with it. */
@@ -95,15 +108,43 @@ export class MovingAddresses {
   get addresses(): readonly HostAddress[] {
     return this.#found;
   }
+}
+
+/** While the addresses are taken off this host. Where the tree is to run here, they come back before it does. */
+export class AddressesAway implements Disposable {
+  readonly #addresses: readonly HostAddress[];
+  readonly #keeper: AwayKeeper;
+  readonly #warn: (text: string) => void;
+  /** On the keeper's undo list, in the order of their way back. */
+  readonly #undo: number[] = [];
+
+  constructor({ addresses }: MovingAddresses, keeper: AwayKeeper, warn: (text: string) => void) {
+    this.#addresses = addresses;
+    this.#keeper = keeper;
+    this.#warn = warn;
+  }
 
   /** Their ways back go on the keeper's undo list first. @throws GodwitError KEEPER, SYSCALL */
-  takeOff(keeper: Pick<Keeper['network'], 'undoAddress' | 'undoRoute'>): void {
-    const lastFirst = this.#found.toReversed(); // an undo goes by the newest
-    for (const found of lastFirst) {
-      keeper.undoAddress(restoreMessage(found));
-      for (const route of routesFrom(found)) keeper.undoRoute(route);
-    }
+  takeOff(): void {
+    if (this.#addresses.length === 0) return;
+    const { network } = this.#keeper;
+    const lastFirst = this.#addresses.toReversed(); // an undo goes by the newest
+    const routes = routesOf(this.#addresses).map((route) => network.undoRoute(route));
+    const ways = lastFirst.map((found) => network.undoAddress(restoreMessage(found)));
+    this.#undo.push(...ways.toReversed(), ...routes.toReversed());
     for (const found of lastFirst) removeAddress(found);
+  }
+
+  [Symbol.dispose](): void {
+    const undo = this.#undo.splice(0);
+    if (this.#keeper.word.state === 'COMMITTED') return;
+    for (const number of undo) {
+      try {
+        this.#keeper.network.revert(number);
+      } catch (error) {
+        this.#warn(`an address or route of this host did not come back: ${asGodwitError(error).message}`);
+      }
+    }
   }
 }
 

@@ -14,17 +14,19 @@ import {
   splitSegments,
   tcpAck,
   tcpFin,
-  tcpSyn,
   type SeenSegment,
 } from '../kernel/tcp-segment.ts';
 import { native } from '../native.ts';
 
-/** What fits into a message, with room for its rest; who has sent more sends it again. */
+/** What is kept of those that come; whoever has sent more sends it again. */
 const mostBytes = 32 << 20;
+/** What COMMIT may carry: until it is there the tree stands still. The rest comes late. */
+const mostAtOnce = 1 << 20;
 
 export class SegmentCapture implements Disposable {
   readonly #fds: readonly number[];
   readonly #warn: (text: string) => void;
+  #waiting: readonly Uint8Array[] = [];
 
   /** @throws GodwitError SYSCALL */
   constructor(addresses: readonly HostAddress[], warn: (text: string) => void) {
@@ -40,14 +42,18 @@ export class SegmentCapture implements Disposable {
     }
   }
 
-  /** What has come until now was heard by its sockets. */
+  /** What has come until now was heard by its sockets, but for what their locks have dropped: first segments of new connections. */
   restart(): void {
-    this.#packets();
+    this.#waiting = this.#packets().filter((packet) => readSegment(packet)?.isFirst === true);
   }
 
-  /** What has come since for the tree, and its sockets have not heard. */
+  /** The first of what has come for the tree and its sockets have not heard; call until there is nothing. */
   take(openFiles: readonly OpenFile[]): Uint8Array<ArrayBuffer> {
-    return joinSegments(firstOf(segmentsFor(openFiles, this.#packets()), mostBytes));
+    const all = [...segmentsFor(openFiles, this.#waiting), ...segmentsFor(openFiles, this.#packets())];
+    const kept = firstOf(all, mostBytes);
+    const now = firstOf(kept, mostAtOnce);
+    this.#waiting = kept.slice(now.length);
+    return joinSegments(now);
   }
 
   [Symbol.dispose](): void {
@@ -72,7 +78,8 @@ export class SegmentCapture implements Disposable {
 
 function firstOf(packets: readonly Uint8Array[], bytes: number): readonly Uint8Array[] {
   let left = bytes;
-  return packets.filter(({ length }) => (left -= length) >= 0);
+  const end = packets.findIndex(({ length }) => (left -= length) < 0);
+  return end < 0 ? packets : packets.slice(0, end);
 }
 
 /** What one end has got, and what it knows to have arrived. */
@@ -102,8 +109,10 @@ export function segmentsFor(openFiles: readonly OpenFile[], packets: readonly Ui
   return seen
     .filter((segment) => {
       const known = connections.get(nameOf(segment));
+      const { isFirst } = segment;
+      // It was heard, and accepted, before its listening socket was locked.
+      if (known !== undefined && isFirst) return false;
       if (known !== undefined) return isNews(segment, known) || last.get(nameOf(segment)) === segment;
-      const isFirst = (segment.flags & (tcpSyn | tcpAck)) === tcpSyn;
       const port = segment.destination.slice(segment.destination.lastIndexOf(':'));
       return isFirst && (listeners.has(segment.destination) || listeners.has(`*${port}`));
     })

@@ -8,9 +8,9 @@ import { Keeper, type KeeperShell, type ShellOrder } from '../../src/kernel/keep
 import type { KeeperStart } from '../../src/kernel/keeper-process.ts';
 import type { OwnerState } from '../../src/kernel/owner-word.ts';
 import { asGodwitError } from '../../src/errors.ts';
-import { readConnection, silenceConnection } from '../../src/kernel/read-connection.ts';
+import { readConnection } from '../../src/kernel/read-connection.ts';
 import { native } from '../../src/native.ts';
-import { MovingAddresses } from '../../src/source/moving-addresses.ts';
+import { AddressesAway, MovingAddresses } from '../../src/source/moving-addresses.ts';
 
 interface Answer {
   readonly result?: unknown;
@@ -53,16 +53,17 @@ const steps = {
     const pidfd = native.pidfdOpen(pid);
     for (const { fd, reuse } of connections) {
       const copy = native.pidfdGetfd(pidfd, fd);
-      theKeeper().network.undoUnlock(copy, reuse);
-      if (native.lockConnection(copy) < 0) throw new Error(`descriptor ${fd} cannot be locked`);
-      readConnection(copy, reuse);
-      silenceConnection(copy);
+      const locked = theKeeper().network.lock(copy);
+      if (locked.reuse !== reuse) throw new Error(`descriptor ${fd}: the keeper sees another SO_REUSEADDR`);
+      readConnection(copy, locked.window);
     }
   },
   /** Takes addresses off the host, as between PREPARED and COMMIT. */
   takeOff: (addresses: readonly string[]) => {
     const moves = addresses.map((address) => ({ address, device: undefined }));
-    new MovingAddresses(moves).takeOff(theKeeper().network);
+    new AddressesAway(new MovingAddresses(moves), theKeeper(), () => {
+      // nothing comes back here
+    }).takeOff();
   },
   look: (queue: string, times: number) => {
     const fd = openQueue(queue, openReadWrite | openNonblock);

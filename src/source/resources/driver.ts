@@ -3,6 +3,7 @@ import type { ResourceImage, ResourceKind } from '../../images/resources/registr
 import type { TcpConnectionImage } from '../../images/resources/tcp.ts';
 import type { MembershipReader } from '../../kernel/memberships.ts';
 import type { Outcome, Program } from '../../kernel/program.ts';
+import type { LockedConnection } from '../../kernel/keeper-network.ts';
 import type { SocketFacts } from '../../kernel/socket-facts.ts';
 import type { OptionValue } from '../../kernel/socket-options.ts';
 import type { UnixSocketInfo } from '../../kernel/sockets.ts';
@@ -23,10 +24,10 @@ export interface Refusal {
 
 /** How TCP connections are kept still. */
 export interface ConnectionLocker {
-  /** Until it is known where the tree runs; `fd`: the agent's copy; `reuse`: it has SO_REUSEADDR. 0 or a negative errno. */
-  lock(fd: number, reuse: boolean): number;
-  /** The same for a listening socket. */
-  lockListener(fd: number): number;
+  /** Until it is known where the tree runs; `fd`: the agent's copy. @throws GodwitError KEEPER */
+  lock(fd: number): LockedConnection;
+  /** The same for a listening socket; once for each. */
+  lockListener(fd: number, inode: number): void;
   /** Should this agent die meanwhile, the tree stands until its connections are as they were. */
   whileFenced<T>(work: () => T): T;
 }

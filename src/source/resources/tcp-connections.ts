@@ -2,9 +2,8 @@
 // is in flight between two ends that were read so: what one has sent and the other has not received is unsent, what was received and
 // not yet acknowledged is forgotten by its sender. What is in flight to or from somebody outside is told by neither: it stays sent, and
 // what comes is captured (source/segment-capture.ts).
-import { GodwitError } from '../../errors.ts';
+import { asGodwitError, GodwitError } from '../../errors.ts';
 import type { TcpConnectionImage } from '../../images/resources/tcp.ts';
-import { errnoName } from '../../kernel/program.ts';
 import { hostAddresses } from '../../kernel/rtnetlink.ts';
 import { addressText } from '../../kernel/proc/inet-address.ts';
 import { readConnection, type TcpSnapshot } from '../../kernel/read-connection.ts';
@@ -15,7 +14,7 @@ import { changedOptions } from '../../kernel/socket-values.ts';
 import { isEnded, isShut, sequence } from '../../kernel/tcp-repair.ts';
 import type { ConnectionLocker, ConnectionPairs, DumpedConnection } from './driver.ts';
 import { refuse } from './refuse.ts';
-import type { OpenFileGroup } from './seen-file.ts';
+import type { OpenFileGroup, SeenFile } from './seen-file.ts';
 import { ipprotoMptcp, isConnection, isTcp } from './tcp-facts.ts';
 import type { Thief } from './thief.ts';
 
@@ -100,10 +99,9 @@ export class TcpConnections implements ConnectionPairs {
   /** None of them accepts anybody any more. */
   lockListeners(locks: ConnectionLocker): void {
     for (const { first } of this.#listeners.splice(0)) {
-      const error = locks.lockListener(this.#thief.fdOf(first));
-      if (error >= 0) continue;
-      const reason = `the listening socket cannot be locked: ${errnoName(error)}`;
-      throw refuse(first, { reason, remedy: 'let the program take off its socket filter' });
+      locked(first, () => {
+        locks.lockListener(this.#thief.fdOf(first), Number(first.stat.ino));
+      });
     }
   }
 
@@ -122,22 +120,29 @@ export class TcpConnections implements ConnectionPairs {
       const { first } = group;
       const fd = this.#thief.fdOf(first);
       const changed = changedOptions(fd, this.#thief.socket(first));
-      const reuse = changed.some(({ level, name }) => level === solSocket && name === soReuseaddr);
       const options = changed.filter(({ level, name }) => !notAsOptions.has(`${level}:${name}`));
-      const error = locks.lock(fd, reuse);
-      if (error < 0) {
-        const reason = `the connection cannot be locked: ${errnoName(error)}`;
-        throw refuse(first, { reason, remedy: 'let the program take off its socket filter' });
-      }
-      return { group, fd, options, reuse, readShut: this.#thief.isReadShut(first) };
+      const { reuse, window } = locked(first, () => locks.lock(fd));
+      return { group, fd, options, reuse, window, readShut: this.#thief.isReadShut(first) };
     });
     // Not before all are locked: what one end sends would be told by neither.
     return new Map(
-      ends.map(({ group, fd, options, reuse, readShut }) => [
+      ends.map(({ group, fd, options, reuse, window, readShut }) => [
         group,
-        { snapshot: readConnection(fd, reuse), options, reuse, readShut },
+        { snapshot: readConnection(fd, window), options, reuse, readShut },
       ]),
     );
+  }
+}
+
+/** @throws GodwitError REFUSED */
+function locked<T>(file: SeenFile, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw refuse(file, {
+      reason: `it cannot be locked: ${asGodwitError(error).message}`,
+      remedy: 'let the program take off its socket filter',
+    });
   }
 }
 

@@ -1,5 +1,6 @@
 // TCP: listening sockets with their options and backlog, sockets that are not connected yet, and connections of which the tree has both
 // ends, or whose address moves along (tcp-connections.ts); others are refused by name, or dropped by --tcp-close. MPTCP (protocol 262) listeners are made as what they are.
+import { hasListenerFilter } from '../../kernel/listener-filter.ts';
 import { may } from '../../kernel/rights.ts';
 import { endpointText } from '../../kernel/proc/inet-address.ts';
 import {
@@ -54,7 +55,8 @@ export const tcp: SourceDriver<'tcp'> = {
 
 function refusal(group: OpenFileGroup, context: DriverContext): Refusal | undefined {
   const facts = context.thief.socket(group.first);
-  const filter = facts.filtered
+  const isFiltered = facts.filtered && !hasListenerFilter(context.thief.fdOf(group.first));
+  const filter = isFiltered
     ? { reason: 'it has a socket filter (SO_ATTACH_FILTER)', remedy: 'let the program detach it' }
     : undefined;
   if (!isConnection(facts)) return filter ?? unreadRefusal(group.first, facts, context);

@@ -37,7 +37,7 @@ export function connectLater(end: End, context: OpenContext): void {
   const ends = context.shared(key, () => {
     const all: End[] = [];
     context.whenOpen((fdOf) => {
-      connectAll(all, fdOf, context.speaker);
+      connectAll(all, fdOf, context);
     });
     return all;
   });
@@ -45,11 +45,16 @@ export function connectLater(end: End, context: OpenContext): void {
 }
 
 /** @throws GodwitError PROTOCOL, REFUSED */
-function connectAll(all: readonly End[], fdOf: (file: number) => number, speaker: Speaker): void {
+function connectAll(
+  all: readonly End[],
+  fdOf: (file: number) => number,
+  context: Pick<OpenContext, 'speaker' | 'elapsed'>,
+): void {
+  const { speaker } = context;
   const byFile = new Map(all.map((end) => [end.file, end]));
   for (const end of all) expectPeer(end, byFile, speaker);
   const ends = all.filter((end) => !speaksLater(end, speaker));
-  for (const end of all) if (speaksLater(end, speaker)) makeLater(fdOf(end.file), end, speaker);
+  for (const end of all) if (speaksLater(end, speaker)) makeLater(fdOf(end.file), end, context);
   for (const end of ends) make(fdOf(end.file), end);
   const helpers: number[] = [];
   try {
@@ -101,7 +106,7 @@ function make(fd: number, { local, connection }: Pick<End, 'local' | 'connection
 }
 
 function letSpeak(fd: number, reuse: boolean): void {
-  const error = native.unlockConnection(fd, reuse);
+  const error = native.endRepair(fd, reuse);
   if (error < 0)
     throw new GodwitError('SYSCALL', `a TCP connection stays in repair mode: ${errnoName(error)}`);
 }

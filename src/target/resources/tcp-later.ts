@@ -7,13 +7,18 @@ import { runLocal } from '../../kernel/local-program.ts';
 import { makeConnection } from '../../kernel/make-connection.ts';
 import { errnoName, Program } from '../../kernel/program.ts';
 import { hostText } from '../../kernel/socket-address.ts';
-import { sequence } from '../../kernel/tcp-repair.ts';
+import { sequence, type TcpTerms } from '../../kernel/tcp-repair.ts';
 import { makeSegment, tcpAck, tcpFin } from '../../kernel/tcp-segment.ts';
 import { native } from '../../native.ts';
 import { asIfHere } from './bind-socket.ts';
+import type { OpenContext } from './driver.ts';
 
 const shutRead = 0;
 const widest = 0xffff;
+/** Milliseconds that a timestamp is ahead of what the source may have sent last: the other end drops what goes back (PAWS, RFC 7323). */
+const aheadMs = 1000n;
+/** In the lowest bit of TCP_TIMESTAMP: its clock counts microseconds, not milliseconds (Linux 6.7). */
+const inMicroseconds = 1;
 
 /** Hears what sockets of the tree have to say when it runs. */
 export interface Speaker {
@@ -34,17 +39,21 @@ export function speaksLater({ local, connection }: LateEnd, { moving }: Speaker)
 }
 
 /** @throws GodwitError PROTOCOL, REFUSED, SYSCALL */
-export function makeLater(fd: number, { local, connection }: LateEnd, speaker: Speaker): void {
+export function makeLater(
+  fd: number,
+  { local, connection }: LateEnd,
+  { speaker, elapsed }: Pick<OpenContext, 'speaker' | 'elapsed'>,
+): void {
   if (!speaker.moving.has(hostText(local)))
     throw new GodwitError(
       'PROTOCOL',
       `the source names a connection of ${hostText(local)}, which does not move`,
     );
   // Nothing may reach it from the first moment on.
-  const locked = native.lockConnection(fd);
+  const locked = native.stopHearing(fd);
   if (locked < 0) throw new GodwitError('SYSCALL', `a TCP connection cannot be locked: ${errnoName(locked)}`);
   asIfHere(fd, local, () => {
-    makeConnection(fd, { ...connection, local });
+    makeConnection(fd, { ...connection, terms: termsNow(connection.terms, elapsed()), local });
   });
   const { outside, unsent, shut, ended, readShut, reuse } = connection;
   if (readShut && !ended) {
@@ -61,6 +70,16 @@ export function makeLater(fd: number, { local, connection }: LateEnd, speaker: S
   });
   const word = lastWord({ local, connection });
   if (word !== undefined) speaker.segments([word]);
+}
+
+/** Since the connection was read, the source may have sent what it had sent already once more. */
+export function termsNow(terms: TcpTerms, elapsedNs: bigint): TcpTerms {
+  const { timestamp } = terms;
+  if (timestamp === undefined) return terms;
+  const milliseconds = elapsedNs / 1_000_000n + aheadMs;
+  const isFine = (timestamp & inMicroseconds) !== 0;
+  const passed = Number(BigInt.asUintN(31, isFine ? milliseconds * 1000n : milliseconds));
+  return { ...terms, timestamp: sequence(timestamp + (passed & ~inMicroseconds)) };
 }
 
 /** What the other end had told by segments without data: its end, and that it has got ours. */
