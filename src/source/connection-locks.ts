@@ -2,6 +2,7 @@
 // them, so that it can undo it from the same moment on. Where the tree runs here again, they are unlocked before it does; where it runs on
 // the target, connections stay in repair mode, in which their end is told to nobody.
 import { asGodwitError } from '../errors.ts';
+import { may } from '../kernel/rights.ts';
 import type { Keeper } from '../kernel/keeper.ts';
 import type { LockedConnection } from '../kernel/keeper-network.ts';
 
@@ -29,9 +30,9 @@ export class ConnectionLocks implements Disposable {
     return locked;
   }
 
-  /** Once for each. @throws GodwitError KEEPER */
+  /** Once for each. Without CAP_NET_ADMIN the kernel takes no filter, and clients that come in the freeze are reset. @throws GodwitError KEEPER */
   lockListener(listener: number, inode: number): void {
-    if (this.#listeners.has(inode)) return;
+    if (this.#listeners.has(inode) || !may('tcp-repair')) return;
     this.#locked.push(this.#keeper.network.lockListener(listener));
     this.#listeners.add(inode);
   }

@@ -11,7 +11,13 @@ const skip = await unless('hosts', 'godwit', 'command:cc', 'command:setpriv');
 const everywhere = ['tree', 'signals', 'events', 'limits', 'guards', 'given-back'];
 /** What goes another way in a PID namespace of its own: names and numbers are looked up inside. */
 const inside = ['files-more', 'nameless', 'kernel-files', 'pidfds', 'in-flight'];
-const smoke = { user: everywhere, pidns: [...everywhere, ...inside], rootless: [...everywhere, ...inside] };
+/** What the kernel lets root do only, and is done without. */
+const withoutRoot = ['tcp-listen'];
+const smoke = {
+  user: everywhere,
+  pidns: [...everywhere, ...inside],
+  rootless: [...everywhere, ...inside, ...withoutRoot],
+};
 
 for (const flavour of smokeFlavours) {
   await t.test(`flavour ${flavour}`, { skip }, async (t) => {
