@@ -1,6 +1,7 @@
-// `npm run campaign [-- name...] [--moves 200] [--kills 500] [--chaos 1000] [--from-seed N]`: the long runs that are too long for
-// `npm test`. Each program goes there and back until it has moved so often; `kills` ends agents at random instants; `chaos` moves
-// trees that change all the time what is dumped. A line for each at its end; start it again with the names that are left to go on.
+// `npm run campaign [-- name...] [--moves 200] [--kills 500] [--chaos 1000] [--soak 100 --streams 500] [--from-seed N]`: the long runs that
+// are too long for `npm test`. Each program goes there and back until it has moved so often; `kills` ends agents at random instants;
+// `chaos` moves trees that change all the time what is dumped; `soak` moves a server to and fro under streams whose every byte is
+// checked. A line for each at its end; start it again with the names that are left to go on.
 import { spawn } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { root } from './native-files.mjs';
@@ -11,6 +12,8 @@ const { values, positionals } = parseArgs({
     moves: { type: 'string', default: '200' },
     kills: { type: 'string', default: '500' },
     chaos: { type: 'string', default: '1000' },
+    soak: { type: 'string', default: '100' },
+    streams: { type: 'string', default: '500' },
     'from-seed': { type: 'string' },
   },
 });
@@ -32,6 +35,7 @@ const seeded = {
     'GODWIT_KILLS',
     /not ok|# (seed|\d+ of)|^ +- |undisturbed|slowest/,
   ],
+  soak: ['test/programs/soak-tcp.test.ts', 'GODWIT_SOAK', /not ok|# (seed|move|\d+\.\d MB)|^ +- /],
   chaos: ['test/faults/chaos.test.ts', 'GODWIT_CHAOS', /not ok|# (seed|time)|^ +(ok 1 )?- /],
 };
 const known = [...Object.keys(programs), ...Object.keys(seeded)];
@@ -92,6 +96,7 @@ async function runSeeded(name) {
   const env = {
     [variable]: values[name],
     GODWIT_CHAOS_TOGETHER: '1',
+    GODWIT_SOAK_STREAMS: values.streams,
     ...(values['from-seed'] && { GODWIT_SEED: values['from-seed'] }),
   };
   const code = await run(file, env, (line) => {

@@ -13,7 +13,7 @@ flock 8
 needed='/usr/bin/g++:g++ /usr/bin/make:make /usr/bin/python3:python3 /usr/include/xxhash.h:libxxhash-dev'
 tests='/usr/bin/redis-server:redis-server /usr/bin/redis-cli:redis-tools /usr/sbin/nginx:nginx /usr/bin/wrk:wrk
   /usr/bin/stress-ng:stress-ng /usr/bin/ip:iproute2 /usr/sbin/nft:nftables /usr/bin/nc:netcat-openbsd
-  /usr/bin/gdb:gdb /usr/bin/strace:strace'
+  /usr/bin/gdb:gdb /usr/bin/strace:strace /usr/lib/postgresql:postgresql'
 lint='/usr/bin/clang-format-19:clang-format-19 /usr/bin/clang-tidy-19:clang-tidy-19'
 
 missing() {

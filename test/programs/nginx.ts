@@ -35,6 +35,7 @@ http {
     listen ${nginxPort};
     listen [::]:${nginxPort};
     root ${directory}/html;
+    keepalive_requests 1000000;
     location = /version { return 200 "${version}"; }
     location = /worker { return 200 "$pid"; }
   }

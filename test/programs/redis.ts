@@ -98,7 +98,10 @@ export class RedisLoad {
     this.child = child;
   }
 
-  static async start(hosts: readonly Host[], options: Partial<WriterOptions> = {}): Promise<RedisLoad> {
+  static async start(
+    hosts: readonly Pick<Host, 'ip'>[],
+    options: Partial<WriterOptions> = {},
+  ): Promise<RedisLoad> {
     const path = fileURLToPath(new URL('redis-writer.ts', import.meta.url));
     const child = fork(path, [], {
       execArgv: ['--import', 'tsx'],
