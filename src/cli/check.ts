@@ -79,6 +79,7 @@ async function checkPid(
     pid,
     to: target,
     tcpClose,
+    skipInFlight: false, // nothing that waits to be accepted is a blocker before the freeze
     moves: moves.map(parseMove),
     plaintext,
   });

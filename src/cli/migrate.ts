@@ -19,6 +19,7 @@ interface MigrateArguments {
   readonly 'max-rounds': number;
   readonly timeout: number | undefined;
   readonly 'tcp-close': boolean;
+  readonly 'skip-in-flight': boolean;
   readonly 'move-ip': readonly string[];
   readonly plaintext: boolean;
   readonly 'dry-run': boolean;
@@ -72,6 +73,11 @@ export const migrateCommand: CommandModule<object, MigrateArguments> = {
         default: false,
         describe: 'drop established TCP connections: clients have to reconnect',
       })
+      .option('skip-in-flight', {
+        type: 'boolean',
+        default: false,
+        describe: 'drop TCP connections that wait to be accepted: these clients have to reconnect',
+      })
       .option('move-ip', moveIpOption)
       .option('plaintext', {
         type: 'boolean',
@@ -100,6 +106,7 @@ export const migrateCommand: CommandModule<object, MigrateArguments> = {
           timeoutMs: args.timeout === undefined ? undefined : args.timeout * 1000,
         },
         tcpClose: args['tcp-close'],
+        skipInFlight: args['skip-in-flight'],
         moves: args['move-ip'].map(parseMove),
         plaintext: args.plaintext,
         dryRun: args['dry-run'],

@@ -7,7 +7,7 @@ import type { Flight } from './flight.ts';
 import { dumpOpenFiles, InFlight, type DumpOptions, type PreparedOpenFiles } from './open-files.ts';
 import { inheritable, sharingStrangers } from './sharing.ts';
 import type { VmasOf } from './wire.ts';
-import type { ConnectionLocker, MessagesOf, TerminalQueuesOf } from './resources/driver.ts';
+import type { ConnectionLocker, MessagesOf, OpenFileOptions, TerminalQueuesOf } from './resources/driver.ts';
 import { treeClocks } from './staged-layout.ts';
 import { dumpSemaphores } from './sysv/semaphores.ts';
 import { dumpQueues } from './sysv/queues.ts';
@@ -23,9 +23,7 @@ export interface DumpContext {
   readonly prepared: PreparedOpenFiles;
   /** Takes in, and keeps, the agent's copies of descriptors in flight. */
   readonly inFlight: InFlight;
-  readonly tcpClose: boolean;
-  /** As hostText writes them. */
-  readonly moving: ReadonlySet<string>;
+  readonly options: OpenFileOptions;
   readonly lateObject: DumpOptions['lateObject'];
   /** Absent in rehearsals. */
   readonly locks?: ConnectionLocker;
@@ -46,8 +44,7 @@ export function dumpState({
   identities,
   prepared,
   inFlight,
-  tcpClose,
-  moving,
+  options,
   lateObject,
   locks,
   terminalQueues,
@@ -73,8 +70,7 @@ export function dumpState({
     inFlight,
     objectOf,
     lateObject,
-    tcpClose,
-    moving,
+    ...options,
     runIn,
     locks,
     terminalQueues,
@@ -91,7 +87,7 @@ export function dumpState({
   });
   const queues = dumpQueues(flight.living);
   const semaphores = dumpSemaphores(flight.living, runIn);
-  return { processes, openFiles: open.openFiles, queues, semaphores, readAt, tcpClose };
+  return { processes, openFiles: open.openFiles, queues, semaphores, readAt, tcpClose: options.tcpClose };
 }
 
 /** A parent that shared its working directory or its descriptors with two children may have ended while the tree was copied. */
@@ -112,8 +108,7 @@ function refuseStrangers(living: readonly SourceProcess[]): void {
 export function practiseDump({
   flight,
   prepared,
-  tcpClose,
-  moving,
+  options,
 }: Omit<DumpContext, 'identities' | 'lateObject' | 'inFlight'>): void {
   const objectOf = (key: string): number | undefined => flight.layouts.objects.get(key)?.id;
   using inFlight = new InFlight('running');
@@ -123,8 +118,7 @@ export function practiseDump({
       inFlight,
       objectOf,
       lateObject: () => 0,
-      tcpClose,
-      moving,
+      ...options,
     });
   } catch {
     // the dump proper will tell

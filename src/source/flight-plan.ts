@@ -1,22 +1,18 @@
 // What the operator asked for, and what a flight knows before it begins.
 import type { Endpoint } from '../transport/endpoint.ts';
-import type { PidNamespaceChoice, Survey } from './check.ts';
+import type { Survey } from './check.ts';
 import type { Goals } from './converge.ts';
-import type { MoveRequest } from './moving-addresses.ts';
 import type { Observer } from './report.ts';
+import type { SurveyOptions } from './survey-options.ts';
 import type { TrackerKind } from './trackers/tracker.ts';
 import type { Wire } from './wire.ts';
 
-export interface MigrateOptions {
+export interface MigrateOptions extends SurveyOptions {
   readonly pid: number;
   /** Where godwit receive listens; a name is looked up here. */
   readonly to: { readonly host: string; readonly port: number };
   readonly tracker: 'auto' | TrackerKind;
-  readonly pidNamespace: PidNamespaceChoice;
   readonly goals: Goals;
-  readonly tcpClose: boolean;
-  /** Addresses that move along with the tree. */
-  readonly moves: readonly MoveRequest[];
   readonly plaintext: boolean;
   /** Check only. */
   readonly dryRun: boolean;

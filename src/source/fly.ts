@@ -15,11 +15,12 @@ import { dumpState, guardPages, practiseDump, stalePages } from './dump.ts';
 import { Flight } from './flight.ts';
 import { Frozen } from './freeze.ts';
 import type { FlightPlan } from './flight-plan.ts';
-import { AddressesAway, movedAddresses, MovingAddresses, movingHosts } from './moving-addresses.ts';
+import { AddressesAway, movedAddresses, MovingAddresses } from './moving-addresses.ts';
 import { ObjectCopies } from './object-copies.ts';
 import { closeConnections, InFlight, prepareOpenFiles } from './open-files.ts';
 import { addCounters } from './pages/page-sink.ts';
 import { refuseSharedQueues, removeQueueNamesAtEnd } from './resources/queue-names.ts';
+import { openFileOptions } from './requirements.ts';
 import { rehearse } from './rehearsal.ts';
 import { PreCopy } from './pre-copy.ts';
 import type { ClosingReport } from './report.ts';
@@ -101,10 +102,11 @@ async function land(
   const { wire, survey } = plan;
   const { flight, objects, staged } = context;
   const { identities } = survey;
-  const moving = movingHosts(plan.moves);
+  const options = openFileOptions(plan);
+  const { moving } = options;
   await settleFarewells(moving);
   const prepared = prepareOpenFiles(flight.living, identities);
-  practiseDump({ flight, prepared, tcpClose: plan.tcpClose, moving });
+  practiseDump({ flight, prepared, options });
   refuseSharedQueues(prepared.queues, flight.living);
   const warn = (text: string): void => {
     plan.observer({ kind: 'warning', text });
@@ -113,7 +115,7 @@ async function land(
   using capture = new SegmentCapture(addresses.addresses, warn);
   collectYoung();
   using listeners = new ConnectionLocks(keeper, warn);
-  if (!plan.tcpClose) await settleHandshakes(flight.living, listeners);
+  if (!options.tcpClose) await settleHandshakes(flight.living, listeners);
   plan.observer({ kind: 'phase', phase: 'freeze', text: `freezing: ${copied.reason}` });
 
   const frozenAt = performance.now();
@@ -131,8 +133,7 @@ async function land(
     identities,
     prepared,
     inFlight,
-    tcpClose: plan.tcpClose,
-    moving,
+    options,
     lateObject: (object) => objects.late(object),
     locks: {
       lock: (fd) => connections.lock(fd),

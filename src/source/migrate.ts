@@ -22,7 +22,7 @@ import { problemOf } from '../transport/problem.ts';
 import { askTarget, survey, type PidNamespaceChoice, type Survey, type SurveyOptions } from './check.ts';
 import type { MigrateOptions } from './flight-plan.ts';
 import { flyTree } from './fly.ts';
-import { surveyTalk, type MoveRequest } from './moving-addresses.ts';
+import { surveyTalk } from './moving-addresses.ts';
 import type { ClosingReport } from './report.ts';
 
 export interface MigrateOutcome {
@@ -104,23 +104,21 @@ async function introduce(
 }
 
 async function allBlockers(
-  options: Pick<SurveyOptions, 'tcpClose' | 'moves'>,
+  options: Omit<SurveyOptions, 'pidNamespace'>,
   found: Survey,
   control: ControlConnection<'source'>,
   pidNamespace: PidNamespaceChoice,
   signal: AbortSignal,
 ): Promise<Blocker[]> {
-  const { tcpClose, moves } = options;
-  const asked = await askTarget(control, found, { tcpClose, moves, pidNamespace }, signal);
+  const { tcpClose, skipInFlight, moves } = options;
+  const asked = await askTarget(control, found, { tcpClose, skipInFlight, moves, pidNamespace }, signal);
   return [...found.blockers, ...surveyTalk(moves, control.localAddress), ...asked];
 }
 
-export interface CheckOptions {
+export interface CheckOptions extends Omit<SurveyOptions, 'pidNamespace'> {
   readonly pid: number;
   /** Asked too when it is given. */
   readonly to: { readonly host: string; readonly port: number } | undefined;
-  readonly tcpClose: boolean;
-  readonly moves: readonly MoveRequest[];
   readonly plaintext: boolean;
 }
 

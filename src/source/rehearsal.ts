@@ -103,8 +103,7 @@ function rehearseDump(root: number, tracker: ChosenTracker): TreeState {
       identities,
       prepared,
       inFlight,
-      tcpClose: false,
-      moving: new Set<string>(),
+      options: { tcpClose: false, skipInFlight: false, moving: new Set() },
       lateObject,
     });
     const pages = { stale: stalePages(flight, vmasOf), guards: guardPages(flight, vmasOf) };

@@ -21,8 +21,12 @@ import { segmentObject, unattachedSegments } from './sysv/segments.ts';
 import { queueRequirements, semaphoreRequirements, sysvRequirements } from './sysv/requirements.ts';
 import type { SourceProcess } from './tree.ts';
 
-export function openFileOptions({ tcpClose, moves }: SurveyOptions): OpenFileOptions {
-  return { tcpClose, moving: movingHosts(moves) };
+export function openFileOptions({
+  tcpClose,
+  skipInFlight,
+  moves,
+}: Omit<SurveyOptions, 'pidNamespace'>): OpenFileOptions {
+  return { tcpClose, skipInFlight: skipInFlight || tcpClose, moving: movingHosts(moves) };
 }
 
 export function alive(processes: readonly SourceProcess[]): SourceProcess[] {

@@ -31,7 +31,11 @@ export async function dumpPuppets(
   for (const one of pids.slice(1)) puppets.adopt(one);
   for (const one of pids) await puppets.stopped(one);
   const refs = pids.map((one) => ({ pid: one, vpid: one }));
-  const options = { tcpClose: trip.tcpClose ?? false, moving: new Set<string>() };
+  const options = {
+    tcpClose: trip.tcpClose ?? false,
+    skipInFlight: trip.tcpClose ?? false,
+    moving: new Set<string>(),
+  };
   const blockers = surveyOpenFiles(refs, options);
   const files = new FileIdentities();
   const prepared = prepareOpenFiles(refs, files);

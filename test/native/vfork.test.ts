@@ -116,7 +116,12 @@ void t.test(
 
 void t.test('the survey names a vfork that lasts, and a flight leaves out its child', { skip }, async (t) => {
   const family = await lend(t, -1);
-  const { blockers } = survey(family.parent, { tcpClose: false, moves: [], pidNamespace: 'auto' });
+  const { blockers } = survey(family.parent, {
+    tcpClose: false,
+    skipInFlight: false,
+    moves: [],
+    pidNamespace: 'auto',
+  });
   const named = blockers.find(({ reason }) => reason === inVfork);
   t.equal(named?.object, `processes ${family.parent} and ${family.child}`);
   const tree = readSourceTree(family.parent);
@@ -140,7 +145,12 @@ void t.test('the survey names a vfork that lasts, and a flight leaves out its ch
 
 void t.test("a vfork that ends within a second stands in nobody's way", { skip }, async (t) => {
   const family = await lend(t, 50);
-  const { blockers } = survey(family.parent, { tcpClose: false, moves: [], pidNamespace: 'auto' });
+  const { blockers } = survey(family.parent, {
+    tcpClose: false,
+    skipInFlight: false,
+    moves: [],
+    pidNamespace: 'auto',
+  });
   t.notOk(blockers.some(({ reason }) => reason === inVfork));
 });
 

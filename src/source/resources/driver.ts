@@ -52,6 +52,8 @@ export interface DumpedConnection {
 export interface OpenFileOptions {
   /** --tcp-close: connections are dropped instead of refused. */
   readonly tcpClose: boolean;
+  /** --skip-in-flight, or --tcp-close: connections that wait to be accepted are dropped instead of refused. */
+  readonly skipInFlight: boolean;
   /** Addresses that move along (--move-ip), as `hostText` writes them. */
   readonly moving: ReadonlySet<string>;
 }

@@ -132,10 +132,10 @@ function pendingRefusal(
   { options, thief }: DumpContext,
 ): Refusal | undefined {
   const pending = facts.listening ? (socketFacts(thief.fdOf(file)).tcp?.pending ?? 0) : 0;
-  if (pending === 0 || options.tcpClose) return undefined;
+  if (pending === 0 || options.skipInFlight) return undefined;
   return {
     reason: `${pending} connections to ${addressText(facts.local)} wait to be accepted`,
-    remedy: 'try again, or give --tcp-close: they are then dropped, and clients connect again',
+    remedy: 'try again, or give --skip-in-flight: they are then dropped, and these clients connect again',
   };
 }
 
