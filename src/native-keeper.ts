@@ -5,15 +5,20 @@ export interface NativeKeeper {
   /** Connects a SOCK_SEQPACKET unix socket (close-on-exec). Returns the descriptor, or a negative errno. */
   seqpacketConnect(path: string): number;
   /**
-   * Sends one datagram, with the descriptor `fd` unless it is -1, and waits for one datagram, at most `timeoutMs`.
+   * Sends one datagram, with these descriptors (128 at most), and waits for one datagram, at most `timeoutMs`.
    * Returns [text, descriptor that came with it or -1], or a negative errno (-ETIMEDOUT, -ECONNRESET: the keeper is gone).
    */
-  seqpacketRequest(socket: number, text: string, fd: number, timeoutMs: number): [string, number] | number;
+  seqpacketRequest(
+    socket: number,
+    text: string,
+    fds: Int32Array,
+    timeoutMs: number,
+  ): [string, number] | number;
   /** The same on the thread pool, for requests that take long. No other request may use the socket meanwhile. */
   seqpacketRequestAsync(
     socket: number,
     text: string,
-    fd: number,
+    fds: Int32Array,
     timeoutMs: number,
   ): Promise<[string, number] | number>;
   /** execv(3), with process.env as it is now: this process becomes that program. Returns on failure only: a negative errno. */

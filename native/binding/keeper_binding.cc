@@ -30,24 +30,25 @@ Napi::Value ToJs(Napi::Env env, const SeqpacketReply& reply) {
 
 class RequestWorker : public Napi::AsyncWorker {
  public:
-  RequestWorker(Napi::Env env, int socket, std::string text, int fd, int timeout_ms)
+  RequestWorker(Napi::Env env, int socket, std::string text, std::span<const std::int32_t> fds,
+                int timeout_ms)
       : Napi::AsyncWorker(env),
         deferred_(Napi::Promise::Deferred::New(env)),
         socket_(socket),
         text_(std::move(text)),
-        fd_(fd),
+        fds_(fds.begin(), fds.end()),
         timeout_ms_(timeout_ms) {}
   Napi::Promise Promise() const { return deferred_.Promise(); }
 
  protected:
-  void Execute() override { reply_ = SeqpacketRequest(socket_, text_, fd_, timeout_ms_); }
+  void Execute() override { reply_ = SeqpacketRequest(socket_, text_, fds_, timeout_ms_); }
   void OnOK() override { deferred_.Resolve(ToJs(Env(), reply_)); }
 
  private:
   Napi::Promise::Deferred deferred_;
   int socket_;
   std::string text_;
-  int fd_;
+  std::vector<int> fds_;
   int timeout_ms_;
   SeqpacketReply reply_;
 };
@@ -57,11 +58,13 @@ Napi::Value ConnectSocket(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value Request(const Napi::CallbackInfo& info) {
-  return ToJs(info.Env(), SeqpacketRequest(Int32(info, 0), Text(info, 1), Int32(info, 2), Int32(info, 3)));
+  return ToJs(info.Env(), SeqpacketRequest(Int32(info, 0), Text(info, 1), Elements<std::int32_t>(info, 2, 0),
+                                           Int32(info, 3)));
 }
 
 Napi::Value RequestAsync(const Napi::CallbackInfo& info) {
-  auto* worker = new RequestWorker(info.Env(), Int32(info, 0), Text(info, 1), Int32(info, 2), Int32(info, 3));
+  auto* worker = new RequestWorker(info.Env(), Int32(info, 0), Text(info, 1),
+                                   Elements<std::int32_t>(info, 2, 0), Int32(info, 3));
   const Napi::Promise promise = worker->Promise();
   worker->Queue();  // frees itself when done
   return promise;

@@ -1,13 +1,13 @@
 // The commands about what is said when the tree runs here (speech.h).
 //
 //   say address MESSAGE                               (hexadecimal: RTM_NEWADDR)
-//   say connection REUSE SENT FIN-SENT SHUT (+ socket)  -> number
-//   say data NUMBER (+ memory)
+//   say connections (REUSE SENT UNSENT FIN-SENT SHUT)* (+ sockets, + memory with the data of all)
 //   say segments (+ memory)                           all of these before RUNNING
 //   bring (+ memory)                                  segments that come too late for that, while RUNNING
 //   run                                               -> what could not be said
 #include <cerrno>
 #include <utility>
+#include <vector>
 
 #include "keeper/keeper.h"
 #include "keeper/reply.h"
@@ -20,6 +20,31 @@ namespace {
 bool ParseBool(std::string_view text, bool& out) {
   out = text == "1";
   return out || text == "0";
+}
+
+constexpr std::size_t kFirstField = 2;
+constexpr std::size_t kFieldsEach = 5;
+
+bool ParseEnding(const Request& request, std::size_t at, Ending& out) {
+  return ParseBool(request.field(at), out.reuse) && ParseNumber(request.field(at + 1), out.sent) &&
+         ParseNumber(request.field(at + 2), out.unsent) && ParseBool(request.field(at + 3), out.fin_sent) &&
+         ParseBool(request.field(at + 4), out.shut);
+}
+
+Reply SayConnections(Request& request, Speech& speech) {
+  std::vector<Fd> sockets;
+  sockets.push_back(std::move(request.fd));
+  for (Fd& fd : request.more) sockets.push_back(std::move(fd));
+  Fd memory = std::move(sockets.back());
+  sockets.pop_back();
+  if (request.fields.size() != kFirstField + kFieldsEach * sockets.size())
+    return Error(-EINVAL, "say connections");
+  std::vector<Ending> endings(sockets.size());
+  for (std::size_t i = 0; i < endings.size(); ++i)
+    if (!ParseEnding(request, kFirstField + i * kFieldsEach, endings[i]))
+      return Error(-EINVAL, "say connections");
+  speech.AddConnections(std::move(sockets), endings, std::move(memory));
+  return Ok();
 }
 
 }  // namespace
@@ -39,13 +64,7 @@ Reply Keeper::ExecuteSay(Request& request) {
     speech_.AddSegments(std::move(request.fd));
     return Ok();
   }
-  if (int number = 0; what == "data" && ParseNumber(request.field(2), number))
-    return OkOr(speech_.AddData(number, std::move(request.fd)), "say data");
-  Ending ending;
-  if (what == "connection" && ParseBool(request.field(2), ending.reuse) &&
-      ParseNumber(request.field(3), ending.sent) && ParseBool(request.field(4), ending.fin_sent) &&
-      ParseBool(request.field(5), ending.shut))
-    return Ok(std::to_string(speech_.AddConnection(std::move(request.fd), ending)));
+  if (what == "connections") return SayConnections(request, speech_);
   return Error(-EINVAL, "say");
 }
 

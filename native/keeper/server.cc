@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "keeper/text.h"
+#include "sys/seqpacket.h"
 
 namespace godwit {
 namespace {
@@ -20,6 +21,22 @@ union Control {
   cmsghdr align;
   char bytes[CMSG_SPACE(sizeof(int))];
 };
+
+union ManyControl {
+  cmsghdr align;
+  char bytes[CMSG_SPACE(sizeof(int) * kSeqpacketDescriptors)];
+};
+
+void TakeDescriptors(const cmsghdr* header, Request& request) {
+  for (std::size_t at = 0; CMSG_LEN(at + sizeof(int)) <= header->cmsg_len; at += sizeof(int)) {
+    int number = -1;
+    std::memcpy(&number, CMSG_DATA(header) + at, sizeof number);
+    if (at == 0)
+      request.fd = Fd(number);
+    else
+      request.more.emplace_back(number);
+  }
+}
 
 bool PeerOf(int client, ucred& peer) {
   socklen_t length = sizeof peer;
@@ -87,7 +104,7 @@ void Server::Accept() {
 bool Server::ServeOne(int client, Executor& executor) {
   char text[kMaxRequest];
   iovec part{text, sizeof text};
-  Control control{};
+  ManyControl control{};
   msghdr message{};
   message.msg_iov = &part;
   message.msg_iovlen = 1;
@@ -98,11 +115,8 @@ bool Server::ServeOne(int client, Executor& executor) {
   if (got == 0) return false;
   Request request;
   const cmsghdr* header = CMSG_FIRSTHDR(&message);
-  if (header != nullptr && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) {
-    int number = -1;
-    std::memcpy(&number, CMSG_DATA(header), sizeof number);
-    request.fd = Fd(number);
-  }
+  if (header != nullptr && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS)
+    TakeDescriptors(header, request);
   ucred peer{};
   if (PeerOf(client, peer)) request.peer = peer.pid;
   request.fields = SplitFields(std::string_view(text, static_cast<std::size_t>(got)));

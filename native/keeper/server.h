@@ -14,8 +14,9 @@ namespace godwit {
 
 struct Request {
   std::vector<std::string_view> fields;
-  Fd fd;           // that came with it
-  pid_t peer = 0;  // who asks
+  Fd fd;                 // the first that came with it
+  std::vector<Fd> more;  // the others
+  pid_t peer = 0;        // who asks
 
   [[nodiscard]] std::string_view field(std::size_t index) const {
     return index < fields.size() ? fields[index] : std::string_view();

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cerrno>
+#include <deque>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -57,39 +58,29 @@ int EndRepairByProbe(int fd, bool reuse) {
 
 int Shut(int fd) { return shutdown(fd, SHUT_WR) < 0 ? -errno : 0; }
 
-}  // namespace
-
-int Speech::AddConnection(Fd socket, const Ending& ending) {
-  connections_.push_back({std::move(socket), ending, Fd()});
-  return static_cast<int>(connections_.size());
-}
-
-int Speech::AddData(int number, Fd memory) {
-  if (number < 1 || static_cast<std::size_t>(number) > connections_.size()) return -ENOENT;
-  connections_[static_cast<std::size_t>(number) - 1].memory = std::move(memory);
-  return 0;
-}
-
-int Speech::Remember(const Connection& connection) {
-  const int fd = connection.socket.get();
-  const Ending& ending = connection.ending;
-  const Mapped data(connection.memory.get());
-  if (ending.sent > data.bytes().size()) return -EINVAL;
+int Remember(int fd, const Ending& ending, std::span<const std::byte> data) {
   int error = SetTcp(fd, TCP_REPAIR_QUEUE, TCP_SEND_QUEUE);
-  if (error == 0) error = FillSendQueue(fd, data.bytes().first(ending.sent));
+  if (error == 0) error = FillSendQueue(fd, data.first(ending.sent));
   if (error == 0 && ending.fin_sent) error = Shut(fd);
   return error;
 }
 
-int Speech::Say(const Connection& connection) {
-  const int fd = connection.socket.get();
-  const Ending& ending = connection.ending;
-  const Mapped data(connection.memory.get());
-  if (ending.sent > data.bytes().size()) return 0;  // Remember has told
+int Say(int fd, const Ending& ending, std::span<const std::byte> data) {
   int error = EndRepairByProbe(fd, ending.reuse);
-  if (error == 0) error = FillSendQueue(fd, data.bytes().subspan(ending.sent));
+  if (error == 0) error = FillSendQueue(fd, data.subspan(ending.sent));
   if (error == 0 && ending.shut) error = Shut(fd);
   return error;
+}
+
+}  // namespace
+
+void Speech::AddConnections(std::vector<Fd> sockets, const std::vector<Ending>& endings, Fd memory) {
+  std::size_t at = 0;
+  for (std::size_t i = 0; i < sockets.size(); ++i) {
+    connections_.push_back({std::move(sockets[i]), endings[i], memories_.size(), at});
+    at += endings[i].sent + endings[i].unsent;
+  }
+  memories_.push_back(std::move(memory));
 }
 
 std::string Speech::Run() {
@@ -99,7 +90,25 @@ std::string Speech::Run() {
     if (!failed.empty()) failed += ", ";
     failed += std::string(what) + " failed with errno " + std::to_string(-error);
   };
-  for (const Connection& connection : connections_) note("connection's memory", Remember(connection));
+  std::deque<Mapped> memories;
+  for (const Fd& memory : memories_) memories.emplace_back(memory.get());
+  const auto data_of = [&](const Connection& connection) {
+    const std::span<const std::byte> all = memories[connection.memory].bytes();
+    const Ending& ending = connection.ending;
+    const std::size_t length = ending.sent + ending.unsent;
+    // What an agent says of it may be wrong; then there is none.
+    if (connection.at > all.size() || length < ending.sent || length > all.size() - connection.at)
+      return std::span<const std::byte>();
+    return all.subspan(connection.at, length);
+  };
+  std::erase_if(connections_, [&](const Connection& connection) {
+    const Ending& ending = connection.ending;
+    const bool is_lost = data_of(connection).size() != ending.sent + ending.unsent;
+    note("connection's data", is_lost ? -EINVAL : 0);
+    return is_lost;
+  });
+  for (const Connection& connection : connections_)
+    note("connection's memory", Remember(connection.socket.get(), connection.ending, data_of(connection)));
   for (const std::string& message : addresses_) {
     const int error = PutAddress(message);
     note("address", error);
@@ -108,9 +117,11 @@ std::string Speech::Run() {
   for (const Connection& connection : connections_)
     note("connection's filter", HearAgain(connection.socket.get()));
   Announce();
-  for (const Connection& connection : connections_) note("connection", Say(connection));
+  for (const Connection& connection : connections_)
+    note("connection", Say(connection.socket.get(), connection.ending, data_of(connection)));
   for (const Fd& memory : segments_) note("segments", Bring(memory.get()));
   connections_.clear();
+  memories_.clear();
   segments_.clear();
   return failed;
 }

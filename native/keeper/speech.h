@@ -22,21 +22,20 @@
 
 namespace godwit {
 
-/** Of one connection. Bytes are those of its data: what was sent and is not acknowledged, then what was not sent yet. */
+/** Of one connection. Its data: what was sent and is not acknowledged, then what was not sent yet. */
 struct Ending {
   bool reuse = false;     // SO_REUSEADDR, which TCP_REPAIR forgets
   bool fin_sent = false;  // its own end was told behind what was sent
   bool shut = false;      // its own end is to be told behind the rest
-  std::size_t sent = 0;
+  std::size_t sent = 0;   // bytes
+  std::size_t unsent = 0;
 };
 
 class Speech {
  public:
   void AddAddress(std::string message) { addresses_.push_back(std::move(message)); }
-  /** In repair mode and behind a filter. Returns its number. */
-  int AddConnection(Fd socket, const Ending& ending);
-  /** 0 or -ENOENT. */
-  int AddData(int number, Fd memory);
+  /** In repair mode and behind filters, as many as there are endings. `memory`: their data, one behind the other. */
+  void AddConnections(std::vector<Fd> sockets, const std::vector<Ending>& endings, Fd memory);
   /** A memory file as sys/capture.h lays it out. */
   void AddSegments(Fd memory) { segments_.push_back(std::move(memory)); }
   /** Segments in a memory file that come to this host's sockets after RUNNING. 0 or -errno; EADDRNOTAVAIL: their addresses are not here. */
@@ -52,13 +51,13 @@ class Speech {
   struct Connection {
     Fd socket;
     Ending ending;
-    Fd memory;
+    std::size_t memory;  // which
+    std::size_t at;      // of its data in there
   };
-  static int Remember(const Connection& connection);
-  static int Say(const Connection& connection);
 
   std::vector<std::string> addresses_;
   std::vector<Connection> connections_;
+  std::vector<Fd> memories_;
   std::vector<Fd> segments_;
   bool missing_ = false;  // an address could not be put on
   std::size_t announced_ = 0;

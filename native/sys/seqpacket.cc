@@ -18,26 +18,32 @@ union OneDescriptor {
   char bytes[CMSG_SPACE(sizeof(int))];
 };
 
+union Descriptors {
+  cmsghdr align;
+  char bytes[CMSG_SPACE(sizeof(int) * kSeqpacketDescriptors)];
+};
+
 long long NowMs() {
   timespec now{};
   clock_gettime(CLOCK_MONOTONIC, &now);
   return static_cast<long long>(now.tv_sec) * 1000 + now.tv_nsec / 1000000;
 }
 
-int SendDatagram(int socket, const std::string& text, int fd) {
+int SendDatagram(int socket, const std::string& text, std::span<const int> fds) {
+  if (fds.size() > kSeqpacketDescriptors) return E2BIG;
   iovec part{const_cast<char*>(text.data()), text.size()};
-  OneDescriptor control{};
+  Descriptors control{};
   msghdr message{};
   message.msg_iov = &part;
   message.msg_iovlen = 1;
-  if (fd >= 0) {
+  if (!fds.empty()) {
     message.msg_control = control.bytes;
-    message.msg_controllen = sizeof control.bytes;
+    message.msg_controllen = CMSG_SPACE(fds.size_bytes());
     cmsghdr* header = CMSG_FIRSTHDR(&message);
     header->cmsg_level = SOL_SOCKET;
     header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof(int));
-    std::memcpy(CMSG_DATA(header), &fd, sizeof fd);
+    header->cmsg_len = CMSG_LEN(fds.size_bytes());
+    std::memcpy(CMSG_DATA(header), fds.data(), fds.size_bytes());
   }
   ssize_t sent;
   do sent = sendmsg(socket, &message, MSG_NOSIGNAL);
@@ -72,9 +78,10 @@ int SeqpacketConnect(const std::string& path) {
   return fd;
 }
 
-SeqpacketReply SeqpacketRequest(int socket, const std::string& text, int fd, int timeout_ms) {
+SeqpacketReply SeqpacketRequest(int socket, const std::string& text, std::span<const int> fds,
+                                int timeout_ms) {
   SeqpacketReply reply;
-  reply.error = SendDatagram(socket, text, fd);
+  reply.error = SendDatagram(socket, text, fds);
   if (reply.error != 0) return reply;
   reply.error = WaitReadable(socket, NowMs() + timeout_ms);
   if (reply.error != 0) return reply;

@@ -17,6 +17,12 @@ export interface Ending {
   readonly shut: boolean;
 }
 
+/** The agent's copy of a socket, and what it has still to say. */
+export interface SilentConnection {
+  readonly fd: number;
+  readonly ending: Ending;
+}
+
 export interface LockedConnection {
   /** On the undo list. */
   readonly number: number;
@@ -34,12 +40,17 @@ export class KeeperNetwork {
   }
 
   /**
-   * Locks a TCP connection: it hears nothing and says nothing until its entry on the undo list is reverted. Preconditions: no process that
-   * has it runs, not even if this agent dies. @throws GodwitError KEEPER
+   * Locks TCP connections, all or none: they hear nothing and say nothing until their entries on the undo list are reverted.
+   * Preconditions: no process that has one runs, not even if this agent dies. @throws GodwitError KEEPER
    */
-  lock(fd: number): LockedConnection {
-    const [number, reuse, window] = this.#socket.request({ fields: ['lock', 'connection'], fd }).fields;
-    return { number: Number(number), reuse: reuse === '1', window: Number(window) };
+  lock(fds: readonly number[]): LockedConnection[] {
+    return inBatches(fds, (batch) => {
+      const { fields } = this.#socket.request({ fields: ['lock', 'connections'], fds: batch });
+      return batch.map((_, i) => {
+        const [number, reuse, window] = fields.slice(3 * i);
+        return { number: Number(number), reuse: reuse === '1', window: Number(window) };
+      });
+    });
   }
 
   /** A listening socket accepts nobody new; handshakes that have begun come to their end. Returns its number on the undo list. */
@@ -67,35 +78,59 @@ export class KeeperNetwork {
     this.#socket.request({ fields: ['say', 'address', hex(message)] });
   }
 
-  /** The same: a connection, in repair mode and locked, speaks. */
-  sayConnection(fd: number, { reuse, sent, finSent, unsent, shut }: Ending): void {
-    const fields = ['say', 'connection', Number(reuse), sent.length, Number(finSent), Number(shut)];
-    const number = this.#number(fields, fd);
-    if (sent.length + unsent.length > 0) this.#withMemory(['say', 'data', number], sent, unsent);
+  /** The same: connections, in repair mode and locked, speak. */
+  sayConnections(connections: readonly SilentConnection[]): void {
+    inBatches(connections, (batch) => {
+      const about = batch.flatMap(({ ending: { reuse, sent, unsent, finSent, shut } }) => [
+        Number(reuse),
+        sent.length,
+        unsent.length,
+        Number(finSent),
+        Number(shut),
+      ]);
+      const data = batch.flatMap(({ ending: { sent, unsent } }) => [sent, unsent]);
+      const sockets = batch.map(({ fd }) => fd);
+      this.#withMemory(['say', 'connections', ...about], data, sockets);
+      return [];
+    });
   }
 
   /** The same: segments that came to the source meanwhile (kernel/tcp-segment.ts). */
   saySegments(segments: Uint8Array): void {
-    this.#withMemory(['say', 'segments'], segments);
+    this.#withMemory(['say', 'segments'], [segments]);
   }
 
   /** Target, RUNNING: segments that came to the source too late for that. */
   bring(segments: Uint8Array): void {
-    this.#withMemory(['bring'], segments);
+    this.#withMemory(['bring'], [segments]);
   }
 
-  #withMemory(fields: readonly (string | number)[], ...parts: readonly Uint8Array[]): void {
-    const fd = memoryFile('godwit-network', ...parts);
+  /** The memory goes behind the other descriptors. */
+  #withMemory(
+    fields: readonly (string | number)[],
+    parts: readonly Uint8Array[],
+    fds: readonly number[] = [],
+  ): void {
+    const memory = memoryFile('godwit-network', ...parts);
     try {
-      this.#socket.request({ fields, fd });
+      this.#socket.request({ fields, fds: [...fds, memory] });
     } finally {
-      closeSync(fd);
+      closeSync(memory);
     }
   }
 
   #number(fields: readonly (string | number)[], fd = -1): number {
     return Number(this.#socket.request({ fields, fd }).fields[0]);
   }
+}
+
+/** What one request takes: 128 descriptors, 16 KiB of text. */
+const mostAtOnce = 100;
+
+function inBatches<T, R>(all: readonly T[], work: (batch: readonly T[]) => readonly R[]): R[] {
+  const done: R[] = [];
+  for (let at = 0; at < all.length; at += mostAtOnce) done.push(...work(all.slice(at, at + mostAtOnce)));
+  return done;
 }
 
 const hex = (message: Uint8Array): string => Buffer.from(message).toString('hex');

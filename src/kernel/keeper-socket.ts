@@ -14,6 +14,8 @@ export interface KeeperRequest {
   readonly fields: readonly (string | number | bigint)[];
   /** Goes with it. */
   readonly fd?: number;
+  /** The same, for several: 128 at most. */
+  readonly fds?: readonly number[];
   readonly timeoutMs?: number;
 }
 
@@ -41,8 +43,9 @@ export class KeeperSocket implements Disposable {
 
   /** Waits for the reply; nothing else runs meanwhile. @throws GodwitError KEEPER, PID_TAKEN */
   request(request: KeeperRequest): KeeperReply {
-    const { fd = -1, timeoutMs = defaultTimeoutMs } = request;
-    return this.#read(native.seqpacketRequest(this.#socket, encode(request), fd, timeoutMs), request);
+    const { timeoutMs = defaultTimeoutMs } = request;
+    const fds = descriptorsOf(request);
+    return this.#read(native.seqpacketRequest(this.#socket, encode(request), fds, timeoutMs), request);
   }
 
   /** A request that is answered with memory, for what is too long for a datagram. @throws GodwitError KEEPER */
@@ -60,8 +63,9 @@ export class KeeperSocket implements Disposable {
 
   /** Waits on the thread pool; no other request may be made meanwhile. @throws GodwitError KEEPER */
   async requestSlow(request: KeeperRequest): Promise<KeeperReply> {
-    const { fd = -1, timeoutMs = defaultTimeoutMs } = request;
-    const answer = await native.seqpacketRequestAsync(this.#socket, encode(request), fd, timeoutMs);
+    const { timeoutMs = defaultTimeoutMs } = request;
+    const fds = descriptorsOf(request);
+    const answer = await native.seqpacketRequestAsync(this.#socket, encode(request), fds, timeoutMs);
     return this.#read(answer, request);
   }
 
@@ -96,6 +100,10 @@ function connect(dir: string): number {
   } finally {
     closeSync(folder);
   }
+}
+
+function descriptorsOf({ fd = -1, fds = fd < 0 ? [] : [fd] }: KeeperRequest): Int32Array {
+  return Int32Array.from(fds);
 }
 
 function encode({ fields }: KeeperRequest): string {

@@ -1,7 +1,7 @@
 // What a TCP connection is at one moment: its queues, sequence numbers, and what both ends have agreed on.
 import { GodwitError } from '../errors.ts';
 import { runLocal } from './local-program.ts';
-import { Program, type Data, type Result } from './program.ts';
+import { isError, Program, type Data, type Result } from './program.ts';
 import { solSocket, solTcp, soRcvbuf, soSndbuf } from './socket-options.ts';
 import { ask } from './socket-questions.ts';
 import {
@@ -11,6 +11,7 @@ import {
 
 const tcpMaxseg = 2;
 const tcpInfo = 11;
+const tcpUlp = 31; // Linux 4.13
 const siocInq = 0x541b;
 const siocOutq = 0x5411;
 const siocOutqnsd = 0x894b;
@@ -75,6 +76,8 @@ export function readConnection(fd: number, sendWindow: number): TcpSnapshot {
   program.call('ioctl', fd, siocOutq, unacknowledged);
   const notSent = program.room(4);
   program.call('ioctl', fd, siocOutqnsd, notSent);
+  set(program, fd, tcpRepairQueue, int(noQueue));
+  const upper = ask(program, fd, solTcp, tcpUlp, 16);
   const outcome = runLocal(program, 'TCP connection');
   const number = (data: Data): number => outcome.view(data).getUint32(0, true);
 
@@ -86,6 +89,8 @@ export function readConnection(fd: number, sendWindow: number): TcpSnapshot {
   const outstanding = number(unacknowledged);
   const sendNext = number(sent);
   if (number(unread) !== number(withUrgent)) throw refused('urgent data was sent in it, and is not read yet');
+  if (!isError(outcome.result(upper.result)) && outcome.view(upper.length).getUint32(0, true) > 0)
+    throw refused('a protocol works in it (TCP_ULP)');
   if (!carriedStates.has(state)) throw refused('it has ended while it was read');
   return {
     state,
@@ -121,6 +126,8 @@ function peek(
   unread: number,
   unacknowledged: number,
 ): Pick<TcpSnapshot, 'unread' | 'unacknowledged'> {
+  if (unread === 0 && unacknowledged === 0)
+    return { unread: new Uint8Array(), unacknowledged: new Uint8Array() };
   const program = new Program();
   // Where the next peek begins (Linux 6.9; else it fails).
   const peekAt = ask(program, fd, solSocket, soPeekOff, 4);

@@ -23,10 +23,10 @@ export class ConnectionLocks implements Disposable {
     this.#warn = warn;
   }
 
-  /** @throws GodwitError KEEPER. Preconditions: no process that has it runs, not even if this agent dies. */
-  lock(connection: number): LockedConnection {
-    const locked = this.#keeper.network.lock(connection);
-    this.#locked.push(locked.number);
+  /** All or none. @throws GodwitError KEEPER. Preconditions: no process that has one runs, not even if this agent dies. */
+  lock(connections: readonly number[]): LockedConnection[] {
+    const locked = this.#keeper.network.lock(connections);
+    this.#locked.push(...locked.map(({ number }) => number));
     return locked;
   }
 

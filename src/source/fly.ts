@@ -136,7 +136,7 @@ async function land(
     options,
     lateObject: (object) => objects.late(object),
     locks: {
-      lock: (fd) => connections.lock(fd),
+      lock: (fds) => connections.lock(fds),
       lockListener: (fd, inode) => {
         listeners.lockListener(fd, inode);
       },

@@ -125,7 +125,7 @@ interface Made {
   readonly locks: Lock[];
 }
 
-const silent: Speaker = { moving: new Set(), connection: () => undefined, segments: () => undefined };
+const silent: Speaker = { moving: new Set(), connections: () => undefined, segments: () => undefined };
 
 /** Kinds that are opened by name have their flags from the beginning. */
 const openedByName = new Set<ResourceKind>(['regular', 'directory', 'device', 'link', 'memfd', 'nameless']);

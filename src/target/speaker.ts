@@ -24,8 +24,8 @@ export function speakerFor(network: Keeper['network'], addresses: readonly Moved
   for (const moved of addresses) network.sayAddress(arrivalMessage(moved));
   return {
     moving: hostsOf(addresses),
-    connection: (fd, ending) => {
-      network.sayConnection(fd, ending);
+    connections: (connections) => {
+      network.sayConnections(connections);
     },
     segments: (packets) => {
       network.saySegments(joinSegments(packets));

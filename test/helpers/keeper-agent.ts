@@ -53,8 +53,8 @@ const steps = {
     const pidfd = native.pidfdOpen(pid);
     for (const { fd, reuse } of connections) {
       const copy = native.pidfdGetfd(pidfd, fd);
-      const locked = theKeeper().network.lock(copy);
-      if (locked.reuse !== reuse) throw new Error(`descriptor ${fd}: the keeper sees another SO_REUSEADDR`);
+      const [locked] = theKeeper().network.lock([copy]);
+      if (locked?.reuse !== reuse) throw new Error(`descriptor ${fd}: the keeper sees another SO_REUSEADDR`);
       readConnection(copy, locked.window);
     }
   },

@@ -14,12 +14,15 @@ const script = `
 import socket
 l = socket.create_server(('127.0.0.1', 0)); c = socket.create_connection(l.getsockname()); s, _ = l.accept()
 s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0); c.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+c.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1); c.setsockopt(socket.IPPROTO_TCP, 18, 7000) # TCP_USER_TIMEOUT
 print(c.fileno(), s.fileno(), flush=True)
 c.settimeout(20); s.settimeout(20)
 while True:
     c.sendall(b'question'); assert s.recv(8, socket.MSG_WAITALL) == b'question'
     s.sendall(b'answer'); assert c.recv(6, socket.MSG_WAITALL) == b'answer'
-    print('reuse', *(one.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR) for one in (c, s)), flush=True)
+    print('reuse', *(one.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR) for one in (c, s)),
+        'keepalive', *(one.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) for one in (c, s)),
+        'timeout', *(one.getsockopt(socket.IPPROTO_TCP, 18) for one in (c, s)), flush=True)
 `;
 
 t.test('a connection that an agent has locked goes on when the agent dies', { skip }, async (t) => {
@@ -42,7 +45,7 @@ t.test('a connection that an agent has locked goes on when the agent dies', { sk
   await agent.kill();
   out = '';
   await until('it talks again', () => out.includes('\nreuse'));
-  t.match(out, /^reuse 1 0$/m, 'both ends have the SO_REUSEADDR that they had');
+  t.match(out, /^reuse 1 0 keepalive 1 0 timeout 7000 0$/m, 'both ends have the options that they had');
   t.equal(talker.exitCode, null, 'nothing was lost');
   await nothingLeft(id);
 });

@@ -24,8 +24,8 @@ export interface Refusal {
 
 /** How TCP connections are kept still. */
 export interface ConnectionLocker {
-  /** Until it is known where the tree runs; `fd`: the agent's copy. @throws GodwitError KEEPER */
-  lock(fd: number): LockedConnection;
+  /** Until it is known where the tree runs, all or none; `fds`: the agent's copies. @throws GodwitError KEEPER */
+  lock(fds: readonly number[]): readonly LockedConnection[];
   /** The same for a listening socket; once for each. */
   lockListener(fd: number, inode: number): void;
   /** Should this agent die meanwhile, the tree stands until its connections are as they were. */

@@ -4,6 +4,7 @@
 // what comes is captured (source/segment-capture.ts).
 import { asGodwitError, GodwitError } from '../../errors.ts';
 import type { TcpConnectionImage } from '../../images/resources/tcp.ts';
+import type { LockedConnection } from '../../kernel/keeper-network.ts';
 import { hostAddresses } from '../../kernel/rtnetlink.ts';
 import { addressText } from '../../kernel/proc/inet-address.ts';
 import { readConnection, type TcpSnapshot } from '../../kernel/read-connection.ts';
@@ -110,7 +111,7 @@ export class TcpConnections implements ConnectionPairs {
     return this.#own.has(host);
   }
 
-  #readAll(locks: ConnectionLocker): ReadonlyMap<OpenFileGroup, ReadEnd> {
+  #readAll(locker: ConnectionLocker): ReadonlyMap<OpenFileGroup, ReadEnd> {
     // The others are refused, and were not before they came into being.
     const carried = [...this.#ends.values()].filter(({ first }) => {
       const facts = this.#thief.socket(first);
@@ -121,16 +122,28 @@ export class TcpConnections implements ConnectionPairs {
       const fd = this.#thief.fdOf(first);
       const changed = changedOptions(fd, this.#thief.socket(first));
       const options = changed.filter(({ level, name }) => !notAsOptions.has(`${level}:${name}`));
-      const { reuse, window } = locked(first, () => locks.lock(fd));
-      return { group, fd, options, reuse, window, readShut: this.#thief.isReadShut(first) };
+      return { group, fd, options, readShut: this.#thief.isReadShut(first) };
     });
     // Not before all are locked: what one end sends would be told by neither.
+    const locks = lockAll(ends, locker);
     return new Map(
-      ends.map(({ group, fd, options, reuse, window, readShut }) => [
-        group,
-        { snapshot: readConnection(fd, window), options, reuse, readShut },
-      ]),
+      ends.map(({ group, fd, options, readShut }, i) => {
+        const { reuse = false, window = 0 } = locks[i] ?? {};
+        return [group, { snapshot: readConnection(fd, window), options, reuse, readShut }];
+      }),
     );
+  }
+}
+
+/** @throws GodwitError REFUSED, naming the one that cannot be locked */
+function lockAll(
+  ends: readonly { readonly group: OpenFileGroup; readonly fd: number }[],
+  locker: ConnectionLocker,
+): readonly LockedConnection[] {
+  try {
+    return locker.lock(ends.map(({ fd }) => fd));
+  } catch {
+    return ends.flatMap(({ group, fd }) => locked(group.first, () => locker.lock([fd])));
   }
 }
 

@@ -30,7 +30,8 @@ export const tcp: SourceDriver<'tcp'> = {
     const file = group.first;
     const facts = context.thief.socket(file);
     if (facts.listening && context.locks !== undefined) context.connections().lockListeners(context.locks);
-    const problem = refusal(group, context) ?? pendingRefusal(file, facts, context);
+    const isFrozen = context.locks !== undefined;
+    const problem = refusal(group, context, isFrozen) ?? pendingRefusal(file, facts, context);
     if (problem !== undefined) throw refuse(file, problem);
     const base = {
       kind: 'tcp',
@@ -53,7 +54,8 @@ export const tcp: SourceDriver<'tcp'> = {
   },
 };
 
-function refusal(group: OpenFileGroup, context: DriverContext): Refusal | undefined {
+/** `isFrozen`: what reading the connection tells is not asked for before. */
+function refusal(group: OpenFileGroup, context: DriverContext, isFrozen = false): Refusal | undefined {
   const facts = context.thief.socket(group.first);
   const isFiltered = facts.filtered && !hasListenerFilter(context.thief.fdOf(group.first));
   const filter = isFiltered
@@ -61,7 +63,7 @@ function refusal(group: OpenFileGroup, context: DriverContext): Refusal | undefi
     : undefined;
   if (!isConnection(facts)) return filter ?? unreadRefusal(group.first, facts, context);
   if (context.options.tcpClose) return undefined;
-  const obstacle = obstacleTo(group.first, facts, context);
+  const obstacle = obstacleTo(group.first, facts, context, isFrozen);
   if (obstacle === undefined) return filter;
   return {
     reason: `the TCP connection ${nameOf(facts)} cannot be carried by this version: ${obstacle}`,
@@ -82,7 +84,12 @@ function nameOf({ local, remote }: SocketFacts): string {
   return `${addressText(local)} <- ${remote === undefined ? 'nobody' : addressText(remote)}`;
 }
 
-function obstacleTo(file: SeenFile, facts: SocketFacts, context: DriverContext): string | undefined {
+function obstacleTo(
+  file: SeenFile,
+  facts: SocketFacts,
+  context: DriverContext,
+  isFrozen: boolean,
+): string | undefined {
   const { thief } = context;
   const state = facts.tcp?.state ?? 0;
   if (facts.protocol === ipprotoMptcp) return 'it is one of MPTCP';
@@ -93,9 +100,9 @@ function obstacleTo(file: SeenFile, facts: SocketFacts, context: DriverContext):
   if (!isKnown && !(isEnded(state) && isForsaken(facts))) return isElsewhere;
   const holder = context.outside().get(file.link);
   if (holder !== undefined) return `${holder}, outside the tree, holds it too`;
-  const upper = upperProtocol(thief.fdOf(file));
+  const upper = isFrozen ? '' : upperProtocol(thief.fdOf(file));
   if (upper !== '') return `${upper} works in it (TCP_ULP)`;
-  if (thief.isUrgent(file)) return 'urgent data waits in it';
+  if (!isFrozen && thief.isUrgent(file)) return 'urgent data waits in it';
   return may('tcp-repair') ? undefined : needsRight;
 }
 

@@ -14,7 +14,7 @@ import { sockStream } from '../../kernel/socket-options.ts';
 import { isEnded, isShut, sequence } from '../../kernel/tcp-repair.ts';
 import { native } from '../../native.ts';
 import type { OpenContext } from './driver.ts';
-import { makeLater, speaksLater, type Speaker } from './tcp-later.ts';
+import { makeAllLater, speaksLater, type Speaker } from './tcp-later.ts';
 
 const shutRead = 0;
 const shutWrite = 1;
@@ -54,7 +54,11 @@ function connectAll(
   const byFile = new Map(all.map((end) => [end.file, end]));
   for (const end of all) expectPeer(end, byFile, speaker);
   const ends = all.filter((end) => !speaksLater(end, speaker));
-  for (const end of all) if (speaksLater(end, speaker)) makeLater(fdOf(end.file), end, context);
+  const later = all.filter((end) => speaksLater(end, speaker));
+  makeAllLater(
+    later.map((end) => ({ ...end, fd: fdOf(end.file) })),
+    context,
+  );
   for (const end of ends) make(fdOf(end.file), end);
   const helpers: number[] = [];
   try {

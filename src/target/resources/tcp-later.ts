@@ -2,7 +2,7 @@
 // in repair mode, behind a filter that drops everything; the keeper lets them go (native/keeper/speech.h), also when this agent has died.
 import type { TcpConnectionImage } from '../../images/resources/tcp.ts';
 import { GodwitError } from '../../errors.ts';
-import type { Ending } from '../../kernel/keeper-network.ts';
+import type { SilentConnection } from '../../kernel/keeper-network.ts';
 import { runLocal } from '../../kernel/local-program.ts';
 import { makeConnection } from '../../kernel/make-connection.ts';
 import { errnoName, Program } from '../../kernel/program.ts';
@@ -24,7 +24,7 @@ const inMicroseconds = 1;
 export interface Speaker {
   /** Addresses that come along, as hostText writes them. */
   readonly moving: ReadonlySet<string>;
-  readonly connection: (fd: number, ending: Ending) => void;
+  readonly connections: (connections: readonly SilentConnection[]) => void;
   /** Packets for sockets of this host (kernel/tcp-segment.ts). */
   readonly segments: (packets: readonly Uint8Array[]) => void;
 }
@@ -39,11 +39,20 @@ export function speaksLater({ local, connection }: LateEnd, { moving }: Speaker)
 }
 
 /** @throws GodwitError PROTOCOL, REFUSED, SYSCALL */
-export function makeLater(
+export function makeAllLater(
+  ends: readonly (LateEnd & { readonly fd: number })[],
+  context: Pick<OpenContext, 'speaker' | 'elapsed'>,
+): void {
+  context.speaker.connections(ends.map((end) => makeLater(end.fd, end, context)));
+  const words = ends.flatMap((end) => lastWord(end) ?? []);
+  if (words.length > 0) context.speaker.segments(words);
+}
+
+function makeLater(
   fd: number,
   { local, connection }: LateEnd,
   { speaker, elapsed }: Pick<OpenContext, 'speaker' | 'elapsed'>,
-): void {
+): SilentConnection {
   if (!speaker.moving.has(hostText(local)))
     throw new GodwitError(
       'PROTOCOL',
@@ -61,15 +70,14 @@ export function makeLater(
     program.attempt('shutdown', fd, shutRead);
     runLocal(program);
   }
-  speaker.connection(fd, {
+  const ending = {
     reuse,
     sent: outside?.sent ?? new Uint8Array(),
     finSent: outside?.finSent ?? false,
     unsent,
     shut: shut && outside?.finSent !== true,
-  });
-  const word = lastWord({ local, connection });
-  if (word !== undefined) speaker.segments([word]);
+  };
+  return { fd, ending };
 }
 
 /** Since the connection was read, the source may have sent what it had sent already once more. */

@@ -73,3 +73,12 @@ t.test('of others', (t) => {
   );
   t.end();
 });
+
+t.test('a first segment', (t) => {
+  const first = (port: number): Uint8Array => segment(1, 0, 0, tcpSyn, sockaddr('10.0.0.5', port));
+  t.same(kept(first(22)), [0], 'to a listening socket');
+  t.same(kept(first(443)), [0], 'to one that listens at every address');
+  t.same(kept(first(23)), [], 'to nobody');
+  t.same(kept(first(80)), [], 'of a connection that has been accepted');
+  t.end();
+});
