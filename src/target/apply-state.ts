@@ -18,7 +18,7 @@ import {
 } from './apply/process-state.ts';
 import { settleTerminals } from './controlling-terminals.ts';
 import { restoreOpenFiles, type Announce, type RestoredOpenFiles } from './open-files.ts';
-import type { Speaker } from './resources/tcp-later.ts';
+import type { Speaker } from './resources/driver.ts';
 import type { ShellTree } from './shell-tree.ts';
 import { StandIns } from './stand-ins.ts';
 import type { SysvUndo } from './sysv/make.ts';

@@ -16,7 +16,7 @@ import { connectOwner } from './resources/owner.ts';
 import { placeDescriptors, type Placement } from './resources/place.ts';
 import { targetDriverOf } from './resources/registry.ts';
 import { lockOrLater, takeLease, takeRecords, type TakeLock } from './resources/file-locks.ts';
-import type { Speaker } from './resources/tcp-later.ts';
+import type { Speaker } from './resources/driver.ts';
 import type { StandIns } from './stand-ins.ts';
 import { Terminals } from './terminals.ts';
 import type { TreeRoot } from './tree-root.ts';

@@ -4,7 +4,7 @@ import type { MovedAddress } from '../images/addresses.ts';
 import type { Keeper } from '../kernel/keeper.ts';
 import { joinSegments, readSegment, splitSegments } from '../kernel/tcp-segment.ts';
 import { arrivalMessage, checkAddresses, hostsOf } from './moved-addresses.ts';
-import type { Speaker } from './resources/tcp-later.ts';
+import type { Speaker } from './resources/driver.ts';
 
 /** Those of the segments that are for one of the addresses: a source could send anything to anybody else in this host's name. */
 export function segmentsHere(segments: Uint8Array, addresses: readonly MovedAddress[]): Uint8Array {

@@ -3,10 +3,10 @@ import type { FileIdentity } from '../../images/memory.ts';
 import type { ResourceImage, ResourceKind } from '../../images/resources/registry.ts';
 import type { OpenFile } from '../../images/state.ts';
 import type { Outcome, Program } from '../../kernel/program.ts';
+import type { SilentConnection } from '../../kernel/keeper-network.ts';
 import type { LateRecord } from '../../kernel/struct-flock.ts';
 import type { Terminals } from '../terminals.ts';
 import type { TreeRoot } from '../tree-root.ts';
-import type { Speaker } from './tcp-later.ts';
 import type { UndoLog } from './undo-log.ts';
 
 /** Where programs run: a shell, or whatever stands for it. */
@@ -20,6 +20,15 @@ export interface Actor extends Runner {
   readonly pid: number;
   /** As the tree sees it. */
   readonly vpid: number;
+}
+
+/** Hears what sockets of the tree have to say when it runs. */
+export interface Speaker {
+  /** Addresses that come along, as hostText writes them. */
+  readonly moving: ReadonlySet<string>;
+  readonly connections: (connections: readonly SilentConnection[]) => void;
+  /** Packets for sockets of this host (kernel/tcp-segment.ts). */
+  readonly segments: (packets: readonly Uint8Array[]) => void;
 }
 
 /** What drivers may ask while they open. */

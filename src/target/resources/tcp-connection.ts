@@ -13,8 +13,8 @@ import { closeLocal, openSocket, socketFacts } from '../../kernel/socket-facts.t
 import { sockStream } from '../../kernel/socket-options.ts';
 import { isEnded, isShut, sequence } from '../../kernel/tcp-repair.ts';
 import { native } from '../../native.ts';
-import type { OpenContext } from './driver.ts';
-import { makeAllLater, speaksLater, type Speaker } from './tcp-later.ts';
+import type { OpenContext, Speaker } from './driver.ts';
+import { makeAllLater, speaksLater } from './tcp-later.ts';
 
 const shutRead = 0;
 const shutWrite = 1;

@@ -11,7 +11,7 @@ import { sequence, type TcpTerms } from '../../kernel/tcp-repair.ts';
 import { makeSegment, tcpAck, tcpFin } from '../../kernel/tcp-segment.ts';
 import { native } from '../../native.ts';
 import { asIfHere } from './bind-socket.ts';
-import type { OpenContext } from './driver.ts';
+import type { OpenContext, Speaker } from './driver.ts';
 
 const shutRead = 0;
 const widest = 0xffff;
@@ -19,15 +19,6 @@ const widest = 0xffff;
 const aheadMs = 1000n;
 /** In the lowest bit of TCP_TIMESTAMP: its clock counts microseconds, not milliseconds (Linux 6.7). */
 const inMicroseconds = 1;
-
-/** Hears what sockets of the tree have to say when it runs. */
-export interface Speaker {
-  /** Addresses that come along, as hostText writes them. */
-  readonly moving: ReadonlySet<string>;
-  readonly connections: (connections: readonly SilentConnection[]) => void;
-  /** Packets for sockets of this host (kernel/tcp-segment.ts). */
-  readonly segments: (packets: readonly Uint8Array[]) => void;
-}
 
 export interface LateEnd {
   readonly local: Uint8Array;
