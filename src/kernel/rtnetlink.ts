@@ -5,11 +5,11 @@
 //   +------------------------------+--------------------------+------------+----
 import { GodwitError } from '../errors.ts';
 import { runLocal } from './local-program.ts';
+import { afNetlink } from './netlink.ts';
 import { errnoName, Program } from './program.ts';
 import { closeLocal } from './socket-facts.ts';
 import { afInet } from './socket-options.ts';
 
-const afNetlink = 16;
 const sockRawCloexec = 3 | 0o2000000;
 const netlinkRoute = 0;
 const nlmHeader = 16;

@@ -1,11 +1,12 @@
 // The socket options that survive a migration, with their names: what getsockopt(2) tells and setsockopt(2) takes back.
-// Only what differs from a fresh socket of the same kind travels. Numbers: asm-generic/socket.h, linux/{in,in6,tcp,udp}.h.
+// Only what differs from a fresh socket of the same kind travels. Numbers: asm-generic/socket.h, linux/{in,in6,tcp,udp,netlink}.h.
 
 export const solSocket = 1;
 export const solIp = 0;
 export const solTcp = 6;
 export const solUdp = 17;
 export const solIpv6 = 41;
+export const solNetlink = 270;
 
 export interface OptionRule {
   readonly level: number;
@@ -72,12 +73,18 @@ const unix = rules(solSocket, 'SO_', [
   ['PASSRIGHTS', 83],
 ]);
 
+const netlink = rules(solNetlink, 'NETLINK_', [
+  ['PKTINFO', 3], ['BROADCAST_ERROR', 4], ['NO_ENOBUFS', 5], ['LISTEN_ALL_NSID', 8], ['CAP_ACK', 10], ['EXT_ACK', 11],
+  ['GET_STRICT_CHK', 12],
+]); // prettier-ignore
+
 /** SO_PASSCRED and its kin: whether messages bring their senders, which the kernel decides as they are sent. */
 export function isAboutSenders({ level, name }: Pick<OptionValue, 'level' | 'name'>): boolean {
   return level === solSocket && unix.some(({ option }) => option === name);
 }
 
 export const afUnix = 1;
+const afNetlink = 16;
 export const afInet = 2;
 export const afInet6 = 10;
 export const sockStream = 1;
@@ -89,13 +96,14 @@ export const sockDgram = 2;
  */
 export function optionRules(domain: number, type: number): readonly OptionRule[] {
   if (domain === afUnix) return [...common, ...unix];
+  if (domain === afNetlink) return [...common, ...unix, ...netlink];
   const network = [...ip, ...(domain === afInet6 ? ipv6 : [])];
   if (type !== sockStream) return [...common, ...inet, ...network, ...udp];
   return [...common, ...inet, ...network.filter(({ label }) => !label.includes('_MULTICAST_')), ...tcp];
 }
 
 const labels = new Map(
-  [...common, ...inet, ...ip, ...ipv6, ...tcp, ...udp, ...unix].map((rule) => [
+  [...common, ...inet, ...ip, ...ipv6, ...tcp, ...udp, ...unix, ...netlink].map((rule) => [
     `${rule.level}:${rule.option}`,
     rule,
   ]),

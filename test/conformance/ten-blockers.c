@@ -37,7 +37,7 @@ int main(int argc, char** argv) {
   static char stack[65536];
   if (argc < 2) return 2;
   must("chdir", chdir(argv[1]));
-  must("netlink", socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE));
+  must("netlink", socket(AF_NETLINK, SOCK_RAW, NETLINK_USERSOCK));
   must("raw", socket(AF_INET, SOCK_RAW, IPPROTO_ICMP));
   must("packet", socket(AF_PACKET, SOCK_RAW, htons(ETH_P_IP)));
   must("namespace", open("/proc/self/ns/net", O_RDONLY));

@@ -7,6 +7,8 @@ mkdir -p /run/godwit
 mount -t tmpfs -o mode=0755 "godwit-$id" /run/godwit || exit 1
 # Numbers of pseudoterminals are counted by devpts: each host has its own.
 mount -t devpts -o mode=0620,ptmxmode=0666 "godwit-$id" /dev/pts || exit 1
+# ICMP echo sockets for everybody: a network namespace begins with nobody.
+echo '0 2147483647' >/proc/sys/net/ipv4/ping_group_range
 hostname "h$n-$id"
 echo $((n * 8000 - 7000)) >/proc/sys/kernel/ns_last_pid
 mkfifo "$scratch/.h$n.hold"

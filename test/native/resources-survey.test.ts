@@ -34,9 +34,9 @@ const cases: readonly { readonly what: string; readonly make: string; readonly r
   { what: 'a fanotify group', make: `fd = libc.fanotify_init(0, 0)`, reason: /fanotify/ },
   { what: 'a pidfd of a stranger', make: `fd = os.pidfd_open(os.getppid())`, reason: /outside the tree/ },
   {
-    what: 'a netlink socket',
-    make: `s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)`,
-    reason: /netlink/,
+    what: 'a netlink socket of a protocol that is not carried',
+    make: `s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 2)`,
+    reason: /netlink of protocol 2/,
   },
   {
     what: 'a packet socket',
@@ -52,7 +52,7 @@ const cases: readonly { readonly what: string; readonly make: string; readonly r
   },
   {
     what: 'something in flight that cannot be carried',
-    make: `a, b = socket.socketpair(); s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0); socket.send_fds(a, [b'x'], [s.fileno()]); s.close()`,
+    make: `a, b = socket.socketpair(); s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 2); socket.send_fds(a, [b'x'], [s.fileno()]); s.close()`,
     reason: /netlink/,
   },
   {
@@ -123,7 +123,7 @@ void t.test('everything is listed at once, and what can be carried is not', { sk
   await using puppets = new Puppets();
   const { blockers } = await dumpPuppets(puppets, {
     make: `
-globals().update(x=[libc.fanotify_init(0, 0), os.open('/dev/null', os.O_RDONLY), libc.fanotify_init(0, 0), socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)])
+globals().update(x=[libc.fanotify_init(0, 0), os.open('/dev/null', os.O_RDONLY), libc.fanotify_init(0, 0), socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0), socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 2)])
 `,
   });
   t.equal(blockers.length, 3);

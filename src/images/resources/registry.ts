@@ -10,6 +10,7 @@ import { linkSchema } from './link.ts';
 import { memfdSchema } from './memfd.ts';
 import { mqueueSchema } from './mqueue.ts';
 import { namelessSchema } from './nameless.ts';
+import { netlinkSchema } from './netlink.ts';
 import { pidfdSchema } from './pidfd.ts';
 import { pipeSchema } from './pipe.ts';
 import { regularSchema } from './regular.ts';
@@ -30,6 +31,7 @@ export const resourceSchemas = {
   memfd: memfdSchema,
   mqueue: mqueueSchema,
   nameless: namelessSchema,
+  netlink: netlinkSchema,
   pidfd: pidfdSchema,
   pipe: pipeSchema,
   regular: regularSchema,
@@ -53,6 +55,7 @@ export const resourceImageSchema = z.discriminatedUnion('kind', [
   memfdSchema,
   mqueueSchema,
   namelessSchema,
+  netlinkSchema,
   pidfdSchema,
   pipeSchema,
   regularSchema,

@@ -1,4 +1,4 @@
-// A UDP socket: unbound, bound or connected; with its multicast groups.
+// A UDP or ICMP echo socket: unbound, bound or connected; with its multicast groups.
 import * as z from 'zod';
 import { bytes, list } from '../scalars.ts';
 import { socketOptionSchema } from './tcp.ts';
@@ -15,6 +15,8 @@ const membershipSchema = z.strictObject({
 export const udpSchema = z.strictObject({
   kind: z.literal('udp'),
   family: z.union([z.literal(2), z.literal(10)]),
+  /** IPPROTO_UDP, IPPROTO_ICMP, IPPROTO_ICMPV6. */
+  protocol: z.union([z.literal(17), z.literal(1), z.literal(58)]).default(17),
   local: bytes(28).optional(),
   remote: bytes(28).optional(),
   options: list(socketOptionSchema, 64),

@@ -23,7 +23,6 @@ const anonymous: readonly (readonly [pattern: RegExp, name: string])[] = [
 ];
 
 const families = new Map([
-  [16, 'netlink'],
   [17, 'packet'],
   [38, 'kernel crypto'],
   [40, 'vsock'],
@@ -32,8 +31,7 @@ const families = new Map([
 
 /** Why a socket that no driver carries is refused. */
 export function unsupportedSocket(domain: number, type: number): Refusal {
-  const family =
-    families.get(domain) ?? (type === 3 ? 'raw' : type === 2 ? 'ping' : `family ${domain} type ${type}`);
+  const family = families.get(domain) ?? (type === 3 ? 'raw' : `family ${domain} type ${type}`);
   return { reason: `Godwit does not carry ${family} sockets`, remedy: closeIt };
 }
 

@@ -10,6 +10,7 @@ import { link } from './link.ts';
 import { memfd } from './memfd.ts';
 import { mqueue } from './mqueue.ts';
 import { nameless } from './nameless.ts';
+import { netlink } from './netlink.ts';
 import { pidfd } from './pidfd.ts';
 import { pipe } from './pipe.ts';
 import { regular } from './regular.ts';
@@ -32,6 +33,7 @@ export const sourceDrivers: { readonly [K in ResourceKind]: SourceDriver<K> } = 
   memfd,
   mqueue,
   nameless,
+  netlink,
   pidfd,
   pipe,
   regular,

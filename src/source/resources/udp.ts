@@ -1,6 +1,7 @@
-// UDP: unbound, bound, connected, with the multicast groups that it has joined. Datagrams that wait to be read are dropped, which
-// UDP allows.
+// UDP, and ICMP echo sockets, which are the same with an identifier for a port: unbound, bound, connected, with the multicast groups that
+// they have joined. Datagrams that wait to be read are dropped, which UDP allows.
 import { interfaceOf } from '../../kernel/interface-options.ts';
+import { ipprotoIcmp, ipprotoIcmpv6, pingPeer } from '../../kernel/ping.ts';
 import { addressPort } from '../../kernel/socket-address.ts';
 import { afInet, afInet6, sockDgram } from '../../kernel/socket-options.ts';
 import type { SocketFacts } from '../../kernel/socket-facts.ts';
@@ -18,11 +19,16 @@ export const udp: SourceDriver<'udp'> = {
     const facts = thief.socket(first);
     const problem = filterRefusal(facts);
     if (problem !== undefined) throw refuse(first, problem);
+    const family = facts.domain === afInet6 ? afInet6 : afInet;
+    const protocol = protocolOf(facts) ?? ipprotoUdp;
+    const remote =
+      facts.remote ?? (protocol === ipprotoUdp ? undefined : pingPeer(Number(first.stat.ino), family));
     return {
       kind: 'udp',
-      family: facts.domain === afInet6 ? afInet6 : afInet,
+      family,
+      protocol,
       ...(addressPort(facts.local) === 0 ? {} : { local: facts.local }),
-      ...(facts.remote === undefined ? {} : { remote: facts.remote }),
+      ...(remote === undefined ? {} : { remote }),
       options: changedOptions(thief.fdOf(first), facts),
       memberships: memberships().of(thief.fdOf(first), facts.domain),
     };
@@ -45,8 +51,15 @@ export function namedInterfaces(
   ];
 }
 
-function isUdp({ domain, type, protocol }: SocketFacts): boolean {
-  return (domain === afInet || domain === afInet6) && type === sockDgram && protocol === ipprotoUdp;
+function isUdp(facts: SocketFacts): boolean {
+  return protocolOf(facts) !== undefined;
+}
+
+function protocolOf({ domain, type, protocol }: SocketFacts): 17 | 1 | 58 | undefined {
+  if ((domain !== afInet && domain !== afInet6) || type !== sockDgram) return undefined;
+  if (protocol === ipprotoIcmp && domain === afInet) return ipprotoIcmp;
+  if (protocol === ipprotoIcmpv6 && domain === afInet6) return ipprotoIcmpv6;
+  return protocol === ipprotoUdp ? ipprotoUdp : undefined;
 }
 
 function filterRefusal({ filtered }: SocketFacts): Refusal | undefined {

@@ -10,6 +10,7 @@ import { link } from './link.ts';
 import { memfd } from './memfd.ts';
 import { mqueue } from './mqueue.ts';
 import { nameless } from './nameless.ts';
+import { netlink } from './netlink.ts';
 import { pidfd } from './pidfd.ts';
 import { pipe } from './pipe.ts';
 import { regular } from './regular.ts';
@@ -30,6 +31,7 @@ export const targetDrivers: { readonly [K in ResourceKind]: TargetDriver<K> } = 
   memfd,
   mqueue,
   nameless,
+  netlink,
   pidfd,
   pipe,
   regular,

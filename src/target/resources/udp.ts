@@ -1,5 +1,5 @@
-// UDP sockets: options, multicast groups, address, peer.
-import { GodwitError } from '../../errors.ts';
+// UDP and ICMP echo sockets: options, multicast groups, address, peer.
+import { asGodwitError, GodwitError } from '../../errors.ts';
 import { runLocal } from '../../kernel/local-program.ts';
 import { joinGroup, membershipText, type Membership } from '../../kernel/memberships.ts';
 import { errnoName, isError, Program } from '../../kernel/program.ts';
@@ -13,9 +13,10 @@ import type { TargetDriver } from './driver.ts';
 const ipprotoUdp = 17;
 
 export const udp: TargetDriver<'udp'> = {
-  open({ family, local, remote, options, memberships }, _file, context) {
-    const fd = openSocket(family, sockDgram, ipprotoUdp);
-    const name = `UDP socket ${local === undefined ? '' : addressText(local)}`.trim();
+  open({ family, protocol, local, remote, options, memberships }, _file, context) {
+    const fd = protocol === ipprotoUdp ? openSocket(family, sockDgram, protocol) : openPing(family, protocol);
+    const name =
+      `${protocol === ipprotoUdp ? 'UDP' : 'ICMP echo'} socket ${local === undefined ? '' : addressText(local)}`.trim();
     setOptions(fd, options, name);
     for (const membership of memberships) join(fd, membership, name);
     whereItGoes(fd, local, context.speaker, () => {
@@ -32,6 +33,21 @@ export const udp: TargetDriver<'udp'> = {
     return fd;
   },
 };
+
+function openPing(family: number, protocol: number): number {
+  try {
+    return openSocket(family, sockDgram, protocol);
+  } catch (error) {
+    throw new GodwitError(
+      'REFUSED',
+      `this host lets nobody have ICMP echo sockets: ${asGodwitError(error).message}`,
+      {
+        hint: 'let net.ipv4.ping_group_range of the target include the group of its agent',
+        cause: error,
+      },
+    );
+  }
+}
 
 function join(fd: number, membership: Membership, name: string): void {
   const problem = joinGroup(fd, membership);
