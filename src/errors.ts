@@ -46,6 +46,16 @@ export function asGodwitError(thrown: unknown): GodwitError {
   return new GodwitError('INTERNAL', message, { cause: thrown });
 }
 
+/**
+ * Refused for something that passes by itself, which only the freeze could see: its hint begins with "try again". The tree runs on;
+ * `migrate` starts over.
+ */
+export function isPassing(error: unknown): boolean {
+  return (
+    error instanceof GodwitError && error.code === 'REFUSED' && error.hint?.startsWith('try again') === true
+  );
+}
+
 /** The exit codes that scripts may trust (docs/operations.md). */
 export const exitCodes = { moved: 0, failed: 1, usage: 2, refused: 3, inDoubt: 4 } as const;
 

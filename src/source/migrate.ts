@@ -7,7 +7,7 @@ import { randomUUID } from 'node:crypto';
 import { release } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { asGodwitError, GodwitError } from '../errors.ts';
+import { asGodwitError, GodwitError, isPassing } from '../errors.ts';
 import type { Blocker } from '../images/requirements.ts';
 import { bootId } from '../kernel/boot-id.ts';
 import { alignedBuffer } from '../kernel/aligned-memory.ts';
@@ -25,6 +25,10 @@ import { flyTree } from './fly.ts';
 import { surveyTalk } from './moving-addresses.ts';
 import type { ClosingReport } from './report.ts';
 
+/** Of flights that end for something that passes by itself. */
+const mostTries = 3;
+const againAfterMs = 100;
+
 export interface MigrateOutcome {
   /** What stands in the way; nothing was moved when there is anything. */
   readonly blockers: readonly Blocker[];
@@ -36,17 +40,22 @@ export async function migrate(options: MigrateOptions): Promise<MigrateOutcome> 
   const began = performance.now();
   const endpoint = await resolveEndpoint(options.to, '--to', options.plaintext);
   observer({ kind: 'phase', phase: 'check', text: `checking process ${options.pid}` });
-  const found = survey(options.pid, options);
-  try {
-    return await attempt({ ...options, began }, endpoint, found, options.pidNamespace);
-  } catch (error) {
-    // A task was born whose ID somebody has on the target: once more, where all IDs are free.
-    if (!isPidTaken(error) || options.pidNamespace !== 'auto') throw error;
-    observer({
-      kind: 'warning',
-      text: `${asGodwitError(error).message}: starting over in a new PID namespace`,
-    });
-    return await attempt({ ...options, began }, endpoint, survey(options.pid, options), 'new');
+  let pidNamespace = options.pidNamespace;
+  for (let tries = 1; ; tries++) {
+    const found = survey(options.pid, options);
+    try {
+      return await attempt({ ...options, began }, endpoint, found, pidNamespace);
+    } catch (error) {
+      const { message } = asGodwitError(error);
+      if (isPidTaken(error) && pidNamespace === 'auto') {
+        // A task was born whose ID somebody has on the target: once more, where all IDs are free.
+        pidNamespace = 'new';
+        observer({ kind: 'warning', text: `${message}: starting over in a new PID namespace` });
+      } else if (isPassing(error) && tries < mostTries && !options.signal.aborted) {
+        observer({ kind: 'warning', text: `${message}: starting over` });
+        await sleep(tries * againAfterMs, undefined, { signal: options.signal }).catch(() => undefined);
+      } else throw error;
+    }
   }
 }
 

@@ -88,6 +88,6 @@ export function sortSharers(
 export function leftMemory({ pid, comm }: SourceProcess): GodwitError {
   const reason = `process ${pid} (${comm}), which has children, has left its parent's memory (CLONE_VM)`;
   return new GodwitError('REFUSED', reason, {
-    hint: 'it, or its parent, has executed a program just now: try again',
+    hint: 'try again: it, or its parent, has executed a program just now',
   });
 }

@@ -1,9 +1,13 @@
 // Clients that come and go all the time while the server's address moves along (--move-ip): whoever comes is served, nobody is reset.
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
+import { join } from 'node:path';
 import t from 'tap';
 import { until } from '../helpers/commands.ts';
 import { makeHosts } from '../helpers/hosts.ts';
 import { makeBed, pattern } from '../helpers/moving-bed.ts';
+import { MovingService } from '../programs/kept.ts';
 import { explain } from '../helpers/round-trip.ts';
 import { unless } from '../helpers/skip-unless.ts';
 
@@ -75,4 +79,56 @@ await t.test('nobody who comes is reset', { skip }, async (t) => {
   await Promise.all(visitors);
   t.strictSame(visits.problems, [], 'no reset, no wrong byte');
   t.notMatch(tree.log(), /error/);
+});
+
+/** Accepts nobody before it gets SIGUSR1. */
+const late = `
+import signal, socket
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
+l = socket.create_server(('', 7002)); print('ready', flush=True)
+signal.sigwait({signal.SIGUSR1})
+while True:
+    c, _ = l.accept(); c.sendall(b'at last')
+`;
+
+await t.test('who waits to be accepted is waited for, or dropped', { skip }, async (t) => {
+  await using hosts = await makeHosts({ count: 2 });
+  const { a, b } = hosts;
+  const { address } = await MovingService.on(hosts);
+  const args = ['--move-ip', address];
+  await Promise.all([a.receive(), b.receive()]);
+  const path = join(a.scratch, 'late.py');
+  writeFileSync(path, late);
+  const server = await a.spawn('python3', [path]);
+  await until('the server is ready', () => server.log().includes('ready'));
+  const socket = connect({ host: address, port: 7002 });
+  t.teardown(() => socket.destroy());
+  let [heard, problem] = ['', ''];
+  socket.on('data', (data) => (heard += data.toString()));
+  socket.on('error', ({ message }) => (problem = message));
+  await once(socket, 'connect');
+
+  const refused = await a.migrate(server.pid, b, { args });
+  t.equal(refused.code, 3, explain(refused, b));
+  t.match(refused.stdout, /1 connections .* wait to be accepted.*--skip-in-flight/s);
+  t.equal(refused.stdout.match(/starting over/g)?.length, 2, 'it has tried three times');
+
+  const flight = a.start(process.execPath, a.migrateArgs(server.pid, b, ['--json', ...args]));
+  await until('it starts over', () => flight.stdout.includes('starting over'), 60_000);
+  a.kill(server.pid, 'SIGUSR1');
+  const { code, stdout, stderr } = await flight.ended;
+  t.equal(code, 0, stdout + stderr);
+  await until(
+    () => `who has waited is heard: ${problem}`,
+    () => heard === 'at last',
+  );
+
+  b.kill(server.pid, 'SIGSTOP'); // nobody is accepted any more
+  const dropped = connect({ host: address, port: 7002 });
+  t.teardown(() => dropped.destroy());
+  dropped.on('error', () => undefined);
+  await once(dropped, 'connect');
+  const moved = await b.migrate(server.pid, a, { args: [...args, '--skip-in-flight'] });
+  t.equal(moved.code, 0, explain(moved, a));
+  t.equal(problem, '', 'the other one is not');
 });
