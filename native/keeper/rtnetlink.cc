@@ -191,6 +191,7 @@ int PutAddress(std::string_view message) {
   if (!Read(message, told)) return -EINVAL;
   if (const int error = Put(RTM_NEWADDR, NLM_F_EXCL, message); error != 0) return error;
   // The route of an IPv6 address comes from a work item (addrconf_dad_work), which a busy host may leave lying for a while.
+  if (told.family != AF_INET6) return 0;
   for (int left = kLocalWithinMs; !IsLocal(told); left--) {
     if (left == 0) return -ETIMEDOUT;
     poll(nullptr, 0, 1);

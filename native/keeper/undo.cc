@@ -227,6 +227,8 @@ std::string UndoList::Run() {
 
 void UndoList::RemoveLeft() {
   for (const Entry& entry : entries_) {
+    // Somebody else may listen at it, too.
+    if (entry.kind == Kind::kHear) HearAgain(entry.fd.get());
     if (entry.kind == Kind::kLeft) RemoveSysv(entry.sysv, true);
     if (entry.kind == Kind::kLeftQueue) UnlinkQueueOf(entry.fd.get(), entry.dir);
   }

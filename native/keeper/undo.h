@@ -14,7 +14,8 @@
 //  11. unlink   a name that was made goes
 //  12. sysv     a System V object that was made is removed
 //  13. mqueue   the name of a POSIX message queue that was made goes
-// "leave" entries are no undo: when the source's tree is killed, what it leaves to its host is removed.
+// "leave" entries are no undo: when the source's tree is killed, what it leaves to its host is removed. Listening sockets, of which others
+// may have descriptors, hear then, too.
 // Within a kind the newest comes first.
 #pragma once
 
@@ -66,7 +67,7 @@ class UndoList {
   void DropAll() { entries_.clear(); }
   /** Runs and empties the list. Returns what failed, for people; empty when nothing did. */
   std::string Run();
-  /** Removes what the dead tree has left and nobody uses. */
+  /** Removes what the dead tree has left and nobody uses; what it has left to others, they can use. */
   void RemoveLeft();
   /** cgroups that hold processes of the tree. */
   [[nodiscard]] std::vector<std::string> Fences() const;

@@ -29,7 +29,7 @@ import { copyRound, type RoundContext } from './rounds.ts';
 import { refusePlaceholders } from './layout.ts';
 import { SegmentCapture } from './segment-capture.ts';
 import { StagedLayout } from './staged-layout.ts';
-import { farewells, settleFarewells, settleHandshakes } from './settle-sockets.ts';
+import { cutFarewells, settleFarewells, settleHandshakes } from './settle-sockets.ts';
 import { removeSetsAtEnd } from './sysv/semaphores.ts';
 import { removeQueuesAtEnd } from './sysv/queues.ts';
 import { refuseOutsideAttachments, removeSegmentsAtEnd } from './sysv/segments.ts';
@@ -104,7 +104,7 @@ async function land(
   const { identities } = survey;
   const options = openFileOptions(plan);
   const { moving } = options;
-  await settleFarewells(moving);
+  if (await settleFarewells(moving)) await preCopy.again(assumedCosts);
   const prepared = prepareOpenFiles(flight.living, identities);
   practiseDump({ flight, prepared, options });
   refuseSharedQueues(prepared.queues, flight.living);
@@ -169,7 +169,7 @@ async function land(
     network: { addresses: away, capture },
   });
 
-  const cut = moving.size === 0 ? 0 : farewells(moving).size;
+  const cut = cutFarewells(moving);
   if (cut > 0)
     warn(`${cut} connections that their program had closed end before the other end has everything`);
   if (plan.tcpClose) closeConnections(flight.living);

@@ -36,6 +36,11 @@ export class PreCopy {
     }
   }
 
+  /** One more, after something else has taken time. */
+  async again(costs: FixedCosts): Promise<void> {
+    await this.#round(costs);
+  }
+
   /** One round, from the look at the tree to the target's word that all of it is written. */
   async #round(costs: FixedCosts): Promise<void> {
     const { wire } = this.#context;

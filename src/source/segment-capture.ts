@@ -3,6 +3,7 @@
 // runs there.
 import { GodwitError } from '../errors.ts';
 import type { OpenFile } from '../images/state.ts';
+import { isSwitchedOff } from '../kernel/probes/without.ts';
 import { errnoName } from '../kernel/program.ts';
 import type { HostAddress } from '../kernel/rtnetlink.ts';
 import { addressPort, endpointKey, hostText } from '../kernel/socket-address.ts';
@@ -33,6 +34,7 @@ export class SegmentCapture implements Disposable {
     this.#warn = warn;
     const fds: number[] = [];
     this.#fds = fds;
+    if (isSwitchedOff('segment-capture')) return;
     for (const wanted of [afInet, afInet6]) {
       const own = addresses.filter(({ family }) => family === wanted).map(({ address }) => address);
       if (own.length === 0) continue;
