@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { canMakeHosts } from '../test/helpers/can-make-hosts.ts';
 import { sleep, until } from '../test/helpers/commands.ts';
 import { makeHosts } from '../test/helpers/hosts.ts';
-import { ManyClients, MovingService } from '../test/programs/kept.ts';
+import { ManyClients } from '../test/programs/many-clients.ts';
 
 const moves = Number(process.env['GODWIT_MOVES'] ?? 10);
 const port = 7400;
@@ -50,13 +50,14 @@ interface Flights {
 async function fly(others: number, isCapturing: boolean): Promise<Flights> {
   await using hosts = await makeHosts();
   const { a, b } = hosts;
-  const service = await MovingService.on(hosts);
+  const address = a.ip.replace(/\.\d+$/, '.100');
+  await a.run('ip', ['addr', 'add', `${address}/24`, 'dev', 'eth0']);
   await Promise.all([a.receive(), b.receive()]);
   const path = fileURLToPath(new URL('../test/programs/echo-server.py', import.meta.url));
   const server = await a.spawn('python3', [path, String(port)]);
   await until('the server is ready', () => server.log().includes('ready'));
-  using clients = ManyClients.echoes(service.address, port, others, 1000);
-  using probe = new Probe(service.address);
+  using clients = ManyClients.echoes(address, port, others, 1000);
+  using probe = new Probe(address);
   if (others > 0) await clients.goOn('at first');
   const flights: Flights = { pauses: [], downtimes: [] };
   for (let i = 0; i < moves; i++) {
@@ -64,7 +65,7 @@ async function fly(others: number, isCapturing: boolean): Promise<Flights> {
     await sleep(300);
     probe.longestMs = 0;
     const { code, report } = await from.migrate(server.pid, to, {
-      args: ['--move-ip', service.address],
+      args: ['--move-ip', address],
       env: isCapturing ? {} : { GODWIT_WITHOUT: 'segment-capture' },
     });
     if (code !== 0) throw new Error(`flight ${String(i)} ended with ${String(code)}`);
