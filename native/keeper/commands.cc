@@ -5,8 +5,6 @@
 //   undo poke PID ADDR VALUE BYTES    -> number       drop NUMBER|all
 //   undo thaw DIR                     -> number       hold NAME (+ descriptor)
 //   undo hold (+ descriptor)          -> number       fetch NAME -> descriptor
-//   undo unlock REUSE (+ connection)  -> number
-//   undo hear (+ listener)            -> number
 //   undo address|route MESSAGE        -> number      (hexadecimal)
 //   undo restore-cgroup DIR PARENT    -> number       release NAME      (makes DIR)
 //   undo rename FROM TO, unlink PATH  -> number

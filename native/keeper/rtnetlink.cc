@@ -199,6 +199,11 @@ int PutAddress(std::string_view message) {
   return 0;
 }
 
+bool IsAddressHere(std::string_view message) {
+  Told told;
+  return Read(message, told) && IsLocal(told);
+}
+
 void AnnounceAddress(std::string_view message) {
   Told told;
   if (!Read(message, told)) return;

@@ -15,6 +15,9 @@ int PutAddress(std::string_view message);
  */
 void AnnounceAddress(std::string_view message);
 
+/** Segments for the address of an RTM_NEWADDR come to this host's sockets. */
+bool IsAddressHere(std::string_view message);
+
 /** RTM_NEWROUTE; that it is there already is no error. 0 or -errno. */
 int PutRoute(std::string_view message);
 

@@ -134,7 +134,9 @@ int Speech::Bring(int memory) const {
 }
 
 void Speech::Announce() {
-  for (const std::string& message : addresses_) AnnounceAddress(message);
+  // It may have moved on meanwhile: the tree ends here a moment later.
+  for (const std::string& message : addresses_)
+    if (announced_ == 0 || IsAddressHere(message)) AnnounceAddress(message);
   next_announcement_us_ = 0;
   if (!addresses_.empty() && announced_ < kAgainUs.size())
     next_announcement_us_ = MonotonicUs() + kAgainUs[announced_];
