@@ -24,9 +24,9 @@ const programs = {
   node: ['test/programs/interpreters.test.ts', 'node with'],
   python: ['test/programs/interpreters.test.ts', 'python3 with'],
   bash: ['test/programs/interpreters.test.ts', 'bash with'],
-  threads: ['test/migration/threads.test.ts'],
-  shared: ['test/migration/shared-memory.test.ts'],
-  'fork-storm': ['test/migration/fork-storm.test.ts'],
+  threads: ['test/migration/there-and-back.test.ts'],
+  shared: ['test/migration/there-and-back.test.ts'],
+  'fork-storm': ['test/migration/there-and-back.test.ts'],
 };
 /** Runs with a seed: their file, the name of their number, and the lines worth telling. */
 const seeded = {
@@ -64,7 +64,11 @@ function run(file, env, seen) {
 
 async function move(name) {
   const [file, only] = programs[name];
-  const env = { GODWIT_ROUNDS: String(Number(values.moves) / 2), ...(only && { GODWIT_CASE: only }) };
+  const env = {
+    GODWIT_ROUNDS: String(Number(values.moves) / 2),
+    GODWIT_WORKLOAD: name, // read by there-and-back alone
+    ...(only && { GODWIT_CASE: only }),
+  };
   let moved = 0;
   const downtimes = [];
   const problems = [];

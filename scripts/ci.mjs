@@ -9,11 +9,12 @@ import { clearVmTable, printVmTable } from './vm-table.mjs';
 
 const min = 60_000;
 const plan = [
-  { folders: ['unit', 'native', 'compliance', 'interop', 'programs'], limitMs: 8 * min },
-  { folders: ['migration'], limitMs: 11 * min },
+  { folders: ['unit', 'native', 'compliance', 'interop'], limitMs: 7 * min },
+  { folders: ['programs'], limitMs: 8 * min },
+  { folders: ['migration'], limitMs: 7 * min },
   { folders: ['conformance'], limitMs: 12 * min },
-  { folders: ['faults'], limitMs: 7 * min },
-  { folders: ['vm'], limitMs: 11 * min },
+  { folders: ['faults'], limitMs: 6 * min },
+  { folders: ['vm'], limitMs: 10 * min },
 ];
 
 const before = new Set(leftovers());

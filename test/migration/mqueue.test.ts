@@ -4,11 +4,9 @@ import { chooseSeed, killAll, seededRandom } from '../faults/bed.ts';
 import { sleep, until } from '../helpers/commands.ts';
 import { godwitPath } from '../helpers/godwit-path.ts';
 import { makeHosts } from '../helpers/hosts.ts';
-import { carries, roundsTimeoutMs } from '../helpers/round-trip.ts';
+import { roundsTimeoutMs } from '../helpers/round-trip.ts';
 import { unless } from '../helpers/skip-unless.ts';
 import { startWorkload, verdictOf } from '../helpers/workloads.ts';
-
-await carries('mqueue', 'POSIX message queues keep their names, their messages and who waits in them');
 
 const kills = Number(process.env['GODWIT_QUEUE_KILLS'] ?? 4);
 const skip = await unless('hosts', 'godwit', 'command:cc', 'command:python3');

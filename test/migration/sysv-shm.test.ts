@@ -3,11 +3,9 @@ import t from 'tap';
 import { until } from '../helpers/commands.ts';
 import { godwitPath } from '../helpers/godwit-path.ts';
 import { makeHosts } from '../helpers/hosts.ts';
-import { carries, fly, rounds, roundsTimeoutMs } from '../helpers/round-trip.ts';
+import { fly, rounds, roundsTimeoutMs } from '../helpers/round-trip.ts';
 import { unless } from '../helpers/skip-unless.ts';
 import { startWorkload, verdictOf } from '../helpers/workloads.ts';
-
-await carries('sysv-shm', 'System V segments keep their IDs, their content and who has attached them');
 
 /** At what moment of its work the tree freezes is chance. */
 const flights = 4 * rounds;

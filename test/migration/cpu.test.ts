@@ -1,4 +1,0 @@
-// Registers in the middle of a computation.
-import { carries } from '../helpers/round-trip.ts';
-
-await carries('fpu', 'no register changes');
