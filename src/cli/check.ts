@@ -8,10 +8,11 @@ import { probeAll, verdict } from '../kernel/probes/probe-all.ts';
 import type { ProbeReport } from '../kernel/probes/report.ts';
 import { checkTree } from '../source/migrate.ts';
 import { parseEndpoint } from '../transport/endpoint.ts';
+import { externalOptions, parseExternals, type ExternalArguments } from './external.ts';
 import { moveIpOption, parseMove } from './move-ip.ts';
 import { blockerTable } from './terminal.ts';
 
-interface CheckArguments {
+interface CheckArguments extends ExternalArguments {
   readonly pid: number | undefined;
   readonly to: string | undefined;
   readonly 'tcp-close': boolean;
@@ -39,6 +40,8 @@ export const checkCommand: CommandModule<object, CheckArguments> = {
       })
       .option('tcp-close', { type: 'boolean', default: false, describe: 'as for migrate' })
       .option('move-ip', { ...moveIpOption, describe: 'as for migrate' })
+      .option('external', { ...externalOptions.external, describe: 'as for migrate' })
+      .option('inherit-fd', { ...externalOptions['inherit-fd'], describe: 'as for migrate' })
       .option('plaintext', { type: 'boolean', default: false, describe: 'as for migrate' })
       .option('json', { type: 'boolean', default: false, describe: 'answer as JSON' }),
   handler: async (args) => {
@@ -69,10 +72,8 @@ function featureTable(reports: readonly ProbeReport[]): string {
   return table.toString();
 }
 
-async function checkPid(
-  pid: number,
-  { to, 'tcp-close': tcpClose, 'move-ip': moves, plaintext, json }: CheckArguments,
-): Promise<void> {
+async function checkPid(pid: number, args: CheckArguments): Promise<void> {
+  const { to, 'tcp-close': tcpClose, 'move-ip': moves, plaintext, json } = args;
   if (!Number.isInteger(pid) || pid < 1) throw new GodwitError('USAGE', '--pid takes one process ID');
   const target = to === undefined ? undefined : parseEndpoint(to, '--to');
   const blockers: readonly Blocker[] = await checkTree({
@@ -81,6 +82,7 @@ async function checkPid(
     tcpClose,
     skipInFlight: false, // nothing that waits to be accepted is a blocker before the freeze
     moves: moves.map(parseMove),
+    externals: parseExternals(args),
     plaintext,
   });
   if (json) process.stdout.write(`${JSON.stringify({ ok: blockers.length === 0, blockers })}\n`);

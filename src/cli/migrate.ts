@@ -7,10 +7,11 @@ import { trackerKinds, type TrackerKind } from '../source/trackers/tracker.ts';
 import { parseEndpoint } from '../transport/endpoint.ts';
 import { jsonDisplay } from './display-json.ts';
 import { terminalDisplay } from './display-terminal.ts';
+import { externalOptions, parseExternals, type ExternalArguments } from './external.ts';
 import { moveIpOption, parseMove } from './move-ip.ts';
 import { blockerTable } from './terminal.ts';
 
-interface MigrateArguments {
+interface MigrateArguments extends ExternalArguments {
   readonly pid: number;
   readonly to: string;
   readonly tracker: 'auto' | TrackerKind;
@@ -79,6 +80,7 @@ export const migrateCommand: CommandModule<object, MigrateArguments> = {
         describe: 'drop TCP connections that wait to be accepted: these clients have to reconnect',
       })
       .option('move-ip', moveIpOption)
+      .options(externalOptions)
       .option('plaintext', {
         type: 'boolean',
         default: false,
@@ -108,6 +110,7 @@ export const migrateCommand: CommandModule<object, MigrateArguments> = {
         tcpClose: args['tcp-close'],
         skipInFlight: args['skip-in-flight'],
         moves: args['move-ip'].map(parseMove),
+        externals: parseExternals(args),
         plaintext: args.plaintext,
         dryRun: args['dry-run'],
         observer: display.observe,

@@ -1,12 +1,15 @@
 // `godwit receive`: the daemon on the target.
 import type { CommandModule } from 'yargs';
+import { GodwitError } from '../errors.ts';
 import { enterUserNamespace } from '../kernel/user-namespace.ts';
 import { readyLine, startDaemon } from '../target/daemon.ts';
+import { keepThroughExec } from '../target/given-descriptors.ts';
 import type { LogLevel } from '../target/session.ts';
 
 interface ReceiveArguments {
   readonly listen: string;
   readonly plaintext: boolean;
+  readonly 'inherit-fd': readonly number[];
   readonly json: boolean;
 }
 
@@ -26,11 +29,24 @@ export const receiveCommand: CommandModule<object, ReceiveArguments> = {
         default: false,
         describe: 'allow other addresses than loopback although nothing is encrypted',
       })
+      .option('inherit-fd', {
+        type: 'number',
+        array: true,
+        requiresArg: true,
+        default: [] as number[],
+        describe: 'a descriptor that receive was started with, for trees whose migrate asks for it',
+      })
       .option('json', { type: 'boolean', default: false, describe: 'log as JSON lines' }),
   handler: async (args) => {
+    refuseMissing(args['inherit-fd']);
     enterUserNamespace();
     const log = args.json ? logJson : logText;
-    const daemon = await startDaemon({ listen: args.listen, plaintext: args.plaintext, log });
+    const daemon = await startDaemon({
+      listen: args.listen,
+      plaintext: args.plaintext,
+      given: args['inherit-fd'],
+      log,
+    });
     process.stdout.write(
       `${args.json ? JSON.stringify({ status: 'listening', ...daemon.endpoint }) : readyLine(daemon)}\n`,
     );
@@ -43,6 +59,16 @@ export const receiveCommand: CommandModule<object, ReceiveArguments> = {
     await daemon.stop();
   },
 };
+
+/** Preconditions: nothing has been opened yet that was not there from the start. @throws GodwitError USAGE */
+function refuseMissing(fds: readonly number[]): void {
+  for (const fd of fds) {
+    if (Number.isInteger(fd) && fd >= 0 && keepThroughExec(fd)) continue;
+    throw new GodwitError('USAGE', `--inherit-fd ${fd}: receive was not started with such a descriptor`, {
+      hint: `give it one: receive ... --inherit-fd 3 3>>/var/log/program.log`,
+    });
+  }
+}
 
 function logText(level: LogLevel, text: string): void {
   const prefix = level === 'info' ? '' : `${level}: `;

@@ -2,9 +2,10 @@
 import * as z from 'zod';
 import { movedAddressSchema } from './addresses.ts';
 import { fileIdentitySchema } from './memory.ts';
+import { accessSchema } from './resources/inherited.ts';
 import { queueNameSchema, queueShape } from './resources/mqueue.ts';
 import { terminalNameSchema } from './resources/terminal.ts';
-import { bytes, list, path, pid, u32, u64 } from './scalars.ts';
+import { bytes, fd, list, path, pid, u32, u64 } from './scalars.ts';
 import { sysvId, sysvKey } from './sysv.ts';
 
 export const requirementsSchema = z.strictObject({
@@ -33,6 +34,15 @@ export const requirementsSchema = z.strictObject({
   connections: z.boolean().default(false),
   /** --move-ip: they must not be here yet, and there must be an interface for each. */
   addresses: list(movedAddressSchema, 64).default([]),
+  /** Sockets of others here, to which unix sockets of the tree (of that type) are connected. */
+  elsewhere: list(
+    z.strictObject({ object: z.string().max(8192), name: bytes(108), type: z.number().int() }),
+    4096,
+  ).default([]),
+  /** Descriptors that receive must have been started with. */
+  inherited: list(z.strictObject({ object: z.string().max(8192), fd, access: accessSchema }), 4096).default(
+    [],
+  ),
   /** Network interfaces that sockets name. */
   interfaces: list(z.string().min(1).max(15), 4096).default([]),
   /** Pseudoterminals, whose numbers must be free. */

@@ -105,7 +105,7 @@ async function land(
   const options = openFileOptions(plan);
   const { moving } = options;
   if (await settleFarewells(moving)) await preCopy.again(assumedCosts);
-  const prepared = prepareOpenFiles(flight.living, identities);
+  const prepared = prepareOpenFiles(flight.living, identities, options);
   practiseDump({ flight, prepared, options });
   refuseSharedQueues(prepared.queues, flight.living);
   const warn = (text: string): void => {

@@ -119,8 +119,9 @@ async function allBlockers(
   pidNamespace: PidNamespaceChoice,
   signal: AbortSignal,
 ): Promise<Blocker[]> {
-  const { tcpClose, skipInFlight, moves } = options;
-  const asked = await askTarget(control, found, { tcpClose, skipInFlight, moves, pidNamespace }, signal);
+  const { tcpClose, skipInFlight, moves, externals } = options;
+  const all = { tcpClose, skipInFlight, moves, externals, pidNamespace };
+  const asked = await askTarget(control, found, all, signal);
   return [...found.blockers, ...surveyTalk(moves, control.localAddress), ...asked];
 }
 

@@ -1,14 +1,12 @@
 // Open files of the tree: what stands in the way of carrying them, what the target needs for them, and what they are
 // like in the freeze. How each kind is read stands in resources/, one file a kind.
-import { statSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { GodwitError } from '../errors.ts';
 import type { ResourceKind, AnyResourceImage } from '../images/resources/registry.ts';
 import type { Descriptor, OpenFile } from '../images/state.ts';
-import type { Blocker, Requirements } from '../images/requirements.ts';
-import { MembershipReader } from '../kernel/memberships.ts';
-import { addressText, hostText, isLoopback } from '../kernel/socket-address.ts';
-import { FileIdentities } from './file-identities.ts';
+import type { Blocker } from '../images/requirements.ts';
+import { unixSockets } from '../kernel/sockets.ts';
+import { once } from './once.ts';
+import type { FileIdentities } from './file-identities.ts';
 import type {
   DriverContext,
   DumpContext,
@@ -20,24 +18,19 @@ import type {
   TerminalQueuesOf,
 } from './resources/driver.ts';
 import { hasFragileLease, lockRefusal, locksOf } from './resources/file-locks.ts';
+import { externalOf, isInherited, unusedExternals, whyNotSo } from './resources/external.ts';
 import { FileNames } from './resources/file-names.ts';
 import { findOutsideHolders } from './resources/outside.ts';
 import { describeObject, keyOfFile, type OpenObject } from './resources/open-objects.ts';
 import { InFlight } from './resources/in-flight.ts';
-import { inotify, watchedPaths } from './resources/inotify.ts';
-import { link } from './resources/link.ts';
-import { queueRequirement } from './resources/mqueue-facts.ts';
 import { readAccess } from './resources/access.ts';
 import { readOwner } from './resources/owner.ts';
 import { refuse, unsupported, unsupportedSocket } from './resources/refuse.ts';
-import { driverOf } from './resources/registry.ts';
+import { driverOf, sourceDrivers } from './resources/registry.ts';
 import { isKernelFile, type OpenFileGroup, type ProcessRef, type SeenFile } from './resources/seen-file.ts';
-import { connectionAddress, listeningAddress } from './resources/tcp.ts';
-import { terminalPairs } from './resources/terminal-pairs.ts';
 import { Thief } from './resources/thief.ts';
 import { surveyThreadTables } from './resources/thread-tables.ts';
 import { TreeFiles } from './resources/tree-files.ts';
-import { namedInterfaces } from './resources/udp.ts';
 import { unlessGone } from './resources/unless-gone.ts';
 
 export { closeConnections } from './resources/close-connections.ts';
@@ -91,10 +84,19 @@ export function surveyOpenFiles(processes: readonly ProcessRef[], options: OpenF
       ? []
       : [{ side: 'source' as const, object: group.first.object, ...refusal }];
   });
-  return [...open, ...surveyThreadTables(processes)];
+  const unused = unusedExternals(tree.groups, context).map(({ option }) => ({
+    side: 'source' as const,
+    object: option,
+    reason: 'the tree has nothing of this name open',
+    remedy: 'see ls -l /proc/PID/fd, and what godwit check says without this option',
+  }));
+  return [...open, ...unused, ...surveyThreadTables(processes)];
 }
 
 function refusalOf(group: OpenFileGroup, context: DriverContext): Refusal | undefined {
+  const external = externalOf(group, context);
+  const unfit = external && whyNotSo(external, group, context);
+  if (unfit !== undefined || external?.instead.kind === 'inherit') return unfit;
   const driver = driverOf(group.first, context.thief);
   if (driver === undefined) return refusalOfUnknown(group.first, context.thief);
   return driver.survey(group, context) ?? lockRefusal(group);
@@ -110,12 +112,16 @@ function refusalOfUnknown(file: SeenFile, thief: Thief): Refusal {
 export function prepareOpenFiles(
   processes: readonly ProcessRef[],
   files: FileIdentities,
+  options: Pick<OpenFileOptions, 'externals'>,
   names: FileNames = new FileNames(),
 ): PreparedOpenFiles {
+  const said = { options, unix: once(unixSockets) };
   const queues: SeenFile[] = [];
   using inFlight = new InFlight('running');
-  for (const { first: file } of TreeFiles.read(processes, inFlight).groups) {
+  for (const group of TreeFiles.read(processes, inFlight).groups) {
+    const { first: file } = group;
     unlessGone(() => {
+      if (isInherited(group, said)) return;
       if (!file.isNamed || !file.stat.isFile() || isKernelFile(file) || hasFragileLease(file)) return;
       if (file.isMessageQueue) {
         queues.push(file);
@@ -127,65 +133,6 @@ export function prepareOpenFiles(
     });
   }
   return { names, files, queues };
-}
-
-/** What the target must have for the open files. */
-export function openFileRequirements(
-  processes: readonly ProcessRef[],
-  options: OpenFileOptions,
-): Pick<
-  Requirements,
-  'files' | 'directories' | 'ports' | 'connections' | 'interfaces' | 'terminals' | 'messageQueues'
-> {
-  using thief = new Thief();
-  using inFlight = new InFlight('running');
-  const tree = TreeFiles.read(processes, inFlight);
-  const { files } = prepareOpenFiles(processes, new FileIdentities());
-  const directories = new Set<string>();
-  const ports: Requirements['ports'] = [];
-  const interfaces = new Set<string>();
-  const messageQueues: Requirements['messageQueues'] = [];
-  const hosts = new Map<string, Requirements['ports'][number]>();
-  let connections = false;
-  const memberships = new MembershipReader();
-  for (const group of tree.groups) {
-    const { first } = group;
-    unlessGone(() => {
-      if (first.isNamed && first.stat.isDirectory() && !first.isDeleted) directories.add(first.path);
-      if (first.isNameless || link.matches(first, thief)) directories.add(dirname(first.path));
-      const queue = queueRequirement(group, tree.groups);
-      if (queue !== undefined) messageQueues.push(queue);
-      if (inotify.matches(first, thief))
-        for (const path of watchedPaths(first)) directories.add(isDirectory(path) ? path : dirname(path));
-      if (!first.link.startsWith('socket:[')) return;
-      for (const name of namedInterfaces(group, { thief, memberships: () => memberships }))
-        interfaces.add(name);
-      const facts = thief.socket(first);
-      const { domain: family, type } = facts;
-      const address = listeningAddress(group, { thief });
-      if (address !== undefined) ports.push({ family, type, address, text: addressText(address) });
-      const own = options.tcpClose ? undefined : connectionAddress(facts);
-      if (own === undefined) return;
-      connections = true;
-      if (!isLoopback(own) && !options.moving.has(hostText(own)))
-        hosts.set(hostText(own), { family, type, address: own, text: hostText(own) });
-    });
-    thief.release();
-  }
-  const pairs = [...terminalPairs(tree.groups).values()].map(({ name }) => name);
-  return {
-    files: files.list,
-    directories: [...directories],
-    ports: [...ports, ...hosts.values()],
-    connections,
-    interfaces: [...interfaces],
-    terminals: pairs,
-    messageQueues,
-  };
-}
-
-function isDirectory(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
 /** Reads everything that is open. Preconditions: no process of the tree runs. @throws GodwitError REFUSED */
@@ -208,6 +155,15 @@ export function dumpOpenFiles(processes: readonly ProcessRef[], options: DumpOpt
     messages: options.messages,
   };
   const openFiles = tree.groups.map((group) => {
+    const external = externalOf(group, context);
+    const unfit = external && whyNotSo(external, group, context);
+    if (unfit !== undefined) throw refuse(group.first, unfit);
+    if (external?.instead.kind === 'inherit') {
+      const { id, first } = group;
+      const resource = sourceDrivers.inherited.dump(group, context);
+      thief.release();
+      return { id, flags: first.flags, resource };
+    }
     const driver: SourceDriver<ResourceKind> | undefined = driverOf(group.first, thief);
     if (driver === undefined) {
       const { reason, remedy } = refusalOfUnknown(group.first, thief);

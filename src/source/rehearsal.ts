@@ -91,7 +91,7 @@ function rehearseDump(root: number, tracker: ChosenTracker): TreeState {
     for (const process of flight.owners) if (process.pid === pid) flight.of(process).copy.arm(vmas);
   let state: TreeState | undefined;
   for (let i = 0; i < repeats; i++) {
-    const prepared = prepareOpenFiles(flight.living, identities);
+    const prepared = prepareOpenFiles(flight.living, identities, { externals: [] });
     using _frozen = Frozen.freeze(flight, fence);
     const vmasOf = flight.readVmas();
     for (const process of flight.owners)
@@ -103,7 +103,7 @@ function rehearseDump(root: number, tracker: ChosenTracker): TreeState {
       identities,
       prepared,
       inFlight,
-      options: { tcpClose: false, skipInFlight: false, moving: new Set() },
+      options: { tcpClose: false, skipInFlight: false, moving: new Set(), externals: [] },
       lateObject,
     });
     const pages = { stale: stalePages(flight, vmasOf), guards: guardPages(flight, vmasOf) };

@@ -12,7 +12,7 @@ import { readExecutable } from './deleted-files.ts';
 import type { FileIdentities } from './file-identities.ts';
 import { Layouts } from './layout.ts';
 import { movedAddresses, movingHosts } from './moving-addresses.ts';
-import { openFileRequirements } from './open-files.ts';
+import { openFileRequirements } from './open-file-requirements.ts';
 import { objectKind } from './pages/shared-objects.ts';
 import type { OpenFileOptions } from './resources/driver.ts';
 import { readResourceLimits } from './state/credentials.ts';
@@ -25,8 +25,9 @@ export function openFileOptions({
   tcpClose,
   skipInFlight,
   moves,
+  externals,
 }: Omit<SurveyOptions, 'pidNamespace'>): OpenFileOptions {
-  return { tcpClose, skipInFlight: skipInFlight || tcpClose, moving: movingHosts(moves) };
+  return { tcpClose, skipInFlight: skipInFlight || tcpClose, moving: movingHosts(moves), externals };
 }
 
 export function alive(processes: readonly SourceProcess[]): SourceProcess[] {
@@ -82,6 +83,8 @@ export function requirementsOf({ processes, identities }: Whose, options: Survey
     connections: open.connections,
     addresses: movedAddresses(options.moves),
     interfaces: open.interfaces,
+    elsewhere: open.elsewhere,
+    inherited: open.inherited,
     terminals: open.terminals,
     messageQueues: open.messageQueues,
     memory,

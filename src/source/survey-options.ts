@@ -1,5 +1,6 @@
 // What the operator said that a check depends on.
 import type { Requirements } from '../images/requirements.ts';
+import type { External } from './externals.ts';
 import type { MoveRequest } from './moving-addresses.ts';
 
 export type PidNamespaceChoice = Requirements['pidNamespace'];
@@ -11,5 +12,7 @@ export interface SurveyOptions {
   readonly skipInFlight: boolean;
   /** --move-ip: addresses that move along with the tree. */
   readonly moves: readonly MoveRequest[];
+  /** --external, --inherit-fd: what stays behind, and what the tree gets in its place. */
+  readonly externals: readonly External[];
   readonly pidNamespace: PidNamespaceChoice;
 }

@@ -10,6 +10,7 @@ import { checkFiles } from './check/files.ts';
 import { checkInterfaces } from './check/interfaces.ts';
 import { checkMachine } from './check/machine.ts';
 import { checkMessageQueues } from './check/message-queues.ts';
+import { checkOutside } from './check/outside.ts';
 import { checkPorts } from './check/ports.ts';
 import { checkRoom } from './check/room.ts';
 import { checkSysv } from './check/sysv.ts';
@@ -39,6 +40,7 @@ export async function checkRequirements(requirements: Requirements): Promise<Blo
     ...checkConnections(requirements),
     ...checkAddresses(requirements.addresses),
     ...checkInterfaces(requirements),
+    ...checkOutside(requirements),
     ...checkSysv(requirements),
     ...checkTerminals(requirements),
     ...checkMessageQueues(requirements),

@@ -24,6 +24,8 @@ export interface DaemonOptions {
   /** [addr:]port */
   readonly listen: string;
   readonly plaintext: boolean;
+  /** Descriptors of this process that trees may take. */
+  readonly given?: readonly number[];
   readonly log: (level: LogLevel, text: string) => void;
   /** What a worker process runs; the default restores processes. */
   readonly workerModule?: URL;
@@ -68,6 +70,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     log,
     module: options.workerModule ?? defaultWorkerModule(),
     execArgv: options.workerExecArgv ?? process.execArgv,
+    given: options.given ?? [],
     maxPending,
     maxWorkers: options.maxWorkers ?? 256,
     graceMs: options.graceMs ?? 3000,

@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { GodwitError } from '../errors.ts';
 import { sweepAfterMs, sweepProbes } from '../kernel/probes/freezer.ts';
+import { givingArguments } from './given-descriptors.ts';
 import { handOver } from './hand-over.ts';
 import type { QuietSocket } from './hand-over.ts';
 import type { LogLevel } from './session.ts';
@@ -18,6 +19,8 @@ export interface WorkersOptions {
   readonly module: URL;
   /** Options of node for workers; the default are those of this process. */
   readonly execArgv: readonly string[];
+  /** Descriptors of this process that trees may take (--inherit-fd). */
+  readonly given: readonly number[];
   /** Migrations at once. */
   readonly maxWorkers: number;
   /** Workers whose peer has not said hello. */
@@ -103,9 +106,10 @@ export class Workers {
   }
 
   #start({ migrationId, purpose }: Request): Worker {
-    const child = fork(fileURLToPath(this.#options.module), [], {
+    const { given } = this.#options;
+    const child = fork(fileURLToPath(this.#options.module), givingArguments(given), {
       execArgv: [...this.#options.execArgv],
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...given],
     });
     const name = purpose === 'resolve' ? `resolve of migration ${migrationId}` : `migration ${migrationId}`;
     const exited = once(child, 'exit');

@@ -62,7 +62,13 @@ export class Host extends NamespaceHost {
 
   /** Starts `godwit receive` and waits until it listens. */
   async receive(
-    options: { port?: number; args?: readonly string[]; env?: Readonly<Record<string, string>> } = {},
+    options: {
+      port?: number;
+      args?: readonly string[];
+      env?: Readonly<Record<string, string>>;
+      /** Of a shell: "3>>/var/log/program". */
+      redirect?: string;
+    } = {},
   ): Promise<Receiver> {
     const port = options.port ?? 7470;
     const args = [
@@ -73,7 +79,10 @@ export class Host extends NamespaceHost {
       '--plaintext',
       ...(options.args ?? []),
     ];
-    const spawned = await this.spawn(this.nodePath, args, { name: 'receive', env: { ...options.env } });
+    const shell =
+      options.redirect === undefined ? [] : ['bash', '-c', `exec "$@" ${options.redirect}`, 'receive'];
+    const [command = '', ...words] = [...shell, this.nodePath, ...args];
+    const spawned = await this.spawn(command, words, { name: 'receive', env: { ...options.env } });
     await until(
       () => `receive listens on ${this.ip}:${port}\n${spawned.log()}${spawned.errors()}`,
       async () => {

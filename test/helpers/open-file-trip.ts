@@ -35,10 +35,11 @@ export async function dumpPuppets(
     tcpClose: trip.tcpClose ?? false,
     skipInFlight: trip.tcpClose ?? false,
     moving: new Set<string>(),
+    externals: [],
   };
   const blockers = surveyOpenFiles(refs, options);
   const files = new FileIdentities();
-  const prepared = prepareOpenFiles(refs, files);
+  const prepared = prepareOpenFiles(refs, files, { externals: [] });
   const lateObject = (): undefined => undefined;
   const objectOf = trip.objects?.(puppets.directory).objectOf ?? lateObject;
   const { messages } = trip;

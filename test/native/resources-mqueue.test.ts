@@ -110,14 +110,19 @@ keep.update(file=os.open('eighty', os.O_RDONLY), told=told)
   ]);
   t.equal(blockers.length, 2, JSON.stringify(blockers));
   const held = openQueue(name('held'), openNonblock);
-  const [first] = surveyOpenFiles(refs, { tcpClose: false, skipInFlight: false, moving: new Set<string>() });
+  const [first] = surveyOpenFiles(refs, {
+    tcpClose: false,
+    skipInFlight: false,
+    moving: new Set<string>(),
+    externals: [],
+  });
   t.match(first, {
     object: /held/,
     reason: /^pid \d+ \(.*\), outside the tree, holds this message queue too/,
   });
   closeSync(held);
   t.same(
-    surveyOpenFiles(refs, { tcpClose: false, skipInFlight: false, moving: new Set<string>() }),
+    surveyOpenFiles(refs, { tcpClose: false, skipInFlight: false, moving: new Set<string>(), externals: [] }),
     blockers,
     'again, for a look takes nothing',
   );

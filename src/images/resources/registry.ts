@@ -5,6 +5,7 @@ import { deviceSchema } from './device.ts';
 import { directorySchema } from './directory.ts';
 import { epollSchema } from './epoll.ts';
 import { eventfdSchema } from './eventfd.ts';
+import { inheritedSchema } from './inherited.ts';
 import { inotifySchema } from './inotify.ts';
 import { linkSchema } from './link.ts';
 import { memfdSchema } from './memfd.ts';
@@ -26,6 +27,7 @@ export const resourceSchemas = {
   directory: directorySchema,
   epoll: epollSchema,
   eventfd: eventfdSchema,
+  inherited: inheritedSchema,
   inotify: inotifySchema,
   link: linkSchema,
   memfd: memfdSchema,
@@ -50,6 +52,7 @@ export const resourceImageSchema = z.discriminatedUnion('kind', [
   directorySchema,
   epollSchema,
   eventfdSchema,
+  inheritedSchema,
   inotifySchema,
   linkSchema,
   memfdSchema,

@@ -12,6 +12,8 @@ export const unixSchema = z.strictObject({
   inode: u64,
   /** Inode of the other half of a connection; 0: it has been closed. Absent: never connected. */
   peer: u64.optional(),
+  /** Somebody else's socket on the target, to which it is connected in the place of its peer, and as whom (SO_PEERCRED there). */
+  elsewhere: z.strictObject({ name: bytes(108), as: peerCredentialsSchema }).optional(),
   state: z.enum(['connected', 'listening', 'unconnected']),
   /** sun_path: a path, or an abstract name with its leading zero byte. */
   name: bytes(108).optional(),

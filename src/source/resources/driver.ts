@@ -9,6 +9,7 @@ import type { OptionValue } from '../../kernel/socket-options.ts';
 import type { UnixSocketInfo } from '../../kernel/sockets.ts';
 import type { QueueMessage } from '../../kernel/message-queues.ts';
 import type { WaitingBytes } from '../../kernel/terminal-queues.ts';
+import type { External } from '../externals.ts';
 import type { FileIdentities } from '../file-identities.ts';
 import type { FileNames } from './file-names.ts';
 import type { OutsideHolders } from './outside.ts';
@@ -56,6 +57,8 @@ export interface OpenFileOptions {
   readonly skipInFlight: boolean;
   /** Addresses that move along (--move-ip), as `hostText` writes them. */
   readonly moving: ReadonlySet<string>;
+  /** --external, --inherit-fd: what the tree gets in the place of what stays behind. */
+  readonly externals: readonly External[];
 }
 
 /** Open files on their way in queues of sockets. */

@@ -1,12 +1,14 @@
 // SO_PEERCRED and SO_PEERGROUPS: whom the kernel noted down at socketpair(2), listen(2) or connect(2). The PID is translated for
 // whoever asks: where the tree lives in a PID namespace of its own, the process itself is asked.
+import { GodwitError } from '../../errors.ts';
 import type { PeerCredentials } from '../../images/resources/peer-credentials.ts';
 import { runLocal } from '../../kernel/local-program.ts';
+import { readStatus } from '../../kernel/proc/status.ts';
 import { isError, Program, type Outcome } from '../../kernel/program.ts';
 import { solSocket } from '../../kernel/socket-options.ts';
 import { ask } from '../../kernel/socket-questions.ts';
 import type { DumpContext } from './driver.ts';
-import type { SeenFile } from './seen-file.ts';
+import type { ProcessRef, SeenFile } from './seen-file.ts';
 
 const soPeercred = 17;
 const soPeergroups = 59; // Linux 4.13
@@ -38,6 +40,14 @@ export function peerCredentials(
   const result = outcome.number(groups.result);
   const list = result === erange ? allGroups(fd, size) : result < 0 ? [] : words(outcome, groups.value, size);
   return { pid, uid, gid, groups: list };
+}
+
+/** Whom the other end sees when this process connects. @throws GodwitError NO_PROCESS */
+export function ownCredentials({ pid, vpid }: ProcessRef): PeerCredentials {
+  const status = readStatus(pid);
+  if (status === undefined)
+    throw new GodwitError('NO_PROCESS', `process ${pid} ended while it was looked at`);
+  return { pid: vpid, uid: status.uid[1], gid: status.gid[1], groups: [...status.groups] };
 }
 
 /** The number that a process of another PID namespace sees. */

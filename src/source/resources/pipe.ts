@@ -1,5 +1,6 @@
 // Pipes and named FIFOs: which ends there are, the capacity, and what is in the buffer, packets included.
 import type { DriverContext, Refusal, SourceDriver } from './driver.ts';
+import { externalOf } from './external.ts';
 import { readPipe } from './pipe-content.ts';
 import { refuse } from './refuse.ts';
 import { openDirect, openPath, type OpenFileGroup, type SeenFile } from './seen-file.ts';
@@ -14,11 +15,12 @@ export const pipe: SourceDriver<'pipe'> = {
     const file = group.first;
     const unnamed = lostName(file, context);
     if (unnamed !== undefined) return unnamed;
+    if (externalOf(group, context) !== undefined) return undefined; // the other end counts as closed
     const holder = context.outside().get(file.link);
     if (holder !== undefined) {
       return {
         reason: `${holder}, outside the tree, holds this pipe too`,
-        remedy: `migrate a tree that contains it, or start the program with this descriptor redirected to a file`,
+        remedy: `migrate a tree that contains it; or ${instead(file)}`,
       };
     }
     return context.inFlight.hasUnseen ? undefined : halfOutside(group, context);
@@ -72,9 +74,15 @@ function lostName(file: SeenFile, { names }: DriverContext): Refusal | undefined
   };
 }
 
+/** What operators can say of it. */
+function instead({ link }: SeenFile): string {
+  if (!link.startsWith('pipe:[')) return 'start the program with this descriptor redirected to a file';
+  return `give --external ${link.replace(':', '')}:closed, or another file for it by --inherit-fd fd[N]:${link}`;
+}
+
 /** An end that is open somewhere, but not in the tree. */
 function halfOutside(group: OpenFileGroup, context: DriverContext): Refusal | undefined {
-  if (!isAnonymous(group.first)) return undefined; // a FIFO may well be open at one end only
+  if (!isAnonymous(group.first) || externalOf(group, context) !== undefined) return undefined; // a FIFO may well be open at one end only
   const ends = endsOf(group, context);
   const hasReader = ends.some(({ first }) => first.canRead);
   const hasWriter = ends.some(({ first }) => first.canWrite);
@@ -83,6 +91,6 @@ function halfOutside(group: OpenFileGroup, context: DriverContext): Refusal | un
   if (context.thief.isHungUp(group.first)) return undefined; // the other end has been closed everywhere
   return {
     reason: `its ${other} end is open outside the tree, or on its way there in a unix socket`,
-    remedy: 'migrate a tree that contains both ends, or redirect the descriptor to a file',
+    remedy: `migrate a tree that contains both ends; or ${instead(group.first)}`,
   };
 }

@@ -43,24 +43,23 @@ export function unsupported(file: SeenFile): Refusal {
     return { reason: 'a file of /proc or /sys that means something on this host only', remedy: closeIt };
   }
   if (!file.isNamed) return { reason: 'Godwit does not know this kind of file', remedy: closeIt };
-  if (file.stat.isCharacterDevice()) return characterDevice(file.stat.rdev);
+  if (file.stat.isCharacterDevice()) return characterDevice(file);
   if (file.stat.isBlockDevice()) return { reason: 'a block device', remedy: closeIt };
   return { reason: 'Godwit does not carry this kind of file', remedy: closeIt };
 }
 
-function characterDevice(rdev: bigint): Refusal {
+function characterDevice({ link, stat: { rdev } }: SeenFile): Refusal {
   const major = Number((rdev >> 8n) & 0xfffn);
   const isTerminal = major === 4 || major === 5 || (major >= 136 && major <= 143);
   if (!isTerminal)
     return { reason: `device ${major}:${Number(rdev & 0xffn)} belongs to this host`, remedy: closeIt };
-  return terminalOutside(undefined);
+  return terminalOutside(link, undefined);
 }
 
 /** `holder`: who has its other end, where that is known. */
-export function terminalOutside(holder: string | undefined): Refusal {
+export function terminalOutside(link: string, holder: string | undefined): Refusal {
   return {
     reason: `a terminal outside the tree${holder === undefined ? '' : `, of ${holder}`}`,
-    remedy:
-      'start the program without one (setsid program </dev/null >log 2>&1), or migrate a tree that contains its other end',
+    remedy: `give another file for it (--inherit-fd fd[N]:${link}), start the program without one (setsid program </dev/null >log 2>&1), or migrate a tree that contains its other end`,
   };
 }

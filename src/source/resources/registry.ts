@@ -5,6 +5,7 @@ import { directory } from './directory.ts';
 import type { SourceDriver } from './driver.ts';
 import { epoll } from './epoll.ts';
 import { eventfd } from './eventfd.ts';
+import { inherited } from './inherited.ts';
 import { inotify } from './inotify.ts';
 import { link } from './link.ts';
 import { memfd } from './memfd.ts';
@@ -28,6 +29,7 @@ export const sourceDrivers: { readonly [K in ResourceKind]: SourceDriver<K> } = 
   directory,
   epoll,
   eventfd,
+  inherited,
   inotify,
   link,
   memfd,

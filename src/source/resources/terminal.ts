@@ -27,7 +27,7 @@ export const terminal: SourceDriver<'terminal'> = {
     if (isDead(group, context)) return refusalOfDead(group, context);
     const pair = pairOf(group, context.groups, context.thief);
     if (pair?.master === undefined)
-      return terminalOutside(pair && context.outside().get(`${pair.key} master`));
+      return terminalOutside(first.link, pair && context.outside().get(`${pair.key} master`));
     if (pair.master.id !== group.id) return isCurrent(first) ? noSession(pair, context) : undefined;
     const holder = context.outside().get(`${pair.key} master`) ?? context.outside().get(`${pair.key} slave`);
     if (holder !== undefined) {
@@ -47,7 +47,7 @@ export const terminal: SourceDriver<'terminal'> = {
       return { kind: 'terminal', end: 'slave', name: nameOf(group), hungUp: true };
     }
     const pair = pairOf(group, context.groups, context.thief);
-    if (pair?.master === undefined) throw refuse(first, terminalOutside(undefined));
+    if (pair?.master === undefined) throw refuse(first, terminalOutside(first.link, undefined));
     const { name, master } = pair;
     if (master.id !== group.id) {
       if (isCurrent(first)) {
@@ -64,7 +64,7 @@ export const terminal: SourceDriver<'terminal'> = {
 
 function nameOf({ first }: OpenFileGroup): ResourceImage<'terminal'>['name'] {
   const seen = terminalOf(first);
-  if (seen === undefined) throw refuse(first, terminalOutside(undefined));
+  if (seen === undefined) throw refuse(first, terminalOutside(first.link, undefined));
   return seen.name;
 }
 

@@ -4,6 +4,7 @@ import { MembershipReader } from '../../kernel/memberships.ts';
 import { readStatus } from '../../kernel/proc/status.ts';
 import { readTids } from '../../kernel/proc/task.ts';
 import { readChildren } from '../../kernel/proc/children.ts';
+import { once } from '../once.ts';
 import { sharesWithParent } from '../sharing.ts';
 import { unixSockets, type UnixSocketInfo } from '../../kernel/sockets.ts';
 import type { DriverContext, OpenFileOptions } from './driver.ts';
@@ -148,9 +149,4 @@ function groupBy<K, V>(values: readonly V[], keyOf: (value: V) => K): Map<K, V[]
     else group.push(value);
   }
   return groups;
-}
-
-function once<T>(make: () => T): () => T {
-  let made: { readonly value: T } | undefined;
-  return () => (made ??= { value: make() }).value;
 }

@@ -8,7 +8,8 @@ import { changedOptions } from '../../kernel/socket-values.ts';
 import { unixName } from '../../kernel/socket-address.ts';
 import type { UnixSocketInfo } from '../../kernel/sockets.ts';
 import type { DriverContext, DumpContext, Refusal, SourceDriver } from './driver.ts';
-import { peerCredentials } from './peer-credentials.ts';
+import { externalOf, unread } from './external.ts';
+import { ownCredentials, peerCredentials } from './peer-credentials.ts';
 import { refuse } from './refuse.ts';
 import type { OpenFileGroup, SeenFile } from './seen-file.ts';
 import { ancillaryOf } from './unix-ancillary.ts';
@@ -37,10 +38,13 @@ function imageOf(group: OpenFileGroup, socket: UnixSocketInfo, context: DumpCont
   const file = group.first;
   const facts = thief.socket(file);
   const fd = thief.fdOf(file);
-  const credentials = peerCredentials(file, context);
   const options = changedOptions(fd, facts);
   const name = nameOf(facts.local);
-  const peer = peerOf(socket, facts);
+  const instead = externalOf(group, context)?.instead;
+  const elsewhere =
+    instead?.kind === 'connect' ? { name: instead.name, as: ownCredentials(file.home) } : undefined;
+  const credentials = elsewhere === undefined ? peerCredentials(file, context) : undefined;
+  const peer = instead === undefined ? peerOf(socket, facts) : elsewhere === undefined ? 0 : undefined;
   const queue = facts.listening ? undefined : context.inFlight.queueOf(group, fd, facts.type);
   if (queue?.messages.some(({ label }) => label !== undefined) === true) {
     throw refuse(file, {
@@ -49,19 +53,23 @@ function imageOf(group: OpenFileGroup, socket: UnixSocketInfo, context: DumpCont
       remedy: 'try again when the program has read them',
     });
   }
-  if (queue?.named === true && peer === undefined) {
+  if (queue?.named === true && peer === undefined && elsewhere === undefined) {
     throw refuse(file, {
       reason: 'datagrams of named senders wait to be read',
       remedy: 'try again when they are read',
     });
   }
+  const waiting =
+    elsewhere === undefined ? 0 : (queue?.messages ?? []).reduce((sum, { data }) => sum + data.length, 0);
+  if (waiting > 0) throw refuse(file, unread(waiting));
   const isPath = name.length > 0 && name[0] !== 0;
   return {
     kind: 'unix',
     type: facts.type,
     inode: BigInt(socket.inode),
     ...(peer === undefined ? {} : { peer: BigInt(peer) }),
-    state: facts.listening ? 'listening' : peer === undefined ? 'unconnected' : 'connected',
+    ...(elsewhere === undefined ? {} : { elsewhere }),
+    state: stateOf(facts.listening, peer ?? elsewhere),
     ...(name.length === 0 ? {} : { name }),
     ...(isPath ? { file: socketFile(file, name) } : {}),
     ...(credentials === undefined ? {} : { peerCredentials: credentials }),
@@ -71,6 +79,11 @@ function imageOf(group: OpenFileGroup, socket: UnixSocketInfo, context: DumpCont
     ancillary: queue === undefined ? [] : ancillaryOf(file, queue, context),
     options,
   };
+}
+
+function stateOf(listening: boolean, other: unknown): ResourceImage<'unix'>['state'] {
+  if (listening) return 'listening';
+  return other === undefined ? 'unconnected' : 'connected';
 }
 
 function inodeOf(file: SeenFile): number {
@@ -102,11 +115,12 @@ function socketFile(file: SeenFile, name: Uint8Array): NonNullable<ResourceImage
 
 function refusal(group: OpenFileGroup, socket: UnixSocketInfo, context: DriverContext): Refusal | undefined {
   const file = group.first;
+  if (externalOf(group, context) !== undefined) return undefined;
   const holder = context.outside().get(file.link);
   if (holder !== undefined) {
     return {
       reason: `${holder}, outside the tree, holds this socket too`,
-      remedy: 'migrate a tree that contains it, or let one of the two close it',
+      remedy: `migrate a tree that contains it, let one of the two close it, or give ${options(file)}`,
     };
   }
   const peer = peerOf(socket, context.thief.socket(file));
@@ -118,8 +132,14 @@ function refusal(group: OpenFileGroup, socket: UnixSocketInfo, context: DriverCo
   const other = outside ?? describe(context.unix().get(peer));
   return {
     reason: `it is connected to a socket of ${other}, outside the tree`,
-    remedy: 'migrate a tree that contains both, or let the program close the connection',
+    remedy: `migrate a tree that contains both, or give ${options(file)}`,
   };
+}
+
+/** What operators can say of it. */
+function options(file: SeenFile): string {
+  const inode = inodeOf(file);
+  return `--external unix[${inode}]:PATH to connect it there on the target, or --external unix[${inode}]:closed`;
 }
 
 /** How messages call a socket whose process is not known. */
@@ -132,15 +152,16 @@ function describe(socket: UnixSocketInfo | undefined): string {
 function pendingRefusal(
   group: OpenFileGroup,
   socket: UnixSocketInfo,
-  { thief }: DumpContext,
+  context: DumpContext,
 ): Refusal | undefined {
-  const facts = thief.socket(group.first);
+  const facts = context.thief.socket(group.first);
   if (facts.listening && socket.rqueue > 0) {
     return {
       reason: `${socket.rqueue} connections wait to be accepted`,
       remedy: 'try again; a program that accepts has none after a moment',
     };
   }
+  if (externalOf(group, context) !== undefined) return undefined;
   const isStream = facts.type !== sockDgram;
   if (isStream && peerOf(socket, facts) === 0 && socket.shutdown !== 3) {
     return { reason: 'its connection has not been accepted yet', remedy: 'try again when it has' };

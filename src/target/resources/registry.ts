@@ -5,6 +5,7 @@ import { directory } from './directory.ts';
 import type { TargetDriver } from './driver.ts';
 import { epoll } from './epoll.ts';
 import { eventfd } from './eventfd.ts';
+import { inherited } from './inherited.ts';
 import { inotify } from './inotify.ts';
 import { link } from './link.ts';
 import { memfd } from './memfd.ts';
@@ -26,6 +27,7 @@ export const targetDrivers: { readonly [K in ResourceKind]: TargetDriver<K> } = 
   directory,
   epoll,
   eventfd,
+  inherited,
   inotify,
   link,
   memfd,

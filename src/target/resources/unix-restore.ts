@@ -12,7 +12,7 @@ import { afUnix, isAboutSenders, sockDgram } from '../../kernel/socket-options.t
 import type { OpenContext } from './driver.ts';
 import { SocketMakers, type MakerContext } from './socket-makers.ts';
 import { UnixNames } from './unix-names.ts';
-import { acceptPair, addressOf } from './unix-pairs.ts';
+import { acceptPair, addressOf, unixAddress } from './unix-pairs.ts';
 import { MessageSender } from './unix-messages.ts';
 import { outermostFirst, type UnixFile } from './unix-order.ts';
 
@@ -43,6 +43,7 @@ export class UnixRestore {
     for (const socket of this.#sockets) if (!this.#isPaired(socket)) this.#makeSingle(socket);
     for (const socket of this.#sockets) if (this.#isPaired(socket)) this.#makePair(socket);
     for (const socket of this.#sockets) this.#connectDatagrams(socket);
+    for (const socket of this.#sockets) this.#connectElsewhere(socket);
     for (const { id, image } of this.#sockets)
       setOptions(
         this.#fd(id),
@@ -75,7 +76,7 @@ export class UnixRestore {
 
   /** One of two that are connected to each other, or one whose other half was closed. */
   #isPaired(socket: UnixFile): boolean {
-    if (socket.image.state !== 'connected') return false;
+    if (socket.image.state !== 'connected' || socket.image.elsewhere !== undefined) return false;
     if (socket.image.peer === 0n) return true;
     const peer = this.#peerOf(socket);
     if (peer?.image.peer !== socket.image.inode) return false;
@@ -173,6 +174,18 @@ export class UnixRestore {
     if (result < 0) {
       throw new GodwitError('SYSCALL', `${describe(socket.image)} cannot be connected: ${errnoName(result)}`);
     }
+  }
+
+  /** To somebody else's socket on this host, in the name of the program. */
+  #connectElsewhere({ id, image }: UnixFile): void {
+    if (image.elsewhere === undefined) return;
+    const result = this.#makers.connect(this.#fd(id), unixAddress(image.elsewhere.name), image.elsewhere.as);
+    if (result >= 0) return;
+    throw new GodwitError(
+      'REFUSED',
+      `${describe(image)} cannot be connected to ${unixName(image.elsewhere.name)}: ${errnoName(result)}`,
+      { hint: 'start the service on the target, or name another socket' },
+    );
   }
 
   #fillQueue(socket: UnixFile, messages: MessageSender): void {

@@ -58,6 +58,8 @@ export const check: SourceMessage = {
     files: [],
     directories: ['/'],
     places: [],
+    elsewhere: [],
+    inherited: [],
     addresses: [],
     connections: false,
     interfaces: ['eth0'],
