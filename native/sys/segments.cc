@@ -15,8 +15,13 @@ namespace {
 
 constexpr std::size_t kIpv4Header = 20;
 constexpr std::size_t kIpv6Header = 40;
-constexpr std::size_t kTcpHeader = 20;
-constexpr std::size_t kChecksumInTcp = 16;
+// Of each protocol: the least length, and where its checksum is.
+struct Layout {
+  std::size_t header;
+  std::size_t checksum;
+};
+constexpr Layout kTcp = {20, 16};
+constexpr Layout kUdp = {8, 6};
 constexpr unsigned kFragment = 0x3fff;  // more fragments, or an offset
 
 unsigned Byte(std::span<const std::byte> bytes, std::size_t at) {
@@ -32,12 +37,14 @@ std::uint64_t Sum(std::span<const std::byte> bytes) {
 }
 
 // `addresses`: of both ends, as they stand in the IP header; they and the length are the pseudo header.
-void FillChecksum(std::span<std::byte> tcp, std::span<const std::byte> addresses) {
-  std::uint64_t sum = Sum(tcp) + Sum(addresses) + IPPROTO_TCP + tcp.size();
+void FillChecksum(std::span<std::byte> payload, std::span<const std::byte> addresses, unsigned protocol,
+                  std::size_t at) {
+  std::uint64_t sum = Sum(payload) + Sum(addresses) + protocol + payload.size();
   while (sum >> 16 != 0) sum = (sum & 0xffff) + (sum >> 16);
   sum = ~sum & 0xffff;
-  tcp[kChecksumInTcp] = static_cast<std::byte>(sum >> 8);
-  tcp[kChecksumInTcp + 1] = static_cast<std::byte>(sum & 0xff);
+  if (sum == 0 && protocol == IPPROTO_UDP) sum = 0xffff;  // 0 is for "none" there
+  payload[at] = static_cast<std::byte>(sum >> 8);
+  payload[at + 1] = static_cast<std::byte>(sum & 0xff);
 }
 
 class Sender {
@@ -55,7 +62,7 @@ class Sender {
     const std::size_t header = std::size_t{Byte(packet, 0) & 15} * 4;
     if (header < kIpv4Header || packet.size() < header) return -EBADMSG;
     const bool whole = ((Byte(packet, 6) << 8 | Byte(packet, 7)) & kFragment) == 0;
-    if (whole) Complete(packet.subspan(header), packet.subspan(12, 8));
+    if (whole) Complete(packet.subspan(header), packet.subspan(12, 8), Byte(packet, 9));
     sockaddr_in to{};
     to.sin_family = AF_INET;
     std::memcpy(&to.sin_addr, &packet[16], sizeof to.sin_addr);
@@ -64,18 +71,19 @@ class Sender {
 
   int Send6(std::span<std::byte> packet) {
     if (packet.size() < kIpv6Header) return -EBADMSG;
-    Complete(packet.subspan(kIpv6Header), packet.subspan(8, 32));
+    Complete(packet.subspan(kIpv6Header), packet.subspan(8, 32), Byte(packet, 6));
     sockaddr_in6 to{};
     to.sin6_family = AF_INET6;
     std::memcpy(&to.sin6_addr, &packet[24], sizeof to.sin6_addr);
     return Out(v6_, AF_INET6, packet, &to, sizeof to);
   }
 
-  static void Complete(std::span<std::byte> tcp, std::span<const std::byte> addresses) {
-    if (tcp.size() < kTcpHeader || tcp[kChecksumInTcp] != std::byte{0} ||
-        tcp[kChecksumInTcp + 1] != std::byte{0})
-      return;
-    FillChecksum(tcp, addresses);
+  static void Complete(std::span<std::byte> payload, std::span<const std::byte> addresses,
+                       unsigned protocol) {
+    if (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP) return;
+    const auto [header, at] = protocol == IPPROTO_TCP ? kTcp : kUdp;
+    if (payload.size() < header || payload[at] != std::byte{0} || payload[at + 1] != std::byte{0}) return;
+    FillChecksum(payload, addresses, protocol, at);
   }
 
   static int Out(Fd& fd, int family, std::span<const std::byte> packet, const void* to, socklen_t length) {

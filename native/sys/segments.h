@@ -1,4 +1,4 @@
-// TCP segments brought to sockets of this host as if the network had brought them: by raw sockets (raw(7), CAP_NET_RAW), on the way
+// TCP segments, and UDP datagrams, brought to sockets of this host as if the network had brought them: by raw sockets (raw(7), CAP_NET_RAW), on the way
 // over the loopback interface, whoever they are from.
 #pragma once
 

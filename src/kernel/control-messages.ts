@@ -39,13 +39,7 @@ export function parseControl(control: Uint8Array): ControlData {
   const view = new DataView(control.buffer, control.byteOffset, control.length);
   const rights: number[] = [];
   const found: Mutable<ControlData> = { rights };
-  for (let at = 0; at + headerLength <= control.length;) {
-    const length = Number(view.getBigUint64(at, true));
-    if (length < headerLength || at + length > control.length) break;
-    const level = view.getInt32(at + 8, true);
-    const type = view.getInt32(at + 12, true);
-    const start = at + headerLength;
-    const size = length - headerLength;
+  for (const { level, type, start, size } of controlMessages(control)) {
     if (level === solSocket && type === scmRights)
       for (let i = 0; i + 4 <= size; i += 4) rights.push(view.getInt32(start + i, true));
     if (level === solSocket && type === scmCredentials && size >= 12)
@@ -57,9 +51,28 @@ export function parseControl(control: Uint8Array): ControlData {
     if (level === solSocket && type === scmPidfd && size >= 4) found.pidfd = view.getInt32(start, true);
     if (level === solSocket && type === scmSecurity)
       found.label = Buffer.from(control.subarray(start, start + size)).toString('utf8');
-    at += aligned(length);
   }
   return found;
+}
+
+interface ControlMessage {
+  readonly level: number;
+  readonly type: number;
+  /** Where its value is in the buffer, and how long. */
+  readonly start: number;
+  readonly size: number;
+}
+
+/** The whole ones. */
+export function* controlMessages(control: Uint8Array): Generator<ControlMessage> {
+  const view = new DataView(control.buffer, control.byteOffset, control.length);
+  for (let at = 0; at + headerLength <= control.length;) {
+    const length = Number(view.getBigUint64(at, true));
+    if (length < headerLength || at + length > control.length) return;
+    const [level, type] = [view.getInt32(at + 8, true), view.getInt32(at + 12, true)];
+    yield { level, type, start: at + headerLength, size: length - headerLength };
+    at += aligned(length);
+  }
 }
 
 /** Nothing to send: empty. */

@@ -1,4 +1,4 @@
-// A UDP or ICMP echo socket: unbound, bound or connected; with its multicast groups.
+// A UDP or ICMP echo socket: unbound, bound or connected; with its multicast groups and what waits to be read.
 import * as z from 'zod';
 import { bytes, list } from '../scalars.ts';
 import { socketOptionSchema } from './tcp.ts';
@@ -12,6 +12,15 @@ const membershipSchema = z.strictObject({
   sources: list(bytes(16), 65_536),
 });
 
+/** A datagram that waits to be read. */
+const datagramSchema = z.strictObject({
+  /** struct sockaddr_in or sockaddr_in6. */
+  from: bytes(28),
+  /** The address that it was sent to, 4 or 16 bytes. */
+  to: bytes(16),
+  data: bytes(65_535),
+});
+
 export const udpSchema = z.strictObject({
   kind: z.literal('udp'),
   family: z.union([z.literal(2), z.literal(10)]),
@@ -21,4 +30,5 @@ export const udpSchema = z.strictObject({
   remote: bytes(28).optional(),
   options: list(socketOptionSchema, 64),
   memberships: list(membershipSchema, 65_536).default([]),
+  queue: list(datagramSchema, 262_144).default([]),
 });

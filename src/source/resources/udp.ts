@@ -1,6 +1,7 @@
 // UDP, and ICMP echo sockets, which are the same with an identifier for a port: unbound, bound, connected, with the multicast groups that
-// they have joined. Datagrams that wait to be read are dropped, which UDP allows.
+// they have joined and the datagrams that wait to be read.
 import { interfaceOf } from '../../kernel/interface-options.ts';
+import { pause } from '../../kernel/pause.ts';
 import { ipprotoIcmp, ipprotoIcmpv6, pingPeer } from '../../kernel/ping.ts';
 import { addressPort } from '../../kernel/socket-address.ts';
 import { afInet, afInet6, sockDgram } from '../../kernel/socket-options.ts';
@@ -9,13 +10,14 @@ import { changedOptions } from '../../kernel/socket-values.ts';
 import type { DriverContext, Refusal, SourceDriver } from './driver.ts';
 import { refuse } from './refuse.ts';
 import type { OpenFileGroup } from './seen-file.ts';
+import { readDatagrams, unsentBytes } from './udp-queue.ts';
 
 const ipprotoUdp = 17;
 
 export const udp: SourceDriver<'udp'> = {
   matches: (file, thief) => file.link.startsWith('socket:[') && isUdp(thief.socket(file)),
   survey: ({ first }, { thief }) => filterRefusal(thief.socket(first)),
-  dump({ first }, { thief, memberships }) {
+  dump({ first }, { thief, memberships, locks }) {
     const facts = thief.socket(first);
     const problem = filterRefusal(facts);
     if (problem !== undefined) throw refuse(first, problem);
@@ -23,17 +25,36 @@ export const udp: SourceDriver<'udp'> = {
     const protocol = protocolOf(facts) ?? ipprotoUdp;
     const remote =
       facts.remote ?? (protocol === ipprotoUdp ? undefined : pingPeer(Number(first.stat.ino), family));
+    const isUdp = protocol === ipprotoUdp;
+    const fd = thief.fdOf(first);
+    const isTouched = locks !== undefined; // not while the tree runs
+    if (isUdp && isTouched && isHeldBack(fd))
+      throw refuse(first, {
+        reason:
+          'it holds a datagram back that is not complete (UDP_CORK, MSG_MORE), and the kernel shows it to nobody',
+        remedy: 'try again when the program has sent it',
+      });
     return {
       kind: 'udp',
       family,
       protocol,
       ...(addressPort(facts.local) === 0 ? {} : { local: facts.local }),
       ...(remote === undefined ? {} : { remote }),
-      options: changedOptions(thief.fdOf(first), facts),
-      memberships: memberships().of(thief.fdOf(first), facts.domain),
+      options: changedOptions(fd, facts),
+      memberships: memberships().of(fd, facts.domain),
+      queue: isUdp && isTouched ? readDatagrams(fd, family) : [],
     };
   },
 };
+
+/** What is on its way to the wire has left a moment later. */
+function isHeldBack(fd: number): boolean {
+  for (let waits = 0; waits < 10; waits++) {
+    if (unsentBytes(fd) === 0) return false;
+    pause(1);
+  }
+  return unsentBytes(fd) > 0;
+}
 
 /** Network interfaces that a UDP socket names: the target must have them. */
 export function namedInterfaces(

@@ -1,19 +1,22 @@
 // UDP and ICMP echo sockets: options, multicast groups, address, peer.
 import { asGodwitError, GodwitError } from '../../errors.ts';
+import type { ResourceImage } from '../../images/resources/registry.ts';
+import { may } from '../../kernel/rights.ts';
 import { runLocal } from '../../kernel/local-program.ts';
 import { joinGroup, membershipText, type Membership } from '../../kernel/memberships.ts';
 import { errnoName, isError, Program } from '../../kernel/program.ts';
 import { addressText, anyHost } from '../../kernel/socket-address.ts';
-import { openSocket } from '../../kernel/socket-facts.ts';
+import { openSocket, socketFacts } from '../../kernel/socket-facts.ts';
 import { setOptions } from '../../kernel/socket-values.ts';
 import { sockDgram } from '../../kernel/socket-options.ts';
 import { bindSocket, whereItGoes } from './bind-socket.ts';
-import type { TargetDriver } from './driver.ts';
+import type { OpenContext, TargetDriver } from './driver.ts';
+import { packetsFor } from './udp-queue.ts';
 
 const ipprotoUdp = 17;
 
 export const udp: TargetDriver<'udp'> = {
-  open({ family, protocol, local, remote, options, memberships }, _file, context) {
+  open({ family, protocol, local, remote, options, memberships, queue }, _file, context) {
     const fd = protocol === ipprotoUdp ? openSocket(family, sockDgram, protocol) : openPing(family, protocol);
     const name =
       `${protocol === ipprotoUdp ? 'UDP' : 'ICMP echo'} socket ${local === undefined ? '' : addressText(local)}`.trim();
@@ -30,9 +33,22 @@ export const udp: TargetDriver<'udp'> = {
       }
       if (remote !== undefined) connectTo(fd, remote, name);
     });
+    if (queue.length > 0) bringAll(fd, queue, name, context);
     return fd;
   },
 };
+
+/** What waited on the source, in the place of the network. */
+function bringAll(
+  fd: number,
+  queue: ResourceImage<'udp'>['queue'],
+  name: string,
+  { speaker, warn }: Pick<OpenContext, 'speaker' | 'warn'>,
+): void {
+  // Raw sockets take CAP_NET_RAW where this one takes CAP_NET_ADMIN: in the user namespace that the network belongs to.
+  if (may('tcp-repair')) speaker.segments(packetsFor(queue, socketFacts(fd).local, speaker.moving));
+  else warn(`${name}: ${queue.length} datagrams that waited to be read are lost, for want of CAP_NET_RAW`);
+}
 
 function openPing(family: number, protocol: number): number {
   try {
