@@ -127,8 +127,16 @@ interface Made {
 
 const silent: Speaker = { moving: new Set(), connections: () => undefined, segments: () => undefined };
 
-/** Kinds that are opened by name have their flags from the beginning. */
-const openedByName = new Set<ResourceKind>(['regular', 'directory', 'device', 'link', 'memfd', 'nameless']);
+/** Kinds that are opened by name have their flags from the beginning, given ones those of their giver. */
+const haveFlags = new Set<ResourceKind>([
+  'regular',
+  'directory',
+  'device',
+  'link',
+  'memfd',
+  'nameless',
+  'inherited',
+]);
 
 function openAll(options: RestoreOptions, { undo, agentFds, closeLater, locks }: Made): void {
   const { standIns } = options;
@@ -162,7 +170,7 @@ function openAll(options: RestoreOptions, { undo, agentFds, closeLater, locks }:
     const { kind } = file.resource;
     const fd = targetDriverOf(kind).open(file.resource, file, context);
     agentFds.set(file.id, fd);
-    if (!openedByName.has(kind)) setStatusFlags(fd, file.flags);
+    if (!haveFlags.has(kind)) setStatusFlags(fd, file.flags);
     if (file.locks !== undefined) lockOrLater(fd, file.locks, `open file ${file.id} (${kind})`, context);
   }
   for (const file of options.openFiles) giveAccess(fdOf(agentFds, file.id), file, context.warn);

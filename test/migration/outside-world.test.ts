@@ -110,7 +110,7 @@ async function startTree(host: Host, path: string, log: string): Promise<Bed> {
   });
   await until(
     () => `the program is ready: ${spawned.errors()}`,
-    () => spawned.log().includes('child') && lines(report)[0]?.startsWith('ready') === true,
+    () => /child .*\n/.test(spawned.log()) && /ready .*\n/.test(readFileSync(report, 'utf8')),
   );
   const [, pid, feed, result] = /child (\d+) (\S+) (\S+)/.exec(spawned.log()) ?? [];
   const [, stream, logs] = lines(report)[0]?.split(' ') ?? [];
@@ -143,6 +143,7 @@ await t.test(
     const { a, b } = hosts;
     const [serviceA, serviceB] = [await startService(a), await startService(b)];
     const given = join(b.scratch, 'given');
+    writeFileSync(given, 'what it holds already\n');
     await a.receive();
     await b.receive({ args: ['--inherit-fd', '3'], redirect: `3>>${given}` });
     const bed = await startTree(a, serviceA.path, serviceA.log);
@@ -187,7 +188,11 @@ await t.test(
     await look(t, b, bed, `input end, service b, ${serviceB.path}`);
     t.match(serviceB.said(), `client ${pid} 1234 4321`, 'the service sees who the program is');
     await until('the line is logged', () => serviceB.said().includes('logged a line'));
-    t.equal(readFileSync(given, 'utf8'), 'spoken', 'what it says goes to the descriptor that was given');
+    t.equal(
+      readFileSync(given, 'utf8'),
+      'what it holds already\nspoken',
+      'what it says goes to the descriptor that was given',
+    );
     t.equal(bed.came().match(/spoken/g)?.length, 2, 'and not to the launcher any more');
     const inodes =
       (await b.run('readlink', [`/proc/${pid}/fd/3`, `/proc/${pid}/fd/4`])).stdout.match(/\d+/g) ?? [];
@@ -228,7 +233,7 @@ await t.test('a terminal stays where it is, and another file takes its place', {
   const given = join(b.scratch, 'given');
   await b.receive({ args: ['--inherit-fd', '5'], redirect: `5<>${given}` });
   const launcher = await a.spawn('python3', ['-c', onTerminal], { name: 'launcher' });
-  await until('the program runs', () => launcher.log().includes('child'));
+  await until('the program runs', () => /child .*\n/.test(launcher.log()));
   const [, pid, terminal = ''] = /child (\d+) (\S+)/.exec(launcher.log()) ?? [];
   const refused = await a.migrate(Number(pid), b);
   t.equal(refused.code, 3);

@@ -126,21 +126,27 @@ await t.test('node with 1,000 WebSockets', { skip }, async (t) => {
   t.equal(server.log(), 'ready\n', 'nor has the server');
 });
 
-await t.test('asyncio under 200 clients that check every byte', { skip: skipPython }, async (t) => {
-  await using hosts = await makeHosts();
-  const service = await MovingService.on(hosts);
-  const port = 7100;
-  const server = await hosts.a.spawn('python3', [here('echo-server.py'), String(port)]);
-  await until(
-    () => `the server is ready: ${server.errors()}`,
-    () => server.log().includes('ready'),
-  );
-  using clients = ManyClients.echoes(service.address, port, 200, 10);
-  await clients.goOn('at first');
-  await service.thereAndBack(t, server.pid, clients);
-  t.strictSame(clients.problems, [], 'nobody has noticed');
-  t.equal(server.log(), 'ready\n', 'nor has the server');
-});
+for (const [what, script, count] of [
+  ['asyncio under 200 clients that check every byte', 'echo-server.py', 200],
+  ['a chain, with both ends of 100 connections in the tree', 'chain.py', 100],
+] as const) {
+  await t.test(what, { skip: skipPython }, async (t) => {
+    await using hosts = await makeHosts();
+    const service = await MovingService.on(hosts);
+    const port = 7100;
+    const server = await hosts.a.spawn('python3', [here(script), String(port)]);
+    await until(
+      () => `the server is ready: ${server.errors()}`,
+      () => server.log().includes('ready'),
+    );
+    using clients = ManyClients.echoes(service.address, port, count, 10);
+    await clients.goOn('at first');
+    await service.thereAndBack(t, server.pid, clients);
+    t.strictSame(clients.problems, [], 'nobody has noticed');
+    t.equal(server.log(), 'ready\n', 'nor has the server');
+    t.equal(server.errors(), '');
+  });
+}
 
 await t.test('PostgreSQL under pgbench', { skip: skipPostgres }, async (t) => {
   await using hosts = await makeHosts();
