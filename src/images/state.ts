@@ -6,6 +6,7 @@ import { resourceLimitSchema } from './credentials.ts';
 import { treeLayoutSchema } from './layout.ts';
 import { mmFieldsSchema } from './memory.ts';
 import { fileLocksSchema } from './resources/file-locks.ts';
+import { removedDirectorySchema } from './removed-directory.ts';
 import { resourceImageSchema } from './resources/registry.ts';
 import { fd, i64, index, list, path, pid, u32 } from './scalars.ts';
 import { seccompSchema } from './seccomp.ts';
@@ -39,7 +40,9 @@ export const processStateSchema = z.strictObject({
   threads: threadsSchema,
   descriptors: list(descriptorSchema),
   mm: mmFieldsSchema,
+  /** Of a removed one the path that it had. */
   cwd: path,
+  removedCwd: removedDirectorySchema.optional(),
   root: path,
   umask: z.number().int().min(0).max(0o777),
   actions: list(signalActionSchema, 64),

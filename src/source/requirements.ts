@@ -14,6 +14,7 @@ import { Layouts } from './layout.ts';
 import { movedAddresses, movingHosts } from './moving-addresses.ts';
 import { openFileRequirements } from './open-file-requirements.ts';
 import { objectKind } from './pages/shared-objects.ts';
+import { isRemoved } from './removed-directories.ts';
 import type { OpenFileOptions } from './resources/driver.ts';
 import { readResourceLimits } from './state/credentials.ts';
 import type { SurveyOptions } from './survey-options.ts';
@@ -74,9 +75,7 @@ export function requirementsOf({ processes, identities }: Whose, options: Survey
     xstateSize: cpu.xsaveSize,
     pids: idsOf(processes),
     files: identities.list,
-    directories: [
-      ...new Set([...open.directories, ...living.flatMap(({ pid }) => readProcLink(pid, 'cwd') ?? [])]),
-    ],
+    directories: [...new Set([...open.directories, ...workingDirectories(living)])],
     places: [...places],
     sharedAnonymous,
     ports: open.ports,
@@ -98,6 +97,12 @@ export function requirementsOf({ processes, identities }: Whose, options: Survey
     ],
     pidNamespace: options.pidNamespace,
   };
+}
+
+/** Those that are there. */
+function workingDirectories(processes: readonly SourceProcess[]): string[] {
+  const links = processes.flatMap(({ pid }) => readProcLink(pid, 'cwd') ?? []);
+  return links.filter((link) => !isRemoved(link));
 }
 
 /** What a look throws at a process that ends meanwhile says nothing: such a process needs nothing. */

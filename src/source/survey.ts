@@ -1,6 +1,6 @@
 // What cannot be carried, all of it at once, found without disturbing the tree. Each refusal names the object, the
 // reason, and what can be done.
-import { existsSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import type { Blocker } from '../images/requirements.ts';
 import { isScratchFile } from '../kernel/live-process.ts';
 import { canOpenMapping, linkOfMapping, needsCheckpointRestore } from '../kernel/mapped-file.ts';
@@ -15,6 +15,7 @@ import { unlessGone } from './resources/unless-gone.ts';
 import { sharedWithGuards } from './pages/guard-pages.ts';
 import { keyOfStat, objectKind } from './pages/shared-objects.ts';
 import { deletedFile, isDeletedFile, readExecutable, unmappedExecutable } from './deleted-files.ts';
+import { isRemoved, nameOfRemoved } from './removed-directories.ts';
 import { share } from './sharing.ts';
 import { surveySharing } from './survey-sharing.ts';
 import { surveySegments } from './sysv/segments.ts';
@@ -27,7 +28,6 @@ import { surveyRights } from './survey-rights.ts';
 import { blocker } from './blocker.ts';
 import { isZeroDevice } from './zero-device.ts';
 
-const deletedMark = ' (deleted)';
 const kernelThread = 0x0020_0000; // PF_KTHREAD
 
 /** Everything that stands in the way but for open files (source/open-files.ts). */
@@ -75,7 +75,7 @@ function surveyProcess(process: SourceProcess): Blocker[] {
   return [
     ...surveyStatus(name, status),
     ...surveyNamespaces(name, pid),
-    ...surveyPlaces(name, pid),
+    ...surveyRoot(name, pid),
     ...surveyExecutable(name, pid),
     ...surveyThreads(process),
     ...surveyMemory(name, pid),
@@ -126,18 +126,12 @@ function surveyThreads(process: SourceProcess): Blocker[] {
   ];
 }
 
-/** Where it works, and what it takes for the root: the target finds both by name. */
-function surveyPlaces(name: string, pid: number): Blocker[] {
-  const places = [
-    ['cwd', 'working directory'],
-    ['root', 'root directory'],
-  ] as const;
-  return places.flatMap(([link, what]) => {
-    const path = readProcLink(pid, link);
-    if (path === undefined || !path.endsWith(deletedMark) || existsSync(path)) return [];
-    const reason = `its ${what} ${path.slice(0, -deletedMark.length)} was removed`;
-    return [blocker(name, reason, 'make it change to a directory that is there')];
-  });
+/** What it takes for the root: everything that it names begins there. */
+function surveyRoot(name: string, pid: number): Blocker[] {
+  const path = readProcLink(pid, 'root');
+  if (path === undefined || !isRemoved(path)) return [];
+  const reason = `its root directory ${nameOfRemoved(path)} was removed`;
+  return [blocker(name, reason, 'let it call chroot(2) for a directory that is there')];
 }
 
 /** Without a name it is carried as what is mapped of it. */

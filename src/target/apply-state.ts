@@ -13,11 +13,13 @@ import { installFilters } from './apply/seccomp.ts';
 import {
   applyMemoryFields,
   applyProcess,
+  enterRemoved,
   type InheritedNumbers,
   type ProcessContext,
 } from './apply/process-state.ts';
 import { settleTerminals } from './controlling-terminals.ts';
 import { restoreOpenFiles, type Announce, type RestoredOpenFiles } from './open-files.ts';
+import { RemovedDirectories } from './removed-directories.ts';
 import type { Speaker } from './resources/driver.ts';
 import type { ShellTree } from './shell-tree.ts';
 import { StandIns } from './stand-ins.ts';
@@ -69,6 +71,8 @@ export function applyState(tree: ShellTree, state: TreeState, context: ApplyCont
     const shell = tree.shell(process.pid);
     if (!shell.shares.memory) applyMemoryFields(shell, process, executable);
   }
+  using removedDirectories = new RemovedDirectories();
+  for (const process of processes) enterRemoved(tree.shell(process.pid), process, removedDirectories);
   using standIns = new StandIns(tree, context.warn);
   const openFiles = restoreOpenFiles({
     openFiles: state.openFiles,
@@ -80,6 +84,7 @@ export function applyState(tree: ShellTree, state: TreeState, context: ApplyCont
     agentPidfd: context.agentPidfd,
     objectFd: (id) => tree.objects.fd(id),
     root: tree.root,
+    removedDirectories,
     terminals: tree.terminals,
     fileOf: (index) => {
       const identity = layout.files[index];

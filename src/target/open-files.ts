@@ -17,6 +17,7 @@ import { placeDescriptors, type Placement } from './resources/place.ts';
 import { targetDriverOf } from './resources/registry.ts';
 import { lockOrLater, takeLease, takeRecords, type TakeLock } from './resources/file-locks.ts';
 import type { Speaker } from './resources/driver.ts';
+import type { RemovedDirectories } from './removed-directories.ts';
 import type { StandIns } from './stand-ins.ts';
 import { Terminals } from './terminals.ts';
 import type { TreeRoot } from './tree-root.ts';
@@ -39,6 +40,7 @@ export interface RestoreOptions {
   readonly objectFd: (id: number) => number;
   /** Default: the agent's own mounts. */
   readonly root?: TreeRoot;
+  readonly removedDirectories: Pick<RemovedDirectories, 'fdOf'>;
   /** Pairs that were claimed before. */
   readonly terminals?: Terminals;
   readonly fileOf: (index: number) => FileIdentity;
@@ -145,6 +147,7 @@ function openAll(options: RestoreOptions, { undo, agentFds, closeLater, locks }:
   const context: OpenContext = {
     openFiles: options.openFiles,
     root: options.root,
+    removedDirectories: options.removedDirectories,
     objectFd: options.objectFd,
     taskOf: options.taskOf,
     actor: (vpid) => (standIns === undefined ? actorOf(options, vpid) : standIns.actor(vpid)),

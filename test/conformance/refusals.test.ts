@@ -19,7 +19,7 @@ const reasons = [
   /a file of \/proc/,
   /a fanotify group/,
   /a write lease/,
-  /its working directory .* was removed/,
+  /its root directory .* was removed/,
   /huge pages of hugetlbfs/,
   /one descriptor table \(CLONE_FILES\), and not with their parent/,
 ];

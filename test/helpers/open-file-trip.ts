@@ -13,6 +13,7 @@ import {
   type ProcessRef,
 } from '../../src/source/open-files.ts';
 import { restoreOpenFiles, type RestoredOpenFiles } from '../../src/target/open-files.ts';
+import { RemovedDirectories } from '../../src/target/removed-directories.ts';
 import { Puppets, type Result, type RoundTrip } from './open-file-puppets.ts';
 
 /** Makes, surveys and dumps. The source stands still afterwards. */
@@ -99,7 +100,9 @@ function restoreInto(
   const list = files.list;
   const before = openCount();
   const kept = trip.sourceStays === true ? 1 : 0; // descriptors of locks that are taken later
+  using removedDirectories = new RemovedDirectories();
   const restored = restoreOpenFiles({
+    removedDirectories,
     openFiles: dumped.openFiles,
     processes: [...dumped.descriptors].map(([pid, descriptors]) => ({ pid, descriptors })),
     shellOf: (vpid) => ({ run: (program: Program): Outcome => find(live, vpid).run(program) }),

@@ -1,5 +1,6 @@
 // Open directories, with how far they were read.
 import { statSync } from 'node:fs';
+import { describeRemoved } from '../removed-directories.ts';
 import type { SourceDriver } from './driver.ts';
 import { refuse } from './refuse.ts';
 import { isKernelFile } from './seen-file.ts';
@@ -14,7 +15,9 @@ export const directory: SourceDriver<'directory'> = {
   dump(group, context) {
     const refusal = gone(group, context);
     if (refusal !== undefined) throw refuse(group.first, refusal);
-    return { kind: 'directory', path: group.first.path, position: group.first.info.pos };
+    const { path, info, stat, isDeleted } = group.first;
+    const removed = isDeleted ? { removed: describeRemoved(stat) } : {};
+    return { kind: 'directory', path, position: info.pos, ...removed };
   },
 };
 
@@ -28,9 +31,9 @@ function isOwnProc({ link, stat, process }: SeenFile): boolean {
 function gone({ first }: OpenFileGroup, { names }: DriverContext): Refusal | undefined {
   if (isOwnProc(first)) return undefined;
   // A removed directory has no other name: directories have one link.
-  if (!first.isDeleted && names.nameOf(first) === first.path) return undefined;
+  if (first.isDeleted || names.nameOf(first) === first.path) return undefined;
   return {
-    reason: 'the directory was removed, or lies in another mount namespace',
+    reason: 'the directory lies in another mount namespace',
     remedy: 'let the program leave it, or run the agent in the mount namespace of the tree (nsenter -m)',
   };
 }

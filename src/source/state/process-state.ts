@@ -1,6 +1,6 @@
 // One stopped process as an image, but for its open files.
 import { hrtime } from 'node:process';
-import { readlinkSync } from 'node:fs';
+import { readlinkSync, statSync } from 'node:fs';
 import { GodwitError } from '../../errors.ts';
 import type { MmFields } from '../../images/memory.ts';
 import type { ProcessState } from '../../images/state.ts';
@@ -10,6 +10,7 @@ import { readStatus } from '../../kernel/proc/status.ts';
 import { readTimers } from '../../kernel/proc/timers.ts';
 import { readExecutable, unmappedExecutable } from '../deleted-files.ts';
 import type { FileIdentities } from '../file-identities.ts';
+import { describeRemoved, isRemoved, nameOfRemoved } from '../removed-directories.ts';
 import type { LiveProcess } from '../../kernel/live-process.ts';
 import type { SourceProcess } from '../tree.ts';
 import { readNumber, readResourceLimits } from './credentials.ts';
@@ -85,7 +86,7 @@ export function readProcessState(
     pid: process.vpid,
     threads: threads.map((thread, i) => ({ ...thread, pending: ofThreads[i] ?? [] })),
     mm,
-    cwd: readLink(pid, 'cwd'),
+    ...workingDirectory(pid),
     root: readLink(pid, 'root'),
     umask: status.umask ?? 0o022,
     actions: own.actions,
@@ -112,6 +113,13 @@ function executable(
   const exeObject = objectOf(found.key);
   if (exeObject !== undefined) return { exeObject };
   throw new GodwitError('REFUSED', `${unmappedExecutable} (process ${pid})`, { hint: 'try again' });
+}
+
+function workingDirectory(pid: number): Pick<ProcessState, 'cwd' | 'removedCwd'> {
+  const cwd = readLink(pid, 'cwd');
+  if (!isRemoved(cwd)) return { cwd };
+  const removedCwd = describeRemoved(statSync(`/proc/${pid}/cwd`, { bigint: true }));
+  return { cwd: nameOfRemoved(cwd), removedCwd };
 }
 
 function readLink(pid: number, name: string): string {

@@ -5,6 +5,7 @@ import type { ResourceLimit } from '../../images/credentials.ts';
 import type { MmFields } from '../../images/memory.ts';
 import type { ProcessState } from '../../images/state.ts';
 import { errnoName, Program, type Result } from '../../kernel/program.ts';
+import type { RemovedDirectories } from '../removed-directories.ts';
 import type { Shell } from '../shell.ts';
 import { setSpaceControls } from './controls.ts';
 import { setMemoryFields } from './memory-fields.ts';
@@ -42,6 +43,20 @@ export function applyMemoryFields(
   shell.run(program);
 }
 
+/** A working directory without a name: while the shell can still take the agent's descriptors. */
+export function enterRemoved(
+  shell: Shell,
+  { cwd, removedCwd }: ProcessState,
+  directories: Pick<RemovedDirectories, 'fdOf'>,
+): void {
+  if (removedCwd === undefined || shell.shares.places) return;
+  const fd = shell.pullFd(directories.fdOf(cwd, removedCwd));
+  const program = new Program();
+  program.call('fchdir', fd);
+  program.call('close', fd);
+  shell.run(program);
+}
+
 /** Preconditions: memory, open files and zombies are in their place. @throws GodwitError REMOTE_CALL, NO_RIGHTS. */
 export function applyProcess(shell: Shell, state: ProcessState, context: ProcessContext): void {
   writeNumbers(shell, state, context);
@@ -58,7 +73,7 @@ export function applyProcess(shell: Shell, state: ProcessState, context: Process
   const program = new Program();
   // Else its parent, which came first, has done so for both; a second chroot would begin in the first.
   if (!shell.shares.places) {
-    program.call('chdir', program.cstring(state.cwd));
+    if (state.removedCwd === undefined) program.call('chdir', program.cstring(state.cwd));
     if (state.root !== '/') program.call('chroot', program.cstring(state.root));
     program.call('umask', state.umask);
   }

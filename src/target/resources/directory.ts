@@ -6,7 +6,10 @@ const openDirectory = 0o200000;
 const openPath = 0o10000000;
 
 export const directory: TargetDriver<'directory'> = {
-  open({ path, position }, { flags }, { root }) {
+  open({ path, position, removed }, { flags }, { root, removedDirectories }) {
+    // Nothing is in it, and there is no place to seek to.
+    if (removed !== undefined)
+      return openOrThrow(`/proc/self/fd/${removedDirectories.fdOf(path, removed)}`, flags, openDirectory);
     const fd = openOrThrow(path, flags, openDirectory, root);
     if ((flags & openPath) === 0) seek(fd, position, path);
     return fd;

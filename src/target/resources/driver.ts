@@ -5,6 +5,7 @@ import type { OpenFile } from '../../images/state.ts';
 import type { Outcome, Program } from '../../kernel/program.ts';
 import type { SilentConnection } from '../../kernel/keeper-network.ts';
 import type { LateRecord } from '../../kernel/struct-flock.ts';
+import type { RemovedDirectories } from '../removed-directories.ts';
 import type { Terminals } from '../terminals.ts';
 import type { TreeRoot } from '../tree-root.ts';
 import type { UndoLog } from './undo-log.ts';
@@ -35,6 +36,7 @@ export interface Speaker {
 export interface OpenContext {
   readonly openFiles: readonly OpenFile[];
   readonly root: TreeRoot;
+  readonly removedDirectories: Pick<RemovedDirectories, 'fdOf'>;
   /** The agent's descriptor of a shared memory object. */
   readonly objectFd: (id: number) => number;
   /** The agent's number of a task of the tree, zombies too. */
