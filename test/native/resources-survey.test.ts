@@ -56,11 +56,6 @@ const cases: readonly { readonly what: string; readonly make: string; readonly r
     reason: /netlink/,
   },
   {
-    what: 'a removed directory',
-    make: `os.mkdir(path('d')); fd = os.open(path('d'), os.O_RDONLY); os.rmdir(path('d'))`,
-    reason: /removed/,
-  },
-  {
     what: 'a filtered socket',
     make: `s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); b = ctypes.create_string_buffer(struct.pack('HBBI', 6, 0, 0, 0xffff)); s.setsockopt(1, 26, struct.pack('HxxxxxxQ', 1, ctypes.addressof(b)))`,
     reason: /filter/,
