@@ -11,17 +11,21 @@ const skip = await unless('hosts', 'command:cc');
 
 await t.test('every workload is content when it is left alone', { skip, timeout: 240_000 }, async (t) => {
   await using hosts = await makeHosts({ count: 1 });
-  for (const name of workloadNames) {
-    const missing = whyNotHere(workloadHead(name));
-    if (missing !== undefined) {
-      // The promise is the subtest's, which the parent waits for by itself.
-      void t.skip(`${name}: ${missing}`, () => undefined);
-      continue;
+  const queue = [...workloadNames];
+  const worker = async (): Promise<void> => {
+    for (let name = queue.shift(); name !== undefined; name = queue.shift()) {
+      const missing = whyNotHere(workloadHead(name));
+      if (missing !== undefined) {
+        // The promise is the subtest's, which the parent waits for by itself.
+        void t.skip(`${name}: ${missing}`, () => undefined);
+        continue;
+      }
+      const workload = await startWorkload(hosts.a, name);
+      await sleep(500);
+      t.equal(await verdictOf(hosts.a, workload), 'ok', name);
     }
-    const workload = await startWorkload(hosts.a, name);
-    await sleep(500);
-    t.equal(await verdictOf(hosts.a, workload), 'ok', name);
-  }
+  };
+  await Promise.all(Array.from({ length: 4 }, worker));
   t.strictSame(await hosts.a.leftovers(), []);
 });
 
