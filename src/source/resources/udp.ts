@@ -42,7 +42,7 @@ export const udp: SourceDriver<'udp'> = {
       ...(remote === undefined ? {} : { remote }),
       options: changedOptions(fd, facts),
       memberships: memberships().of(fd, facts.domain),
-      queue: isUdp && isTouched ? readDatagrams(fd, family) : [],
+      queue: isUdp && isTouched && thief.isReadable(first) ? readDatagrams(fd, family) : [],
     };
   },
 };
