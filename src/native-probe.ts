@@ -9,6 +9,7 @@ export const nativeProbeNames = [
   'map-files',
   'page-frames',
   'guard-regions',
+  'mseal',
   'pidfd-getfd',
   'clone3-set-tid',
   'new-pid-namespace',

@@ -37,6 +37,7 @@ constexpr Probe kProbes[] = {
     {"map-files", probes::MapFiles},
     {"page-frames", probes::PageFrames},
     {"guard-regions", probes::GuardRegions},
+    {"mseal", probes::Mseal},
     {"pidfd-getfd", probes::PidfdGetfd},
     {"clone3-set-tid", probes::Clone3SetTid},
     {"new-pid-namespace", probes::NewPidNamespace},

@@ -176,4 +176,10 @@ int GuardRegions() {
   return madvise(reinterpret_cast<void*>(pages.start()), kPage, kMadvGuardInstall) < 0 ? -errno : 0;
 }
 
+int Mseal() {
+  constexpr long kMseal = 462;
+  // Of no bytes: nothing is sealed.
+  return syscall(kMseal, 0UL, 0UL, 0UL) < 0 ? -errno : 0;
+}
+
 }  // namespace godwit::probes

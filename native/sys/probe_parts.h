@@ -12,6 +12,7 @@ int ProcessVm();           // process_vm_readv and process_vm_writev
 int MapFiles();            // open(2) of /proc/PID/map_files
 int PageFrames();          // EPERM: frame numbers read as 0
 int GuardRegions();        // Linux 6.13: MADV_GUARD_INSTALL
+int Mseal();               // Linux 6.10
 
 // Processes (probe_process.cc)
 int PidfdGetfd();

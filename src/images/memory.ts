@@ -20,6 +20,14 @@ export const fileIdentitySchema = z.strictObject({
 });
 export type FileIdentity = z.infer<typeof fileIdentitySchema>;
 
+/** 2 MiB, 1 GiB: a power of two. */
+export const hugePageSize = z
+  .number()
+  .int()
+  .min(8192)
+  .max(2 ** 34)
+  .refine((bytes) => Number.isInteger(Math.log2(bytes)), 'no power of two');
+
 /** What no file system names: MAP_SHARED|MAP_ANONYMOUS, a memfd, a System V segment, or a file that was deleted while it is open. */
 export const sharedObjectSchema = z.strictObject({
   id: index,
@@ -35,6 +43,8 @@ export const sharedObjectSchema = z.strictObject({
     .strictObject({ directory: path, mode: z.number().int().min(0).max(0o7777), uid: u32, gid: u32 })
     .optional(),
   sysv: segmentSchema.optional(),
+  /** Bytes of the reserved huge pages that it is made of (hugetlb). */
+  hugePage: hugePageSize.optional(),
 });
 export type SharedObject = z.infer<typeof sharedObjectSchema>;
 
@@ -72,6 +82,8 @@ export const mappingSchema = z.strictObject({
   name: z.string().max(80).optional(),
   /** file, shared: was it opened writable (VM_MAYWRITE)? */
   writable: z.boolean().default(false),
+  /** anonymous, private: bytes of the reserved huge pages that it is made of (MAP_HUGETLB). */
+  hugePage: hugePageSize.optional(),
   /** aio: number of events io_setup(2) is to be asked for. */
   events: u32.optional(),
 });

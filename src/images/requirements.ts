@@ -1,7 +1,7 @@
 // What a tree needs of the target, told before anything moves, and what stands in the way.
 import * as z from 'zod';
 import { movedAddressSchema } from './addresses.ts';
-import { fileIdentitySchema } from './memory.ts';
+import { fileIdentitySchema, hugePageSize } from './memory.ts';
 import { accessSchema } from './resources/inherited.ts';
 import { queueNameSchema, queueShape } from './resources/mqueue.ts';
 import { terminalNameSchema } from './resources/terminal.ts';
@@ -54,8 +54,12 @@ export const requirementsSchema = z.strictObject({
   ).default([]),
   /** Memory that processes share and that has no name (MAP_SHARED | MAP_ANONYMOUS). */
   sharedAnonymous: z.boolean().default(false),
+  /** Some mapping is sealed. */
+  sealed: z.boolean().default(false),
   /** Bytes of memory that will be touched. */
   memory: z.number().int().min(0),
+  /** Reserved huge pages (hugetlb): bytes of one, and how many. */
+  hugePages: list(z.strictObject({ size: hugePageSize, count: z.number().int().min(1) }), 16).default([]),
   /** Every user and group ID of a thread: real, effective, saved, file-system. */
   uids: list(u32),
   gids: list(u32).default([]),

@@ -73,6 +73,8 @@ export const treeStateSchema = z.strictObject({
   stale: list(spaceRunsSchema),
   /** Guard pages: MADV_GUARD_INSTALL (Linux 6.13). */
   guards: list(spaceRunsSchema).default([]),
+  /** Sealed mappings: mseal(2) (Linux 6.10). */
+  sealed: list(spaceRunsSchema).default([]),
   /** System V objects that the tree uses. */
   queues: list(queueSchema, 32_768).default([]),
   semaphores: list(semaphoreSetSchema, 32_768).default([]),

@@ -4,13 +4,14 @@ import { closeSync, constants, openSync, statSync, type BigIntStats } from 'node
 import { GodwitError } from '../errors.ts';
 import { pageSize } from '../units.ts';
 import { deviceParts } from './device-number.ts';
+import { isAnonymousHuge } from './huge-pages.ts';
 import { runLocal } from './local-program.ts';
 import { mayAccess } from './may-access.ts';
 import { readMaps, type Vma } from './proc/maps.ts';
 import { Program } from './program.ts';
 import { may } from './rights.ts';
 
-type Mapped = Pick<Vma, 'start' | 'end' | 'path' | 'deleted' | 'devMajor' | 'devMinor' | 'inode'>;
+type Mapped = Pick<Vma, 'start' | 'end' | 'path' | 'shared' | 'deleted' | 'devMajor' | 'devMinor' | 'inode'>;
 
 /** What a plain user lacks where memory has no name. */
 export const needsCheckpointRestore = 'only CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN lets godwit open it';
@@ -36,6 +37,7 @@ export function linkOfMapping(pid: number, vma: Mapped): string {
 /** Whether {@link linkOfMapping} would tell; true for what is no file at all. */
 export function canOpenMapping(pid: number, vma: Mapped): boolean {
   if (vma.inode === 0 || may('map-files')) return true;
+  if (isAnonymousHuge(vma) && !vma.shared) return true;
   try {
     linkOfMapping(pid, vma);
     return true;

@@ -12,6 +12,7 @@ import { errnoName } from './program.ts';
  * ptrace-suspend-seccomp: PTRACE_O_SUSPEND_SECCOMP (CAP_SYS_ADMIN, likewise).
  * tcp-repair: read and make TCP connections (CAP_NET_ADMIN, in the user namespace that owns the network namespace).
  * clone3-set-tid: choose the PID of a process in this PID namespace (one of the two, in the user namespace that owns it).
+ * mseal: seal mappings, which anybody may do where the kernel can (Linux 6.10).
  */
 const rights = [
   'map-files',
@@ -19,6 +20,7 @@ const rights = [
   'ptrace-suspend-seccomp',
   'tcp-repair',
   'clone3-set-tid',
+  'mseal',
 ] as const;
 export type Right = (typeof rights)[number];
 

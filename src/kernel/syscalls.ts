@@ -22,7 +22,7 @@ export const syscalls = {
   timerfd_gettime: 287, dup3: 292, pipe2: 293, inotify_init1: 294, rt_tgsigqueueinfo: 297, prlimit64: 302, open_by_handle_at: 304, kcmp: 312, sched_setattr: 314,
   sched_getattr: 315, renameat2: 316, seccomp: 317, memfd_create: 319, userfaultfd: 323, membarrier: 324, mlock2: 325, rseq: 334,
   pidfd_send_signal: 424, pidfd_open: 434, clone3: 435, close_range: 436, openat2: 437, pidfd_getfd: 438, faccessat2: 439,
-  process_madvise: 440, epoll_pwait2: 441,
+  process_madvise: 440, epoll_pwait2: 441, mseal: 462,
 } as const; // prettier-ignore
 
 export type SyscallName = keyof typeof syscalls;

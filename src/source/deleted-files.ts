@@ -4,6 +4,7 @@ import { statSync, type BigIntStats } from 'node:fs';
 import { dirname } from 'node:path';
 import type { SharedObject } from '../images/memory.ts';
 import { GodwitError } from '../errors.ts';
+import { isAnonymousHuge } from '../kernel/huge-pages.ts';
 import { linkOfMapping } from '../kernel/mapped-file.ts';
 import type { Vma } from '../kernel/proc/maps.ts';
 import { stripDeleted } from '../kernel/proc/text.ts';
@@ -18,7 +19,8 @@ export type DeletedFile =
 
 /** Does maps say that the file of this mapping was deleted, and is it no memory without a file system? */
 export function isDeletedFile(vma: Vma): boolean {
-  return vma.deleted && vma.inode !== 0 && vma.path.startsWith('/') && objectKind(vma) === undefined;
+  if (!vma.deleted || vma.inode === 0 || !vma.path.startsWith('/')) return false;
+  return objectKind(vma) === undefined && !isAnonymousHuge(vma);
 }
 
 /** What belongs to a file without a name beside its content. `path`: the name that it had. */

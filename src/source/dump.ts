@@ -8,6 +8,7 @@ import { dumpOpenFiles, InFlight, type DumpOptions, type PreparedOpenFiles } fro
 import { inheritable, sharingStrangers } from './sharing.ts';
 import type { VmasOf } from './wire.ts';
 import type { ConnectionLocker, MessagesOf, OpenFileOptions, TerminalQueuesOf } from './resources/driver.ts';
+import { sealedRanges } from './pages/sealed-ranges.ts';
 import { treeClocks } from './staged-layout.ts';
 import { dumpSemaphores } from './sysv/semaphores.ts';
 import { dumpQueues } from './sysv/queues.ts';
@@ -133,6 +134,14 @@ export function stalePages(flight: Flight, vmasOf: VmasOf): TreeState['stale'] {
 /** Preconditions: the frozen round was collected. */
 export function guardPages(flight: Flight, vmasOf: VmasOf): TreeState['guards'] {
   return runsBySpace(flight, (process) => flight.of(process).copy.guards(vmasOf.get(process.pid) ?? []));
+}
+
+/** Mappings that the tree has sealed. Preconditions: every thread is stopped, no cgroup of the tree is frozen. */
+export function sealedMappings(flight: Flight, vmasOf: VmasOf): TreeState['sealed'] {
+  return flight.owners.flatMap((process) => {
+    const runs = sealedRanges(flight.of(process).live, vmasOf.get(process.pid) ?? []);
+    return runs.length === 0 ? [] : [{ space: process.vpid, runs }];
+  });
 }
 
 function runsBySpace(flight: Flight, runsOf: (process: SourceProcess) => PageRuns): TreeState['stale'] {

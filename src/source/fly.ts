@@ -11,7 +11,7 @@ import { closingReport } from './closing-report.ts';
 import { ConnectionLocks } from './connection-locks.ts';
 import { assumedCosts } from './converge.ts';
 import { deliver, sendLate } from './deliver.ts';
-import { dumpState, guardPages, practiseDump, stalePages } from './dump.ts';
+import { dumpState, guardPages, practiseDump, sealedMappings, stalePages } from './dump.ts';
 import { Flight } from './flight.ts';
 import { Frozen } from './freeze.ts';
 import type { FlightPlan } from './flight-plan.ts';
@@ -149,7 +149,11 @@ async function land(
     await staged.update(flight, flight.living, delta.vmasOf);
     addCounters(delta, await objects.sendLate(preCopy.rounds.length, wire.pages));
   }
-  const pages = { stale: stalePages(flight, delta.vmasOf), guards: guardPages(flight, delta.vmasOf) };
+  const pages = {
+    stale: stalePages(flight, delta.vmasOf),
+    guards: guardPages(flight, delta.vmasOf),
+    sealed: sealedMappings(flight, delta.vmasOf),
+  };
   const layout = flight.layout(flight.processes, delta.vmasOf);
   refusePlaceholders(layout);
   removeSegmentsAtEnd(layout.objects, keeper);

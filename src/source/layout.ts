@@ -2,6 +2,7 @@
 import type { AddressSpace, Mapping, SharedObject } from '../images/memory.ts';
 import type { ProcessLayout, TreeLayout } from '../images/layout.ts';
 import { GodwitError } from '../errors.ts';
+import { hugePageOf, isAnonymousHuge } from '../kernel/huge-pages.ts';
 import { isScratchFile } from '../kernel/live-process.ts';
 import { readMaps, type Vma } from '../kernel/proc/maps.ts';
 import { controllingTerminals } from './controlling-terminals.ts';
@@ -108,7 +109,7 @@ export class Layouts {
   }
 
   #mapping(process: SourceProcess, vma: Vma, flags: MappingFlags, segments: SegmentTable): Mapping {
-    const protection = (vma.read ? protRead : 0) | (vma.write ? protWrite : 0) | (vma.exec ? protExec : 0);
+    const protection = protectionOf(vma);
     // The flags were read a moment after the protection, perhaps of what was mapped there by then: what is written may be written.
     const writable = flags.writable || vma.write;
     const { start, end, shared } = vma;
@@ -125,6 +126,7 @@ export class Layouts {
         offset: vma.offset,
       };
     }
+    if (isAnonymousHuge(vma)) return { ...common, kind: 'anonymous', hugePage: hugePageOf(vma) };
     if (isZeroDevice(process.pid, vma)) return { ...common, kind: 'zero', offset: vma.offset };
     if (vma.inode !== 0) {
       const deleted = isDeletedFile(vma) ? this.#deleted.of(process.pid, vma) : undefined;
@@ -142,7 +144,8 @@ export class Layouts {
 
   #object(pid: number, vma: Vma, segments: SegmentTable): SharedObject {
     const key = objectKey(vma);
-    if (objectKind(vma) === 'sysv') return this.#segment(key, vma.inode, segments);
+    const hugePage = hugePageOf(vma);
+    if (objectKind(vma) === 'sysv') return this.#segment(key, vma.inode, segments, hugePage);
     const { size } = this.#identities.statMapping(pid, vma);
     const known = this.#objects.get(key);
     const isMemfd = vma.path.startsWith('/memfd:');
@@ -152,20 +155,21 @@ export class Layouts {
       size,
       name: isMemfd ? vma.path.slice('/memfd:'.length) : '',
       seals: known?.seals ?? 0,
+      ...(hugePage === undefined ? {} : { hugePage }),
     };
     this.#objects.set(key, object);
     return object;
   }
 
-  #segment(key: string, id: number, segments: SegmentTable): SharedObject {
-    return this.addObject(key, segmentObject(segments.of(id)));
+  #segment(key: string, id: number, segments: SegmentTable, hugePage?: number): SharedObject {
+    return this.addObject(key, segmentObject(segments.of(id), hugePage));
   }
 
   /** Programs remove segments; one that nobody has attached just now stays in the picture. */
   #forgetSegments(segments: SegmentTable): void {
-    for (const [key, { sysv }] of this.#objects) {
+    for (const [key, { sysv, hugePage }] of this.#objects) {
       if (sysv === undefined) continue;
-      if (segments.has(sysv.id)) this.#segment(key, sysv.id, segments);
+      if (segments.has(sysv.id)) this.#segment(key, sysv.id, segments, hugePage);
       else this.#objects.delete(key);
     }
   }
@@ -176,6 +180,11 @@ export class Layouts {
     this.#objects.set(key, entry);
     return entry;
   }
+}
+
+/** PROT_* bits. */
+export function protectionOf(vma: Vma): number {
+  return (vma.read ? protRead : 0) | (vma.write ? protWrite : 0) | (vma.exec ? protExec : 0);
 }
 
 const placeholders = new WeakSet<Mapping>();

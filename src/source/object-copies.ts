@@ -1,6 +1,7 @@
 // Copies of the memory that the tree shares: one reader for each object, whoever maps it.
-import { closeSync } from 'node:fs';
+import { closeSync, fstatSync } from 'node:fs';
 import { asGodwitError, GodwitError } from '../errors.ts';
+import { hugePageOfStat } from '../kernel/huge-pages.ts';
 import { openSegment } from '../kernel/open-segment.ts';
 import { readSysv } from '../kernel/proc/sysvipc.ts';
 import type { Vma } from '../kernel/proc/maps.ts';
@@ -36,9 +37,9 @@ export class ObjectCopies implements Disposable {
     for (const found of unattachedSegments(processes)) {
       const key = segmentKey(found);
       if (this.#readers.has(key)) continue;
-      this.#layouts.addObject(key, segmentObject(found));
       const fd = openUnlessGone(found);
       if (fd === undefined) continue;
+      this.#layouts.addObject(key, segmentObject(found, hugePageOfStat(fstatSync(fd, { bigint: true }))));
       this.add(key, `/proc/self/fd/${fd}`);
       closeSync(fd);
     }
@@ -122,9 +123,9 @@ export class ObjectCopies implements Disposable {
 }
 
 /** undefined: the program has removed it meanwhile. */
-function openUnlessGone({ segment, size }: FoundSegment): number | undefined {
+function openUnlessGone({ segment }: FoundSegment): number | undefined {
   try {
-    return openSegment(segment.id, size, false);
+    return openSegment(segment.id, false);
   } catch (error) {
     if (asGodwitError(error).code === 'REMOTE_CALL' && !readSysv('shm').some(({ id }) => id === segment.id))
       return undefined;

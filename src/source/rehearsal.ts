@@ -10,7 +10,7 @@ import type { TreeState } from '../images/state.ts';
 import { readComm } from '../kernel/proc/comm.ts';
 import { encodeMessage } from '../transport/messages.ts';
 import { warmDecoder } from '../transport/warm-decoder.ts';
-import { dumpState, guardPages, stalePages } from './dump.ts';
+import { dumpState, guardPages, sealedMappings, stalePages } from './dump.ts';
 import { FileIdentities } from './file-identities.ts';
 import { Flight, type FlightFence } from './flight.ts';
 import { Frozen } from './freeze.ts';
@@ -106,7 +106,11 @@ function rehearseDump(root: number, tracker: ChosenTracker): TreeState {
       options: { tcpClose: false, skipInFlight: false, moving: new Set(), externals: [] },
       lateObject,
     });
-    const pages = { stale: stalePages(flight, vmasOf), guards: guardPages(flight, vmasOf) };
+    const pages = {
+      stale: stalePages(flight, vmasOf),
+      guards: guardPages(flight, vmasOf),
+      sealed: sealedMappings(flight, vmasOf),
+    };
     state = { layout: flight.layout(flight.processes, vmasOf), ...dumped, ...pages, addresses: [] };
     encodeMessage({ type: 'final', state, lastSequence: 0 });
   }

@@ -7,12 +7,15 @@ import { isScratchFile } from '../kernel/live-process.ts';
 import { canOpenMapping } from '../kernel/mapped-file.ts';
 import { readMaps } from '../kernel/proc/maps.ts';
 import { readProcLink } from '../kernel/proc/read-proc.ts';
+import { readSmaps } from '../kernel/proc/smaps.ts';
 import { readStatus } from '../kernel/proc/status.ts';
 import { readExecutable } from './deleted-files.ts';
 import type { FileIdentities } from './file-identities.ts';
 import { Layouts } from './layout.ts';
 import { movedAddresses, movingHosts } from './moving-addresses.ts';
 import { openFileRequirements } from './open-file-requirements.ts';
+import { HugePageCount } from './pages/huge-pages.ts';
+import { isSealed } from './pages/sealed-ranges.ts';
 import { objectKind } from './pages/shared-objects.ts';
 import { isRemoved } from './removed-directories.ts';
 import type { OpenFileOptions } from './resources/driver.ts';
@@ -47,6 +50,8 @@ export function requirementsOf({ processes, identities }: Whose, options: Survey
   const places = new Set<string>();
   let memory = 0;
   let sharedAnonymous = false;
+  let sealed = false;
+  const hugePages = new HugePageCount();
   for (const process of living) {
     lookUnlessGone(process.pid, () => {
       const vmas = (readMaps(process.pid) ?? []).filter(
@@ -55,16 +60,23 @@ export function requirementsOf({ processes, identities }: Whose, options: Survey
       sharedAnonymous ||= vmas.some((vma) => objectKind(vma) === 'anonymous');
       // Those that this agent cannot open are refused by the survey.
       const spaces = new Map([[process.pid, vmas.filter((vma) => canOpenMapping(process.pid, vma))]]);
-      const { objects } = layouts.read(process, [process], spaces, new Set());
+      const { objects, spaces: images } = layouts.read(process, [process], spaces, new Set());
+      const { hugetlbPagesKb = 0 } = readStatus(process.pid) ?? {};
+      hugePages.add(
+        images.flatMap(({ mappings }) => mappings),
+        hugetlbPagesKb * 1024,
+      );
       for (const { place } of objects) if (place !== undefined) places.add(place.directory);
       const exe = readProcLink(process.pid, 'exe'); // a thread of the kernel has none
       const file = exe === undefined ? undefined : readExecutable(process.pid, exe);
       if (file?.kind === 'named') identities.add(file.path, file.link, false);
     });
+    sealed ||= (readSmaps(process.pid) ?? []).some((entry) => isSealed(entry));
     const status = readStatus(process.pid);
     memory += ((status?.rssAnonKb ?? 0) + (status?.rssShmemKb ?? 0)) * 1024;
   }
   const cpu = readCpu();
+  hugePages.addObjects([...layouts.objects.values()]);
   const open = openFileRequirements(living, openFileOptions(options));
   for (const file of open.files) identities.adopt(file);
   return {
@@ -86,12 +98,17 @@ export function requirementsOf({ processes, identities }: Whose, options: Survey
     inherited: open.inherited,
     terminals: open.terminals,
     messageQueues: open.messageQueues,
+    sealed,
     memory,
+    hugePages: hugePages.all,
     ...identitiesOf(living),
     cgroupFreezer: true,
     hardLimits: [...highestLimits(living)].map(([resource, hard]) => ({ resource, hard })),
     sysv: [
-      ...sysvRequirements([...layouts.objects.values(), ...unattachedSegments(living).map(segmentObject)]),
+      ...sysvRequirements([
+        ...layouts.objects.values(),
+        ...unattachedSegments(living).map((found) => segmentObject(found)),
+      ]),
       ...queueRequirements(living),
       ...semaphoreRequirements(living),
     ],

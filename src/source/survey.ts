@@ -2,6 +2,7 @@
 // reason, and what can be done.
 import { statSync } from 'node:fs';
 import type { Blocker } from '../images/requirements.ts';
+import { hugePageOf, isAnonymousHuge } from '../kernel/huge-pages.ts';
 import { isScratchFile } from '../kernel/live-process.ts';
 import { canOpenMapping, linkOfMapping, needsCheckpointRestore } from '../kernel/mapped-file.ts';
 import { readProcLink } from '../kernel/proc/read-proc.ts';
@@ -174,11 +175,13 @@ function refusedMapping(pid: number, entry: SmapsEntry): [reason: string, remedy
       ? undefined
       : ['an AIO ring with events that were not fetched', 'try again'];
   }
-  if (has('ht'))
-    return ['huge pages of hugetlbfs', 'use transparent huge pages, or wait for a later version'];
+  if (has('ht') && hugePageOf(entry) === undefined)
+    return [
+      'a file of hugetlbfs, which is on no other host',
+      'use MAP_HUGETLB or memfd_create(2) with MFD_HUGETLB',
+    ];
   if (has('um') || has('uw') || has('ui'))
     return ['the program uses userfaultfd itself', 'none in this version'];
-  if (has('sl')) return ['it is sealed (mseal)', 'start the program without sealing'];
   if (has('io') || has('pf')) return ['it maps a device', 'close the device first'];
   if (entry.protectionKey !== undefined && entry.protectionKey !== 0)
     return entry.exec && !entry.read && !entry.write
@@ -189,7 +192,7 @@ function refusedMapping(pid: number, entry: SmapsEntry): [reason: string, remedy
   if (isScratchFile(entry)) return undefined;
   if (!canOpenMapping(pid, entry))
     return [`it has no name that leads there, and ${needsCheckpointRestore}`, 'run migrate as root'];
-  if (objectKind(entry) !== undefined) return undefined;
+  if (objectKind(entry) !== undefined || isAnonymousHuge(entry)) return undefined;
   if (isDeletedFile(entry)) return refusedDeleted(pid, entry);
   if (isZeroDevice(pid, entry)) return undefined;
   if (entry.path.startsWith('/dev/') && !entry.path.startsWith('/dev/shm/'))

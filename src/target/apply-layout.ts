@@ -1,8 +1,9 @@
 // Makes a shell's address space look as wanted: the difference as programs of munmap, mremap, mmap, mprotect, madvise.
 import { GodwitError } from '../errors.ts';
 import type { Mapping } from '../images/memory.ts';
+import { hugeSizeFlag } from '../kernel/huge-pages.ts';
 import { Program } from '../kernel/program.ts';
-import { userEnd } from '../units.ts';
+import { pageSize, userEnd } from '../units.ts';
 import type { AgentFiles } from './agent-files.ts';
 import { isSpecial, layoutDifference, type Change, type Move } from './layout-difference.ts';
 import { findHole, type Range } from './scratch.ts';
@@ -16,6 +17,7 @@ const mapFixed = 0x10;
 const mapAnonymous = 0x20;
 const mapGrowsDown = 0x100;
 const mapNoReserve = 0x4000;
+const mapHugetlb = 0x4_0000;
 /** MREMAP_MAYMOVE | MREMAP_FIXED. */
 const remapFixed = 3;
 const prSetVma = 0x5356_4d41;
@@ -82,6 +84,16 @@ export function lockMemory(shell: Shell, guards: readonly number[]): void {
   );
 }
 
+/** mseal(2) (Linux 6.10), [start, length, ...]: from here on nobody takes these mappings away or gives them another protection. */
+export function sealMemory(shell: Shell, runs: readonly number[]): void {
+  const steps: Step[] = [];
+  for (let i = 0; i + 1 < runs.length; i += 2) {
+    const [start = 0, length = 0] = [runs[i], runs[i + 1]];
+    steps.push((program) => void program.call('mseal', start, length, 0));
+  }
+  shell.runSteps(steps);
+}
+
 function unmapping({ start, end }: Range): Step {
   return (program) => {
     program.call('munmap', start, end - start);
@@ -145,7 +157,8 @@ function attachSegments(
     else bySegment.set(source, [...(bySegment.get(source) ?? []), piece]);
   }
   for (const [source, list] of bySegment) {
-    const segment = { id: objects.segment(source)?.id ?? 0, size: objects.size(source) };
+    const { size, hugePage: page = pageSize } = objects.shape(source);
+    const segment = { id: objects.segment(source)?.id ?? 0, size, page };
     attachSegment(shell, segment, list, [...shell.mappings, ...wants, shell.scratch.range]);
   }
   return others;
@@ -193,6 +206,7 @@ function backingOf(piece: Mapping, { files, objects }: MappingSources): number {
 function flagsOf(piece: Mapping): number {
   let flags = mapFixed | (piece.shared ? mapShared : mapPrivate);
   if (piece.kind === 'anonymous') flags |= mapAnonymous;
+  if (piece.hugePage !== undefined) flags |= mapHugetlb | hugeSizeFlag(piece.hugePage);
   if (piece.growsDown) flags |= mapGrowsDown;
   if (piece.noReserve) flags |= mapNoReserve;
   return flags;

@@ -7,7 +7,7 @@ import { Program } from '../kernel/program.ts';
 import { isInside } from '../kernel/rights.ts';
 import { runLocal } from '../kernel/local-program.ts';
 import { readStatus } from '../kernel/proc/status.ts';
-import { lockMemory } from './apply-layout.ts';
+import { lockMemory, sealMemory } from './apply-layout.ts';
 import { stopJobs } from './apply/job-stop.ts';
 import { installFilters } from './apply/seccomp.ts';
 import {
@@ -106,12 +106,16 @@ export function applyState(tree: ShellTree, state: TreeState, context: ApplyCont
     tree.objects.finish((vpid) => tree.shells.get(vpid));
     makeQueues(state.queues, (vpid) => tree.shells.get(vpid), context.sysvUndo);
     makeSemaphores(state.semaphores, (vpid) => tree.shells.get(vpid), context.sysvUndo);
-    const guardsOf = new Map(state.guards.map(({ space, runs }) => [space, runs]));
+    const guardsOf = runsOf(state.guards);
+    const sealedOf = runsOf(state.sealed);
     const processContext: ProcessContext = { ...ownFacts(), now: context.now, warn: context.warn };
     for (const process of processes) {
       const shell = tree.shell(process.pid);
       installFilters(shell, process);
-      if (!shell.shares.memory) lockMemory(shell, guardsOf.get(process.pid) ?? []);
+      if (!shell.shares.memory) {
+        lockMemory(shell, guardsOf.get(process.pid) ?? []);
+        sealMemory(shell, sealedOf.get(process.pid) ?? []);
+      }
       applyProcess(shell, process, processContext);
     }
   } catch (error) {
@@ -120,6 +124,10 @@ export function applyState(tree: ShellTree, state: TreeState, context: ApplyCont
     throw error;
   }
   return openFiles;
+}
+
+function runsOf(spaces: TreeState['sealed']): ReadonlyMap<number, readonly number[]> {
+  return new Map(spaces.map(({ space, runs }) => [space, runs]));
 }
 
 function advisePages(tree: ShellTree, vpid: number, runs: readonly number[], advice: number): void {

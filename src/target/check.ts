@@ -35,6 +35,7 @@ export async function checkRequirements(requirements: Requirements): Promise<Blo
     ...checkUsers(requirements),
     ...checkPowers(requirements),
     ...checkSharedMemory(requirements),
+    ...checkSeals(requirements),
     ...checkFiles(requirements, requirements.bootId === bootId()),
     ...checkPorts(requirements),
     ...checkConnections(requirements),
@@ -89,6 +90,11 @@ function checkSharedMemory({ sharedAnonymous }: Requirements): Blocker[] {
   if (!sharedAnonymous || may('map-files')) return [];
   const reason = `it has no name, and ${needsCheckpointRestore}`;
   return [blocker('memory that processes share (MAP_SHARED | MAP_ANONYMOUS)', reason, 'run receive as root')];
+}
+
+function checkSeals({ sealed }: Requirements): Blocker[] {
+  if (!sealed || may('mseal')) return [];
+  return [blocker('sealed mappings', 'this kernel has no mseal(2)', 'boot Linux 6.10 or later here')];
 }
 
 function checkIds({ pids, pidNamespace }: Requirements): Blocker[] {

@@ -62,7 +62,10 @@ export class Landing {
     this.#journal.peerBootId = context.hello.bootId;
     const newPidNamespace = needsNewNamespace(pidNamespace, idsOf(layout));
     this.#journal.write('STAGING', { root: layout.root, newPidNamespace });
-    this.#writer = new PageWriter((id) => this.#tree.objects.fd(id));
+    this.#writer = new PageWriter({
+      fd: (id) => this.#tree.objects.fd(id),
+      memory: (id) => this.#tree.objects.memory(id),
+    });
     const spawn: Spawn = (vpid, sid) => {
       const { offsets } = clock;
       const order = { vpid, sid, newPidNamespace, agentPidfd, ...(offsets && { timeOffsets: offsets }) };

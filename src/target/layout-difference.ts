@@ -50,7 +50,11 @@ export function layoutDifference(has: readonly Mapping[], wants: readonly Mappin
       if (old !== undefined) pushRange(unmap, range);
     } else if (old !== undefined && isSameContent(old, wanted)) {
       change.push(...changes(old, wanted, range));
-    } else pushPiece(map, wanted, range);
+    } else {
+      // Of a huge page no part can be mapped over: all that goes of such a mapping is whole pages, and is unmapped together.
+      if (old?.hugePage !== undefined) pushRange(unmap, range);
+      pushPiece(map, wanted, range);
+    }
   }
   return { unmap, move: moves(has, wants), map, change: merged(change) };
 }

@@ -7,6 +7,8 @@ import { signOfLife } from '../sign-of-life.ts';
 import { native } from '../native.ts';
 import { pageSize, userEnd } from '../units.ts';
 
+/** Where the search for a hole begins: mmap_min_addr, unless somebody raised it. */
+const lowest = 0x1_0000;
 /** Bytes. Fits the hole between the lowest address that can be mapped and where non-PIE programs start. */
 export const scratchLength = 0x20_0000;
 /** Where programs start in it; native/stub/ops.h, kProgramOffset. */
@@ -134,16 +136,17 @@ function shellLost(where: string, errno: number): GodwitError {
 }
 
 /**
- * The lowest address, not below `from`, where `length` bytes are free of all `taken` ranges (in any order).
+ * The lowest multiple of `alignment` where `length` bytes are free of all `taken` ranges (in any order).
  * @throws GodwitError LIMIT when there is none.
  */
-export function findHole(taken: Iterable<Range>, length: number, from = 0x1_0000): number {
+export function findHole(taken: Iterable<Range>, length: number, alignment = pageSize): number {
   const sorted = [...taken].sort((a, b) => a.start - b.start);
-  let candidate = from;
+  const aligned = (address: number): number => Math.ceil(address / alignment) * alignment;
+  let candidate = aligned(lowest);
   for (const range of sorted) {
     // A page is left free on both sides: a stack's guard gap is the kernel's business, not ours.
     if (range.start - pageSize >= candidate + length) return candidate;
-    candidate = Math.max(candidate, range.end + pageSize);
+    candidate = aligned(Math.max(candidate, range.end + pageSize));
   }
   if (candidate + length <= userEnd) return candidate;
   throw new GodwitError('LIMIT', `no ${length} bytes of address space are free in all processes of the tree`);

@@ -3,11 +3,13 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import { GodwitError } from '../errors.ts';
 import type { SharedObject } from '../images/memory.ts';
+import { hugeSizeFlag } from '../kernel/huge-pages.ts';
 import { openMapped } from '../kernel/open-mapped.ts';
 import { openSegment } from '../kernel/open-segment.ts';
 import { runLocal } from '../kernel/local-program.ts';
 import { errnoName, Program } from '../kernel/program.ts';
 import { pageSize } from '../units.ts';
+import { HugeMemory } from './huge-memory.ts';
 import { createNameless } from './nameless-files.ts';
 import { createSegment, finishSegment, removeSegment } from './sysv/segments.ts';
 import type { SysvUndo } from './sysv/make.ts';
@@ -18,6 +20,8 @@ const protectionReadWrite = 3;
 const mapSharedAnonymous = 0x21;
 const memfdAllowSealing = 2;
 const memfdCloexec = 1;
+const memfdHugetlb = 4;
+const mapHugetlb = 0x4_0000;
 /** Linux 6.3. */
 const memfdNoexecSeal = 8;
 const memfdExec = 0x10;
@@ -33,6 +37,7 @@ interface Entry {
   /** nameless: one that cannot write. */
   readFd?: number;
   object: SharedObject;
+  memory?: HugeMemory | undefined;
   /** A segment's number on the undo list, until it is removed. */
   undo: number | undefined;
 }
@@ -65,7 +70,10 @@ export class SharedObjects {
       const known = this.#entries.get(object.id);
       if (known === undefined) this.#entries.set(object.id, this.#create(object, shellOf));
       else {
-        if (known.object.size !== object.size) truncate(known.fd, object);
+        if (known.object.size !== object.size) {
+          forgetMemory(known);
+          truncate(known.fd, object);
+        }
         known.object = object;
       }
     }
@@ -76,9 +84,17 @@ export class SharedObjects {
     return this.#entries.get(id)?.object.sysv;
   }
 
-  /** Bytes. */
-  size(id: number): number {
-    return this.#entries.get(id)?.object.size ?? 0;
+  /** Bytes, and those of its huge pages. */
+  shape(id: number): Pick<SharedObject, 'size' | 'hugePage'> {
+    return this.#entries.get(id)?.object ?? { size: 0 };
+  }
+
+  /** Where the agent has mapped an object that no descriptor can write to. */
+  memory(id: number): number | undefined {
+    const entry = this.#entry(id);
+    const { size, hugePage } = entry.object;
+    if (hugePage === undefined || size === 0) return undefined;
+    return (entry.memory ??= new HugeMemory(entry.fd, Math.ceil(size / hugePage) * hugePage)).address;
   }
 
   /** The agent's descriptor of an object. */
@@ -119,6 +135,7 @@ export class SharedObjects {
   finish(shellOf: ShellOf): void {
     for (const entry of this.#entries.values()) {
       const { fd, object } = entry;
+      forgetMemory(entry);
       if (fd !== entry.readFd) cutTail(entry);
       // Without an undo it is one that the tree has removed.
       if (object.sysv !== undefined && entry.undo !== undefined)
@@ -131,7 +148,9 @@ export class SharedObjects {
   }
 
   close(): void {
-    for (const { fd, readFd } of this.#entries.values()) {
+    for (const entry of this.#entries.values()) {
+      const { fd, readFd } = entry;
+      forgetMemory(entry);
       closeSync(fd);
       if (readFd !== undefined && readFd !== fd) closeSync(readFd);
     }
@@ -143,8 +162,8 @@ export class SharedObjects {
     if (object.kind !== 'sysv' || sysv === undefined)
       return { fd: this.#open(object), object, undo: undefined };
     if (this.#undo === undefined) throw new GodwitError('INTERNAL', 'a segment without a way back');
-    const undo = createSegment(sysv, object.size, shellOf(sysv.creator), this.#undo);
-    return { fd: openSegment(sysv.id, object.size, true), object, undo };
+    const undo = createSegment(sysv, object, shellOf(sysv.creator), this.#undo);
+    return { fd: openSegment(sysv.id, true), object, undo };
   }
 
   #open(object: SharedObject): number {
@@ -162,12 +181,19 @@ export class SharedObjects {
   }
 }
 
+function forgetMemory(entry: Entry): void {
+  entry.memory?.[Symbol.dispose]();
+  entry.memory = undefined;
+}
+
 function readFdOf(entry: Entry): number {
   return (entry.readFd ??= openSync(`/proc/self/fd/${entry.fd}`, constants.O_RDONLY));
 }
 
 function cutTail({ fd, object }: Entry): void {
-  if (object.kind !== 'anonymous' && object.size % pageSize !== 0) truncate(fd, object);
+  // A segment of huge pages has an end inside of one only by its table.
+  if (object.kind === 'anonymous' || object.hugePage !== undefined) return;
+  if (object.size % pageSize !== 0) truncate(fd, object);
 }
 
 function createMemfd(object: SharedObject): number {
@@ -176,9 +202,10 @@ function createMemfd(object: SharedObject): number {
   // permissions come first, then seals; left out, vm.memfd_noexec would choose.
   const bornSealed = (object.seals & (sealExec | sealWrite)) === sealExec;
   const execution = bornSealed ? memfdNoexecSeal : memfdExec;
+  const pages = object.hugePage === undefined ? 0 : memfdHugetlb | hugeSizeFlag(object.hugePage);
   const create = (flags: number): number => {
     const program = new Program();
-    const fd = program.attempt('memfd_create', program.cstring(object.name), memfdCloexec | flags);
+    const fd = program.attempt('memfd_create', program.cstring(object.name), memfdCloexec | pages | flags);
     return runLocal(program).number(fd);
   };
   const modern = create(sealing | execution);
@@ -191,9 +218,11 @@ function createMemfd(object: SharedObject): number {
 
 /** MAP_SHARED|MAP_ANONYMOUS, so that /proc/PID/maps calls it as before; map_files gives its descriptor. */
 function createAnonymous(object: SharedObject): number {
-  const length = Math.ceil(object.size / pageSize) * pageSize;
+  const { hugePage, size } = object;
+  const length = Math.ceil(size / pageSize) * pageSize;
+  const flags = mapSharedAnonymous | (hugePage === undefined ? 0 : mapHugetlb | hugeSizeFlag(hugePage));
   const mapping = new Program();
-  const at = mapping.call('mmap', 0, length, protectionReadWrite, mapSharedAnonymous, -1, 0);
+  const at = mapping.call('mmap', 0, length, protectionReadWrite, flags, -1, 0);
   const address = runLocal(mapping, `shared memory of ${length} bytes`).number(at);
   try {
     return openMapped(address, length, constants.O_RDWR);

@@ -20,7 +20,7 @@ const reasons = [
   /a fanotify group/,
   /a write lease/,
   /its root directory .* was removed/,
-  /huge pages of hugetlbfs/,
+  /uses userfaultfd itself/,
   /one descriptor table \(CLONE_FILES\), and not with their parent/,
 ];
 

@@ -1,5 +1,6 @@
 // The suite: which trials there are, and all of them run on two hosts whose agents stay up, some in the air at a time.
 import type { Host } from '../helpers/host.ts';
+import { HugePages } from '../helpers/huge-pages.ts';
 import { makeHosts, type Hosts } from '../helpers/hosts.ts';
 import { until } from '../helpers/commands.ts';
 import { buildWorkload, workloadHead, workloadNames } from '../helpers/workloads.ts';
@@ -11,6 +12,9 @@ export interface SuiteResult {
   /** What the migrations have left on the hosts; looked at only when every tree has come to its end. */
   readonly leftovers: readonly string[];
 }
+
+/** What such a workload has at most on both hosts together. */
+const hugePages = 48;
 
 /** All workloads that claim anything, in each of their variants. */
 export function plan(filter: string): Trial[] {
@@ -33,6 +37,9 @@ export async function runSuite(
   report: (results: readonly ClaimResult[]) => void,
 ): Promise<SuiteResult> {
   for (const name of new Set(trials.map(({ head }) => head.name))) await buildWorkload(name);
+  using _pages = trials.some(({ head }) => head.needsHugePages)
+    ? HugePages.reserve(hugePages * options.jobs)
+    : undefined;
   await using hosts = await makeHosts({ count: 2 });
   const [a, b] = options.flavour === 'rootless' ? await forUser(hosts) : [hosts.a, hosts.b];
   for (const host of [a, b]) await host.receive();

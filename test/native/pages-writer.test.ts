@@ -58,9 +58,10 @@ function mapping(start: number, pages: number, kind: Mapping['kind']): Mapping {
   return { start, end: start + pages * pageSize, protection: 3, shared: false, kind, source: 0, ...plain };
 }
 
-const noObjects = (): number => {
+const none = (): never => {
   throw new Error('no objects here');
 };
+const noObjects = { fd: none, memory: none };
 
 t.test('pages arrive, and a page of zeros overwrites only what was written', (t) => {
   const at = mapAnonymous(8);
@@ -108,7 +109,7 @@ t.test('a clone knows what it inherited: zeros overwrite it', (t) => {
 t.test('pages of a shared object go to its descriptor, zeros become holes', (t) => {
   const path = `/dev/shm/godwit-object-${pid}`;
   const fd = openSync(path, 'w+');
-  const writer = new PageWriter(() => fd);
+  const writer = new PageWriter({ fd: () => fd, memory: () => undefined });
   writer.write(frame(0, 4, 5, 'object'));
   writer.write(frame(8 * pageSize, 1, 9, 'object'));
   writer.write(frame(pageSize, 2, undefined, 'object'));

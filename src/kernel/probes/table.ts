@@ -83,6 +83,7 @@ export const probes: readonly Probe[] = [
     'mappings are read as text, some 30 µs a process more in the freeze',
   ),
   optional('guard-regions', 'guard regions (Linux 6.13)', 'programs that use them cannot come here'),
+  optional('mseal', 'seal mappings (mseal, Linux 6.10)', 'programs that use it cannot come here'),
 
   // Building a process
   required(

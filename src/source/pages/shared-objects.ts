@@ -3,6 +3,7 @@
 // in the freeze once more. Reading such memory through a mapping would allocate it.
 import { closeSync, constants, fstatSync, openSync, readlinkSync, statSync, type BigIntStats } from 'node:fs';
 import { GodwitError } from '../../errors.ts';
+import { isAnonymousHuge } from '../../kernel/huge-pages.ts';
 import { linkOfMapping } from '../../kernel/mapped-file.ts';
 import { errnoName } from '../../kernel/program.ts';
 import { deviceParts } from '../../kernel/device-number.ts';
@@ -63,6 +64,7 @@ export function objectKind(vma: Vma): FoundObject['kind'] | undefined {
   if (vma.inode === 0) return undefined;
   if (vma.path.startsWith('/memfd:')) return 'memfd';
   if (!vma.deleted || !vma.shared) return undefined;
+  if (isAnonymousHuge(vma)) return 'anonymous';
   // prctl(PR_SET_VMA_ANON_NAME) renames it in maps; a deleted /dev/zero is shared anonymous memory, never the device.
   return vma.path === '/dev/zero' ? 'anonymous' : undefined;
 }

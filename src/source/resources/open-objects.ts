@@ -1,5 +1,6 @@
 // What descriptors of the tree refer to and no name leads to: memfds (maps show neither their seals nor those that nobody maps),
 // and files that were deleted while they are open or made with O_TMPFILE. Their content travels as shared objects.
+import { hugePageOfStat } from '../../kernel/huge-pages.ts';
 import { runLocal } from '../../kernel/local-program.ts';
 import { isError, Program } from '../../kernel/program.ts';
 import type { SharedObject } from '../../images/memory.ts';
@@ -42,7 +43,10 @@ export function forOpenObjects(processes: readonly ProcessRef[], use: (object: O
 export function describeObject(file: SeenFile, thief: Thief): Omit<SharedObject, 'id'> | undefined {
   if (file.isMemfd) {
     const name = file.link.slice('/memfd:'.length, -' (deleted)'.length);
-    return { kind: 'memfd', size: Number(file.stat.size), name, seals: sealsOf(thief.fdOf(file)) };
+    const size = Number(file.stat.size);
+    const hugePage = hugePageOfStat(file.stat);
+    const pages = hugePage === undefined ? {} : { hugePage };
+    return { kind: 'memfd', size, name, seals: sealsOf(thief.fdOf(file)), ...pages };
   }
   return file.isNameless ? namelessObject(file.path, file.stat) : undefined;
 }

@@ -33,9 +33,10 @@ export function vpidsOf(processes: readonly TreeProcess[]): (pid: number) => num
 
 type TreeProcess = Pick<SourceProcess, 'pid' | 'vpid'>;
 
-/** As an object of the tree's picture. */
-export function segmentObject({ segment, size }: FoundSegment): Omit<SharedObject, 'id'> {
-  return { kind: 'sysv', size, name: '', seals: 0, sysv: segment };
+/** As an object of the tree's picture. `hugePage`: bytes of the pages that it is made of, which the kernel's table does not show. */
+export function segmentObject({ segment, size }: FoundSegment, hugePage?: number): Omit<SharedObject, 'id'> {
+  const pages = hugePage === undefined ? {} : { hugePage };
+  return { kind: 'sysv', size, name: '', seals: 0, sysv: segment, ...pages };
 }
 
 /** As objectKey of its mappings. */

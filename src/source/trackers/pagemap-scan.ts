@@ -6,9 +6,10 @@ import type { Vma } from '../../kernel/proc/maps.ts';
 import { native } from '../../native.ts';
 import { ownedMethod } from '../../native-pages.ts';
 import type { NativePageSet, OwnedMethod } from '../../native-pages.ts';
-import { intersection, ownedRuns, runsInside, runsOfSet, setOf } from '../../kernel/page-runs.ts';
+import { intersection, noRuns, ownedRuns, runsInside, runsOfSet, setOf } from '../../kernel/page-runs.ts';
 import type { PageRuns } from '../../kernel/page-runs.ts';
 import { isLinux } from '../../kernel/release.ts';
+import { isHuge, zeroHugePages } from '../pages/huge-pages.ts';
 import { hidesPages } from '../pages/hidden-pages.ts';
 import { stretchesOf } from './stretches.ts';
 import { SeenMappings } from './seen-mappings.ts';
@@ -75,6 +76,9 @@ export class PagemapScanTracker implements Tracker {
     const whole = this.#seen.ranges(frozen ? untracked : []);
     const owned = this.#owned(touched, whole, carried, frozen);
     if (typeof owned === 'number') return this.#ended(owned);
+    const zeros = frozen ? this.#unseenZeros(owned, carried) : noRuns;
+    if (typeof zeros === 'number') return this.#ended(zeros);
+    addRuns(owned, zeros);
     // PAGEMAP_SCAN of an address space that is gone succeeds and reports nothing (Linux 6.18).
     if (!isSpaceAlive(this.pagemapFd)) return this.#ended(esrch);
 
@@ -166,6 +170,16 @@ export class PagemapScanTracker implements Tracker {
       addRuns(owned, found);
     }
     return owned;
+  }
+
+  /** Of reserved huge pages: those that may have been given back and read since, which no scan tells. */
+  #unseenZeros(reported: NativePageSet, { huge, vmas }: CarriedRanges): PageRuns | number {
+    if (huge.count === 0) return noRuns;
+    const present = ownedRuns(this.pagemapFd, huge, ownedMethod.scanFile);
+    if (typeof present === 'number') return present;
+    const unseen = setOf(present);
+    unseen.removeSet(reported);
+    return zeroHugePages(this.pid, vmas.filter(isHuge), runsOfSet(unseen));
   }
 
   #ended(errno: number): DirtyPages {

@@ -8,6 +8,7 @@ import type { Vma } from '../../kernel/proc/maps.ts';
 import type { NativePageSet } from '../../native-pages.ts';
 import { runsInside, runsOfSet, setOf } from '../../kernel/page-runs.ts';
 import type { PageRuns } from '../../kernel/page-runs.ts';
+import { isHuge } from '../pages/huge-pages.ts';
 import { SeenMappings } from './seen-mappings.ts';
 import type { DirtyPages, Tracker } from './tracker.ts';
 import {
@@ -51,19 +52,24 @@ export class SoftDirtyTracker implements Tracker {
   }
 
   collect(vmas: readonly Vma[], { frozen }: { readonly frozen: boolean }): DirtyPages {
-    const { all, vmas: carried } = carriedRanges(vmas);
+    const { all, huge, vmas: carried } = carriedRanges(vmas);
     this.#seen.look(carried);
     const found = frozen ? this.#read(all) : this.#stopReadAndClear();
     if (typeof found === 'number') return spaceEnded(this.pid, this.pagemapFd, found);
     const { dirty, owned } = found;
+    const untracked = carried.filter(isHuge);
+    if (frozen) {
+      const whole = runsInside(owned, huge);
+      dirty.add(whole.runs, whole.count);
+    } else dirty.remove(huge.runs, huge.count);
     const inside = runsInside(dirty, all);
-    if (frozen) return dirtyPages(inside, { owned });
+    if (frozen) return dirtyPages(inside, { owned }, { untracked });
     // Clearing is for all mappings, also those born after the caller read maps: what they hold comes next time.
     const known = mappedRanges(vmas);
     dirty.remove(known.runs, known.count);
     this.#again = dirty;
     this.#seen.settle();
-    return dirtyPages(inside, { owned }, { outside: dirty.pages() > 0 });
+    return dirtyPages(inside, { owned }, { untracked, outside: dirty.pages() > 0 });
   }
 
   forget({ runs, count }: PageRuns): void {

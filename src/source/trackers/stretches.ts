@@ -1,6 +1,7 @@
 // The stretch of addresses around each tracked mapping in which nothing is mapped that is not tracked: whatever the process maps
 // there meanwhile can be registered with it (native/sys/userfault.h tells why).
 import type { Vma } from '../../kernel/proc/maps.ts';
+import { isHuge } from '../pages/huge-pages.ts';
 import { isCarried } from './tracked-space.ts';
 
 /** What mmap_min_addr is at most, unless somebody raised it; userfaultfd takes no address below it. */
@@ -19,7 +20,13 @@ export function stretchesOf(vmas: readonly Vma[]): Float64Array {
     for (; within > 0; within--) stretches.push(start, end - start);
   };
   for (const vma of vmas) {
-    if (isCarried(vma)) {
+    if (isCarried(vma) && isHuge(vma)) {
+      // Only whole huge pages can be registered (userfaultfd_register of fs/userfaultfd.c).
+      close(vma.start);
+      stretches.push(vma.start, vma.end - vma.start);
+      start = vma.end;
+      lastEnd = vma.end;
+    } else if (isCarried(vma)) {
       start = Math.min(start, vma.start);
       lastEnd = vma.end;
       within++;

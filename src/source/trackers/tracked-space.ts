@@ -2,6 +2,7 @@
 // ends. Descriptors of /proc/PID/pagemap stay with the old address space after exec, which is how exec shows.
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { GodwitError } from '../../errors.ts';
+import { hugePageOf } from '../../kernel/huge-pages.ts';
 import { pause } from '../../kernel/pause.ts';
 import { errnoName } from '../../kernel/program.ts';
 import type { Vma } from '../../kernel/proc/maps.ts';
@@ -30,6 +31,8 @@ export interface CarriedRanges {
   readonly all: PageRuns;
   readonly anonymous: PageRuns;
   readonly file: PageRuns;
+  /** Those of the files that are reserved huge pages. */
+  readonly huge: PageRuns;
 }
 
 export function carriedRanges(vmas: readonly Vma[]): CarriedRanges {
@@ -39,6 +42,7 @@ export function carriedRanges(vmas: readonly Vma[]): CarriedRanges {
     all: runsOf(carried),
     anonymous: runsOf(carried.filter((vma) => vma.inode === 0)),
     file: runsOf(carried.filter((vma) => vma.inode !== 0)),
+    huge: runsOf(carried.filter((vma) => hugePageOf(vma) !== undefined)),
   };
 }
 

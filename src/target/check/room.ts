@@ -1,6 +1,7 @@
 // Memory, and limits that the tree has and this agent must be able to give.
 import { readFileSync } from 'node:fs';
 import type { Blocker, Requirements } from '../../images/requirements.ts';
+import { hugePagePools } from '../../kernel/huge-pages.ts';
 import { readLimits, rlimInfinity } from '../../kernel/proc/limits.ts';
 import { hasCapability } from '../../kernel/rights.ts';
 import { blocker } from './blocker.ts';
@@ -8,7 +9,12 @@ import { blocker } from './blocker.ts';
 const mebibyte = 1024 * 1024;
 
 export function checkRoom(requirements: Requirements): Blocker[] {
-  return [...checkMemory(requirements), ...checkLimits(requirements), ...checkPidMax(requirements)];
+  return [
+    ...checkMemory(requirements),
+    ...checkHugePages(requirements),
+    ...checkLimits(requirements),
+    ...checkPidMax(requirements),
+  ];
 }
 
 function checkMemory({ memory }: Requirements): Blocker[] {
@@ -23,6 +29,25 @@ function checkMemory({ memory }: Requirements): Blocker[] {
       'free memory on this host',
     ),
   ];
+}
+
+function checkHugePages({ hugePages }: Requirements): Blocker[] {
+  const pools = new Map(hugePagePools().map(({ size, available }) => [size, available]));
+  return hugePages.flatMap(({ size, count }) => {
+    const available = pools.get(size);
+    const kibibytes = size / 1024;
+    const object = `huge pages of ${kibibytes} KiB`;
+    if (available === undefined)
+      return [blocker(object, 'this host has none of that size', 'choose a target with the same sizes')];
+    if (count <= available) return [];
+    return [
+      blocker(
+        object,
+        `the tree may need ${count} of them, ${available} are free here`,
+        `reserve more: echo N > /sys/kernel/mm/hugepages/hugepages-${kibibytes}kB/nr_hugepages`,
+      ),
+    ];
+  });
 }
 
 /** Raising a hard limit takes CAP_SYS_RESOURCE. */

@@ -1,6 +1,6 @@
 // Writes decoded page frames to where they belong: into the shell of an address space, or into the agent's descriptor of a
 // shared object. Frames have been checked (transport/page-frame.ts); that the space exists is checked here.
-import { writeSync } from 'node:fs';
+import { closeSync, openSync, writeSync } from 'node:fs';
 import { GodwitError } from '../../errors.ts';
 import type { Mapping } from '../../images/memory.ts';
 import type { PageRuns } from '../../kernel/page-runs.ts';
@@ -18,14 +18,22 @@ export interface WritablePages {
   readonly payload: Uint8Array;
 }
 
+/** Where shared objects are written. */
+export interface ObjectPlaces {
+  /** The agent's descriptor. @throws GodwitError PROTOCOL */
+  fd(id: number): number;
+  /** Where the agent has mapped one that cannot be written by its descriptor; undefined: another one. @throws as fd */
+  memory(id: number): number | undefined;
+}
+
 export class PageWriter {
   readonly #spaces = new Map<number, ShellPages>();
-  readonly #objectFd: (id: number) => number;
+  readonly #objects: ObjectPlaces;
+  #ownMemory = -1;
   #bytes = 0;
 
-  /** `objectFd` gives the agent's descriptor of a shared object, or throws PROTOCOL. */
-  constructor(objectFd: (id: number) => number) {
-    this.#objectFd = objectFd;
+  constructor(objects: ObjectPlaces) {
+    this.#objects = objects;
   }
 
   /** Bytes of content written so far. */
@@ -59,7 +67,7 @@ export class PageWriter {
   write(frame: WritablePages): void {
     this.#bytes += frame.payload.length;
     const pages = { runs: frame.runs, count: frame.runCount };
-    if (frame.kind === 'object') writeObject(this.#objectFd(frame.space), frame);
+    if (frame.kind === 'object') this.#writeObject(frame);
     else if (frame.zero) this.#space(frame.space).writeZeros(pages);
     else this.#space(frame.space).write(pages, frame.payload);
   }
@@ -67,6 +75,24 @@ export class PageWriter {
   close(): void {
     for (const pages of this.#spaces.values()) pages.close();
     this.#spaces.clear();
+    if (this.#ownMemory >= 0) closeSync(this.#ownMemory);
+    this.#ownMemory = -1;
+  }
+
+  #writeObject(frame: WritablePages): void {
+    const fd = this.#objects.fd(frame.space);
+    const memory = frame.zero ? undefined : this.#objects.memory(frame.space);
+    if (memory === undefined) {
+      writeObject(fd, frame);
+      return;
+    }
+    if (this.#ownMemory < 0) this.#ownMemory = openSync('/proc/self/mem', 'r+');
+    const runs = frame.runs.map((value, i) => (i % 2 === 0 ? value + memory : value));
+    const failed = new Float64Array(1);
+    const { runCount, payload } = frame;
+    const result = native.writePages(process.pid, this.#ownMemory, runs, runCount, payload, failed);
+    // Nobody is told why a page could not be had: EFAULT here, the other one by way of /proc/self/mem.
+    if (result < 0) throw objectProblem(frame.space, isPageMissing(result) ? 'ENOMEM' : errnoName(result));
   }
 
   #space(space: number): ShellPages {
@@ -98,6 +124,10 @@ function writeObject(fd: number, { space, zero, runs, runCount, payload }: Writa
       }
     }
   }
+}
+
+function isPageMissing(errno: number): boolean {
+  return ['EFAULT', 'EIO', 'ENOMEM'].includes(errnoName(errno));
 }
 
 function objectProblem(id: number, name: string): GodwitError {

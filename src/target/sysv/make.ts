@@ -3,6 +3,7 @@
 import { writeFileSync } from 'node:fs';
 import { asGodwitError, GodwitError } from '../../errors.ts';
 import type { SysvPermissions } from '../../images/sysv.ts';
+import { hugeSizeFlag } from '../../kernel/huge-pages.ts';
 import type { SysvObject } from '../../kernel/keeper.ts';
 import { errnoName, Program, type Outcome, type Result } from '../../kernel/program.ts';
 
@@ -23,6 +24,7 @@ const create = 0o3000;
 /** Until all is there nobody else is to use it. */
 const ownMode = 0o600;
 const ipcRmid = 0;
+const shmHugetlb = 0o4000;
 const prGetDumpable = 3;
 const prSetDumpable = 4;
 const prSetPdeathsig = 1;
@@ -38,6 +40,8 @@ export interface Wanted {
   readonly permissions: SysvPermissions;
   /** Bytes of a segment, semaphores of a set. */
   readonly size: number;
+  /** Bytes of the huge pages that a segment is made of; absent for ordinary ones. */
+  readonly hugePage?: number | undefined;
 }
 
 /** Makes the object, readable for its owner only. Returns its number on the undo list. @throws GodwitError REFUSED, REMOTE_CALL */
@@ -75,7 +79,7 @@ export function removeSysv(kind: SysvKind, id: number, run: Runner): void {
 }
 
 /** The creator's user and group are those of whoever makes it, for good. Returns the ID or a negative errno. */
-function makeAs({ kind, permissions: { key, cuid, cgid }, size }: Wanted, run: Runner): number {
+function makeAs({ kind, permissions: { key, cuid, cgid }, size, hugePage }: Wanted, run: Runner): number {
   const [uid, gid] = [process.geteuid?.() ?? 0, process.getegid?.() ?? 0];
   const isOwn = uid === cuid && gid === cgid;
   const before = new Program();
@@ -87,7 +91,7 @@ function makeAs({ kind, permissions: { key, cuid, cgid }, size }: Wanted, run: R
   const dumpable = program.attempt('prctl', prGetDumpable);
   if (gid !== cgid) program.attempt('setresgid', -1, cgid, -1);
   if (uid !== cuid) program.attempt('setresuid', -1, cuid, -1);
-  const made = creating(program, kind, key, size);
+  const made = creating(program, kind, key, size, hugePage);
   if (uid !== cuid) program.attempt('setresuid', -1, uid, -1);
   if (gid !== cgid) program.attempt('setresgid', -1, gid, -1);
   if (!isOwn) {
@@ -97,9 +101,10 @@ function makeAs({ kind, permissions: { key, cuid, cgid }, size }: Wanted, run: R
   return run(program).number(made);
 }
 
-function creating(program: Program, kind: SysvKind, key: number, size: number): Result {
+function creating(program: Program, kind: SysvKind, key: number, size: number, hugePage?: number): Result {
   const flags = create | ownMode;
-  if (kind === 'shm') return program.attempt('shmget', key, size, flags);
+  const pages = hugePage === undefined ? 0 : shmHugetlb | hugeSizeFlag(hugePage);
+  if (kind === 'shm') return program.attempt('shmget', key, size, flags | pages);
   if (kind === 'sem') return program.attempt('semget', key, size, flags);
   return program.attempt('msgget', key, flags);
 }

@@ -1,10 +1,9 @@
 // System V segments on this host: made while the tree is staged, with the IDs that it knows them by, and attached by shmat(2) in
 // every shell, so that nattch and shmdt(2) are right.
-import type { Mapping } from '../../images/memory.ts';
+import type { Mapping, SharedObject } from '../../images/memory.ts';
 import type { SegmentImage } from '../../images/sysv.ts';
 import { runLocal } from '../../kernel/local-program.ts';
 import { Program } from '../../kernel/program.ts';
-import { pageSize } from '../../units.ts';
 import { findHole, type Range } from '../scratch.ts';
 import type { Shell } from '../shell.ts';
 import { makeSysv, removeSysv, type SysvUndo } from './make.ts';
@@ -24,17 +23,15 @@ const readOnly = 1;
 /** struct shmid_ds: 112 bytes, permissions first. */
 const shmidLength = 112;
 
-const wholePages = (bytes: number): number => Math.ceil(bytes / pageSize) * pageSize;
-
 /** `creator`: the shell of the process that made it, if it is of the tree. Returns its number on the undo list. */
 export function createSegment(
   segment: SegmentImage,
-  size: number,
+  { size, hugePage }: Pick<SharedObject, 'size' | 'hugePage'>,
   creator: Shell | undefined,
   undo: SysvUndo,
 ): number {
   const run = creator === undefined ? runHere : (program: Program) => creator.run(program);
-  return makeSysv({ kind: 'shm', permissions: segment, size }, run, undo);
+  return makeSysv({ kind: 'shm', permissions: segment, size, hugePage }, run, undo);
 }
 
 const runHere = (program: Program): ReturnType<typeof runLocal> => runLocal(program, 'System V segment');
@@ -70,16 +67,16 @@ interface Attachment {
 }
 
 /**
- * Attaches a segment of `size` bytes where `pieces` want it. `taken`: what is mapped, or will be. shmdt(2) takes away at once what one
+ * Attaches a segment of `size` bytes, in pages of `page`, where `pieces` want it. `taken`: what is mapped, or will be. shmdt(2) takes away at once what one
  * shmat(2) has brought and stands where it was: pieces that agree in where the whole would begin are of one.
  */
 export function attachSegment(
   shell: Shell,
-  { id, size }: { readonly id: number; readonly size: number },
+  { id, size, page }: { readonly id: number; readonly size: number; readonly page: number },
   pieces: readonly Mapping[],
   taken: readonly Range[],
 ): void {
-  const length = wholePages(size);
+  const length = Math.ceil(size / page) * page;
   shell.runSteps(
     attachments(pieces).map(({ base, isWritable, pieces: parts }) => (program) => {
       const flags = isWritable ? 0 : shmReadOnly;
@@ -87,7 +84,7 @@ export function attachSegment(
       if (parts.length === 1 && first !== undefined && first.start === base && first.end - base === length) {
         program.call('shmat', id, base, flags | shmRemap);
       } else {
-        const aside = findHole(taken, length);
+        const aside = findHole(taken, length, page);
         program.call('shmat', id, aside, flags);
         for (const { start, end, offset } of parts)
           program.call('mremap', aside + offset, end - start, end - start, remapFixed, start);

@@ -107,3 +107,22 @@ void t.test('a vdso that nobody wants goes', (t) => {
   t.same(layoutDifference([vdso], []), { ...none, unmap: [range(20, 2)] });
   t.end();
 });
+
+void t.test('of huge pages whole ones go, whatever comes in their place', (t) => {
+  const hugePage = 0x20_0000;
+  const huge = map(0x4_0000, 1024, { hugePage });
+  const kept = map(0x4_0000, 512, { hugePage });
+  const small = map(0x4_0203, 2);
+  t.same(layoutDifference([huge], [kept, small]), {
+    ...none,
+    unmap: [range(0x4_0200, 512)],
+    map: [small],
+  });
+  t.same(layoutDifference([huge], [map(0x4_0000, 1024)]), {
+    ...none,
+    unmap: [range(0x4_0000, 1024)],
+    map: [map(0x4_0000, 1024)],
+  });
+  t.same(layoutDifference([map(0x4_0000, 1024)], [huge]), { ...none, map: [huge] });
+  t.end();
+});

@@ -1,0 +1,88 @@
+// Sealed mappings of a frozen process (mseal(2), Linux 6.10). Only smaps shows seals, and it walks the page tables (11 ms/GiB), so the
+// process is asked: a mapping that is given the protection that it has answers EPERM when it is sealed, and else nothing happens to it
+// (mprotect_fixup, mm/mprotect.c: the seal is looked at first, then it ends where no flag changes).
+import { errnoName, Program } from '../../kernel/program.ts';
+import type { LiveProcess } from '../../kernel/live-process.ts';
+import type { Vma } from '../../kernel/proc/maps.ts';
+import { readSmaps, type SmapsEntry } from '../../kernel/proc/smaps.ts';
+import { may } from '../../kernel/rights.ts';
+import { protectionOf } from '../layout.ts';
+
+/** The kernel's own, which it seals or not by itself (CONFIG_MSEAL_SYSTEM_MAPPINGS, Linux 6.15). */
+const kernelsOwn: ReadonlySet<string> = new Set(['vdso', 'vvar', 'vvar_vclock', 'vsyscall']);
+/** Calls of one program: 64 KiB of scratch memory. */
+const batch = 1024;
+
+interface Stretch {
+  readonly start: number;
+  readonly end: number;
+  readonly protection: number;
+  readonly vmas: readonly Vma[];
+}
+
+/** Runs of addresses, [start, length, ...]. Preconditions: every thread is stopped; `vmas` as they are. @throws GodwitError */
+export function sealedRanges(live: LiveProcess, vmas: readonly Vma[]): number[] {
+  if (!may('mseal')) return [];
+  const asked = vmas.filter(({ special }) => !isKernelsOwn(special));
+  const suspects = refusing(live, stretches(asked)).flatMap(({ vmas: members }) => members);
+  if (suspects.length === 0) return [];
+  const found = refusing(live, suspects.map(alone));
+  if (found.every(({ errno }) => errnoName(errno) === 'EPERM')) return runsOf(found);
+  // A security module has its say before the seal.
+  return runsOf((readSmaps(live.pid) ?? []).filter((entry) => isSealed(entry) && isAmong(entry, asked)));
+}
+
+/** Those that mprotect(2) does not let be as they are. */
+function refusing(
+  live: LiveProcess,
+  candidates: readonly Stretch[],
+): (Stretch & { readonly errno: number })[] {
+  const found: (Stretch & { readonly errno: number })[] = [];
+  for (let first = 0; first < candidates.length; first += batch) {
+    const program = new Program();
+    const asked = candidates.slice(first, first + batch).map((stretch) => {
+      const { start, end, protection } = stretch;
+      return { stretch, answer: program.attempt('mprotect', start, end - start, protection) };
+    });
+    const outcome = live.run(program);
+    for (const { stretch, answer } of asked) {
+      const errno = outcome.number(answer);
+      if (errno < 0) found.push({ ...stretch, errno });
+    }
+  }
+  return found;
+}
+
+/** Neighbours of one protection are asked by one call. */
+function stretches(vmas: readonly Vma[]): Stretch[] {
+  const found: { start: number; end: number; protection: number; vmas: Vma[] }[] = [];
+  for (const vma of vmas) {
+    const last = found.at(-1);
+    if (last?.end === vma.start && last.protection === protectionOf(vma)) {
+      last.end = vma.end;
+      last.vmas.push(vma);
+    } else found.push({ ...alone(vma), vmas: [vma] });
+  }
+  return found;
+}
+
+function alone(vma: Vma): Stretch {
+  return { start: vma.start, end: vma.end, protection: protectionOf(vma), vmas: [vma] };
+}
+
+/** By what smaps says of a mapping: has the program sealed it? */
+export function isSealed({ special, vmFlags }: SmapsEntry): boolean {
+  return vmFlags.includes('sl') && !isKernelsOwn(special);
+}
+
+function isKernelsOwn(special: Vma['special']): boolean {
+  return special !== undefined && kernelsOwn.has(special);
+}
+
+function isAmong(entry: Vma, vmas: readonly Vma[]): boolean {
+  return vmas.some(({ start, end }) => start <= entry.start && entry.end <= end);
+}
+
+function runsOf(ranges: readonly { readonly start: number; readonly end: number }[]): number[] {
+  return ranges.flatMap(({ start, end }) => [start, end - start]);
+}
