@@ -7,5 +7,5 @@ export function runLocal(program: Program, where = 'agent'): Outcome {
   const memory = new Uint8Array(program.size);
   program.encode(memory);
   native.runLocal(memory, program.length);
-  return program.outcome(memory, where);
+  return program.outcome(memory, where, true);
 }

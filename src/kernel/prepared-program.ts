@@ -22,6 +22,6 @@ export class PreparedProgram {
     // The first argument of the first operation (program.ts): what dup(2) copies.
     new DataView(memory.buffer).setBigInt64(8, BigInt(fd), true);
     native.runLocal(memory, this.#program.length);
-    return this.#program.outcome(memory, where);
+    return this.#program.outcome(memory, where, true);
   }
 }

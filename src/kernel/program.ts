@@ -17,7 +17,10 @@ import { syscalls, type SyscallName } from './syscalls.ts';
 
 export const operationSize = 64;
 const goOn = 1 << 16;
-const maxErrno = 4095n;
+const maxErrno = 4095;
+const maxArguments = 6;
+/** Of the result in an operation. */
+const resultOffset = 56;
 
 /** The result of an earlier call, as an argument of a later one. */
 export interface Result {
@@ -38,7 +41,8 @@ interface Operation {
 
 export class Program {
   readonly #operations: Operation[] = [];
-  readonly #data: { at: number; bytes: Uint8Array }[] = [];
+  /** Without bytes: zeros. */
+  readonly #data: { at: number; length: number; bytes: Uint8Array | undefined }[] = [];
   /** Offsets in the data. */
   readonly #pointers: { at: number; to: number }[] = [];
   #dataLength = 0;
@@ -66,15 +70,19 @@ export class Program {
 
   /** Bytes that calls read (and may write); aligned to 16. */
   bytes(content: Uint8Array): Data {
-    const at = this.#dataLength;
-    this.#data.push({ at, bytes: content });
-    this.#dataLength += (content.length + 15) & ~15;
-    return { offset: at, length: content.length };
+    return this.#place(content.length, content);
   }
 
   /** Zeroed room that calls write into. */
   room(length: number): Data {
-    return this.bytes(new Uint8Array(length));
+    return this.#place(length, undefined);
+  }
+
+  #place(length: number, bytes: Uint8Array | undefined): Data {
+    const at = this.#dataLength;
+    this.#data.push({ at, length, bytes });
+    this.#dataLength += (length + 15) & ~15;
+    return { offset: at, length };
   }
 
   cstring(text: string): Data {
@@ -108,43 +116,50 @@ export class Program {
     }
     const dataStart = this.#operations.length * operationSize;
     const view = new DataView(memory.buffer, memory.byteOffset, memory.length);
-    for (const [index, operation] of this.#operations.entries()) {
-      const at = index * operationSize;
-      let flags = operation.goOn ? goOn : 0;
-      for (let i = 0; i < 6; i++) {
-        const arg = operation.args[i] ?? 0;
-        let word: bigint;
-        if (typeof arg === 'object') {
+    let at = 0;
+    for (const { name, args, goOn: goesOn } of this.#operations) {
+      let flags = goesOn ? goOn : 0;
+      for (let i = 0; i < maxArguments; i++) {
+        const place = at + 8 + i * 8;
+        const arg = args[i] ?? 0;
+        if (typeof arg === 'number') putNumber(view, place, arg);
+        else if (typeof arg === 'bigint') view.setBigUint64(place, BigInt.asUintN(64, arg), true);
+        else {
           const isResult = 'operation' in arg;
           flags |= isResult ? 1 << i : 1 << (8 + i);
-          word = BigInt(isResult ? arg.operation : dataStart + arg.offset);
-        } else word = BigInt(arg);
-        view.setBigUint64(at + 8 + i * 8, BigInt.asUintN(64, word), true);
+          putNumber(view, place, isResult ? arg.operation : dataStart + arg.offset);
+        }
       }
-      view.setUint32(at, syscalls[operation.name], true);
+      view.setUint32(at, syscalls[name], true);
       view.setUint32(at + 4, flags, true);
-      view.setBigInt64(at + 56, 0n, true);
+      putNumber(view, at + resultOffset, 0);
+      at += operationSize;
     }
-    for (const { at, bytes } of this.#data) memory.set(bytes, dataStart + at);
+    for (const { at: offset, length, bytes } of this.#data) {
+      if (bytes === undefined) memory.fill(0, dataStart + offset, dataStart + offset + length);
+      else memory.set(bytes, dataStart + offset);
+    }
     if (base === undefined && this.#pointers.length > 0)
       throw new GodwitError(
         'INTERNAL',
         'a program with addresses in its data, and nobody knows where it runs',
       );
-    for (const { at, to } of this.#pointers)
-      view.setBigUint64(dataStart + at, BigInt((base ?? 0) + dataStart + to), true);
+    for (const pointer of this.#pointers)
+      putNumber(view, dataStart + pointer.at, (base ?? 0) + dataStart + pointer.to);
   }
 
-  /** Reads what a run left in `memory`. Throws REMOTE_CALL for a call that had to succeed and did not. */
-  outcome(memory: Uint8Array, where: string): Outcome {
+  /**
+   * Reads what a run left in `memory`, of which a copy is taken, unless it `isOwn`: not used for anything else. Throws REMOTE_CALL for a
+   * call that had to succeed and did not.
+   */
+  outcome(memory: Uint8Array<ArrayBuffer>, where: string, isOwn = false): Outcome {
     const dataStart = this.#operations.length * operationSize;
-    const copy = memory.slice(0, this.size);
-    const view = new DataView(copy.buffer);
+    const outcome = new Outcome(isOwn ? memory : memory.slice(0, this.size), dataStart);
     for (const [index, operation] of this.#operations.entries()) {
-      const result = view.getBigInt64(index * operationSize + 56, true);
-      if (!operation.goOn && isError(result)) throw failure(operation, index, result, where);
+      if (operation.goOn || !outcome.failed({ operation: index })) continue;
+      throw failure(operation, index, outcome.result({ operation: index }), where);
     }
-    return new Outcome(copy, dataStart);
+    return outcome;
   }
 }
 
@@ -156,17 +171,24 @@ export class Outcome {
 
   constructor(memory: Uint8Array<ArrayBuffer>, dataStart: number) {
     this.#memory = memory;
-    this.#view = new DataView(memory.buffer);
+    this.#view = new DataView(memory.buffer, memory.byteOffset, memory.length);
     this.#dataStart = dataStart;
   }
 
   result(of: Result): bigint {
-    return this.#view.getBigInt64(of.operation * operationSize + 56, true);
+    return this.#view.getBigInt64(of.operation * operationSize + resultOffset, true);
   }
 
   /** A result that fits: a descriptor, a PID, a count, an address, or a negative errno. */
   number(of: Result): number {
-    return Number(this.result(of));
+    const at = of.operation * operationSize + resultOffset;
+    return this.#view.getInt32(at + 4, true) * 2 ** 32 + this.#view.getUint32(at, true);
+  }
+
+  /** The call ended with an errno. */
+  failed(of: Result): boolean {
+    const number = this.number(of);
+    return number < 0 && number >= -maxErrno;
   }
 
   bytes(of: Data): Uint8Array<ArrayBuffer> {
@@ -178,12 +200,35 @@ export class Outcome {
   }
 
   view(of: Data): DataView {
-    return new DataView(this.#memory.buffer, this.#dataStart + of.offset, of.length);
+    return new DataView(
+      this.#memory.buffer,
+      this.#memory.byteOffset + this.#dataStart + of.offset,
+      of.length,
+    );
+  }
+
+  /** The first 32 bits. */
+  u32(of: Data): number {
+    return this.#view.getUint32(this.#dataStart + of.offset, true);
+  }
+
+  /** Whether the first `length` bytes are those that the same program left behind elsewhere. */
+  isSame(of: Data, other: Outcome, length: number): boolean {
+    const start = this.#dataStart + of.offset;
+    for (let at = start; at < start + length; at++) if (this.#memory[at] !== other.#memory[at]) return false;
+    return true;
   }
 }
 
+/** Without a bigint, which would have to be allocated: most arguments of most programs are small. */
+function putNumber(view: DataView, at: number, value: number): void {
+  if (!Number.isInteger(value)) throw new GodwitError('INTERNAL', `${value} is no argument of a program`);
+  view.setUint32(at, value >>> 0, true);
+  view.setUint32(at + 4, Math.floor(value / 2 ** 32) >>> 0, true);
+}
+
 export function isError(result: bigint): boolean {
-  return result < 0n && result >= -maxErrno;
+  return result < 0n && result >= BigInt(-maxErrno);
 }
 
 /** "ENOENT" for -2. */

@@ -16,6 +16,15 @@ export function ask(
   room: number | Uint8Array,
 ): Question {
   const value = typeof room === 'number' ? program.room(room) : program.bytes(room);
-  const size = program.bytes(new Uint8Array(Uint32Array.of(value.length).buffer));
+  const size = program.bytes(sizeWord(value.length));
   return { result: program.attempt('getsockopt', fd, level, option, value, size), value, length: size };
+}
+
+const sizeWords = new Map<number, Uint8Array>();
+
+/** What the kernel reads of a length that it is going to change. */
+function sizeWord(length: number): Uint8Array {
+  let word = sizeWords.get(length);
+  if (word === undefined) sizeWords.set(length, (word = new Uint8Array(Uint32Array.of(length).buffer)));
+  return word;
 }

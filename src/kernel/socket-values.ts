@@ -3,7 +3,7 @@ import { GodwitError } from '../errors.ts';
 import { valuesToSet, valueToSend } from './interface-options.ts';
 import { runLocal } from './local-program.ts';
 import { PreparedProgram } from './prepared-program.ts';
-import { errnoName, isError, Program } from './program.ts';
+import { errnoName, isError, Program, type Outcome } from './program.ts';
 import { closeLocal, openSocket, type SocketFacts } from './socket-facts.ts';
 import {
   optionLabel,
@@ -34,32 +34,38 @@ interface OptionQuestions {
 
 /** By domain and type. */
 const optionQuestions = new Map<string, OptionQuestions>();
-/** Values of fresh sockets, by domain, type and protocol; in the order of the questions. */
-const defaults = new Map<string, readonly (Uint8Array | undefined)[]>();
+/** The answers of fresh sockets, by domain, type and protocol. */
+const defaults = new Map<string, Outcome>();
 
 /** The options of a socket that differ from those of a fresh one of the same kind. */
 export function changedOptions(fd: number, facts: SocketFacts): OptionValue[] {
-  const fresh = freshOptions(facts);
-  const { values, locks } = readOptions(fd, facts);
+  const fresh = freshAnswers(facts);
+  const { prepared, questions, lock } = questionsOf(facts);
+  const answers = prepared.run(fd);
+  const locks = answers.failed(lock.result) ? undefined : answers.u32(lock.value);
   const changed: OptionValue[] = [];
-  for (const [index, { rule }] of questionsOf(facts).questions.entries()) {
-    const value = values[index];
-    if (value === undefined) continue;
+  for (const { rule, question } of questions) {
+    if (answers.failed(question.result)) continue;
     const { level, option } = rule;
-    const lock = level === solSocket ? bufferLocks.get(option) : undefined;
+    const length = lengthOf(answers, rule, question);
+    const bit = level === solSocket ? bufferLocks.get(option) : undefined;
     const isChanged =
-      lock !== undefined && locks !== undefined
-        ? (locks & lock) !== 0
+      bit !== undefined && locks !== undefined
+        ? (locks & bit) !== 0
         : // The default of IPV6_V6ONLY is a setting of the host.
-          (level === solIpv6 && option === ipv6Only) || Buffer.compare(value, fresh[index] ?? empty) !== 0;
+          (level === solIpv6 && option === ipv6Only) ||
+          length !== lengthOf(fresh, rule, question) ||
+          !answers.isSame(question.value, fresh, length);
     if (!isChanged) continue;
-    const read = { level, name: option, value: value.slice() };
+    const read = { level, name: option, value: answers.bytes(question.value).slice(0, length) };
     changed.push({ ...read, value: valueToSend(fd, read) });
   }
   return changed;
 }
 
-const empty = new Uint8Array();
+function lengthOf(answers: Outcome, { length }: OptionRule, question: Question): number {
+  return answers.failed(question.result) ? 0 : Math.min(length, answers.u32(question.length));
+}
 
 function questionsOf({ domain, type }: Pick<SocketFacts, 'domain' | 'type'>): OptionQuestions {
   const key = `${domain}:${type}`;
@@ -79,32 +85,15 @@ function questionsOf({ domain, type }: Pick<SocketFacts, 'domain' | 'type'>): Op
   return made;
 }
 
-function readOptions(
-  fd: number,
-  facts: Pick<SocketFacts, 'domain' | 'type'>,
-): { values: (Uint8Array<ArrayBuffer> | undefined)[]; locks: number | undefined } {
-  const { prepared, questions, lock } = questionsOf(facts);
-  const outcome = prepared.run(fd);
-  const values = questions.map(({ rule, question }) => {
-    if (isError(outcome.result(question.result))) return undefined;
-    const length = Math.min(rule.length, outcome.view(question.length).getUint32(0, true));
-    return outcome.bytes(question.value).subarray(0, length);
-  });
-  const locks = isError(outcome.result(lock.result))
-    ? undefined
-    : outcome.view(lock.value).getUint32(0, true);
-  return { values, locks };
-}
-
-function freshOptions(facts: SocketFacts): readonly (Uint8Array | undefined)[] {
+function freshAnswers(facts: SocketFacts): Outcome {
   const key = `${facts.domain}:${facts.type}:${facts.protocol}`;
   const known = defaults.get(key);
   if (known !== undefined) return known;
   const fd = openSocket(facts.domain, facts.type, facts.protocol);
   try {
-    const { values } = readOptions(fd, facts);
-    defaults.set(key, values);
-    return values;
+    const answers = questionsOf(facts).prepared.run(fd);
+    defaults.set(key, answers);
+    return answers;
   } finally {
     closeLocal(fd);
   }

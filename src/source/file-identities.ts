@@ -62,8 +62,13 @@ export class FileIdentities {
     });
   }
 
-  statMapping(pid: number, vma: Vma): { readonly size: number } {
-    return { size: Number(stat(linkOfMapping(pid, vma), vma.path).size) };
+  /** Bytes of an object that is mapped and has no name. @throws GodwitError NO_PROCESS when something else is mapped there by now */
+  sizeOfMapped(pid: number, vma: Vma): number {
+    const link = linkOfMapping(pid, vma);
+    const { size, ino } = stat(link, vma.path);
+    // Without the right to use map_files the name of memory that was unmapped leads to a device.
+    if (Number(ino) !== vma.inode) throw vanished(vma.path, link);
+    return Number(size);
   }
 
   /**
@@ -128,7 +133,7 @@ function stat(link: string, path: string): BigIntStats {
   }
 }
 
-function vanished(path: string, link: string, cause: unknown): GodwitError {
+function vanished(path: string, link: string, cause?: unknown): GodwitError {
   return new GodwitError('NO_PROCESS', `${path} is not there any more where the process had it (${link})`, {
     cause,
   });

@@ -146,7 +146,7 @@ export class Layouts {
     const key = objectKey(vma);
     const hugePage = hugePageOf(vma);
     if (objectKind(vma) === 'sysv') return this.#segment(key, vma.inode, segments, hugePage);
-    const { size } = this.#identities.statMapping(pid, vma);
+    const size = this.#identities.sizeOfMapped(pid, vma);
     const known = this.#objects.get(key);
     const isMemfd = vma.path.startsWith('/memfd:');
     const object: SharedObject = {

@@ -110,7 +110,7 @@ export class ScratchMemory {
     native.closeFd(this.fd);
   }
 
-  #encode(program: Program): Uint8Array {
+  #encode(program: Program): Uint8Array<ArrayBuffer> {
     const memory = new Uint8Array(this.#memory, programOffset, this.room);
     program.encode(memory);
     this.#placed = 0;

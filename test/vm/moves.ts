@@ -98,11 +98,16 @@ async function hasEnded(guest: Guest, name: string): Promise<boolean> {
   return true;
 }
 
-/** Starts a workload of test/workloads on a machine, with its words in the shared folder, and waits until it is ready. */
-export async function startWorkload(guest: Guest, name: string, args: string): Promise<string> {
+/** Starts a workload of test/workloads on a machine, with its words in the shared folder, and waits until it is ready. `isMoving`: its variant in motion. */
+export async function startWorkload(
+  guest: Guest,
+  name: string,
+  args: string,
+  isMoving = false,
+): Promise<string> {
   const log = `/shared/${name}.log`;
   // The agents need the machine's only processor, too: seven busy threads would leave them an eighth.
-  await guest.mustRun(`rm -f ${log}; ${background(`nice -n 19 ${name} ${args}`, log)}`);
+  await guest.mustRun(`rm -f ${log}; ${background(`${isMoving ? 'env WORKLOAD_MOTION=1 ' : ''}nice -n 19 ${name} ${args}`, log)}`);
   await until(
     `${name} is ready`,
     async () => (await guest.run(`grep -q ready ${log}`)).code === 0,
