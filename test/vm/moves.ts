@@ -107,7 +107,9 @@ export async function startWorkload(
 ): Promise<string> {
   const log = `/shared/${name}.log`;
   // The agents need the machine's only processor, too: seven busy threads would leave them an eighth.
-  await guest.mustRun(`rm -f ${log}; ${background(`${isMoving ? 'env WORKLOAD_MOTION=1 ' : ''}nice -n 19 ${name} ${args}`, log)}`);
+  await guest.mustRun(
+    `rm -f ${log}; ${background(`${isMoving ? 'env WORKLOAD_MOTION=1 ' : ''}nice -n 19 ${name} ${args}`, log)}`,
+  );
   await until(
     `${name} is ready`,
     async () => (await guest.run(`grep -q ready ${log}`)).code === 0,
