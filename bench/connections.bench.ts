@@ -1,6 +1,6 @@
 // The pause of a client whose connection moves along with the server's address (--move-ip), beside what `migrate` reports; and what it is
 // when segments that come during the freeze are dropped instead of captured. GODWIT_MOVES: how many flights of each kind (10).
-// One client asks as soon as it is answered and is looked at; the others are there, and ask once a second.
+// One client is looked at: it asks as soon as it is answered, or thinks a while; the others are there, and ask once a second.
 import { connect } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { canMakeHosts } from '../test/helpers/can-make-hosts.ts';
@@ -17,27 +17,32 @@ if (blocked !== true) {
   process.exit(0);
 }
 
-/** Asks again as soon as it is answered. */
+/** Asks again as soon as it is answered, or after a while: then it may ask in the freeze, and what it says is lost or captured. */
 class Probe implements Disposable {
   longestMs = 0;
   readonly #socket;
-  #last = performance.now();
+  #asked = performance.now();
+  #timer: NodeJS.Timeout | undefined;
 
-  constructor(host: string) {
+  constructor(host: string, thinkMs: number) {
     this.#socket = connect({ host, port, noDelay: true });
     this.#socket.on('error', (error) => {
       throw error;
     });
     this.#socket.on('data', () => {
-      const now = performance.now();
-      this.longestMs = Math.max(this.longestMs, now - this.#last);
-      this.#last = now;
-      setImmediate(() => this.#socket.write('?'));
+      this.longestMs = Math.max(this.longestMs, performance.now() - this.#asked);
+      const ask = (): void => {
+        this.#asked = performance.now();
+        this.#socket.write('?');
+      };
+      if (thinkMs === 0) setImmediate(ask);
+      else this.#timer = setTimeout(ask, thinkMs);
     });
     this.#socket.write('?');
   }
 
   [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
     this.#socket.destroy();
   }
 }
@@ -47,7 +52,7 @@ interface Flights {
   readonly downtimes: number[];
 }
 
-async function fly(others: number, isCapturing: boolean): Promise<Flights> {
+async function fly(others: number, isCapturing: boolean, thinkMs: number): Promise<Flights> {
   await using hosts = await makeHosts();
   const { a, b } = hosts;
   const address = a.ip.replace(/\.\d+$/, '.100');
@@ -57,7 +62,7 @@ async function fly(others: number, isCapturing: boolean): Promise<Flights> {
   const server = await a.spawn('python3', [path, String(port)]);
   await until('the server is ready', () => server.log().includes('ready'));
   using clients = ManyClients.echoes(address, port, others, 1000);
-  using probe = new Probe(address);
+  using probe = new Probe(address, thinkMs);
   if (others > 0) await clients.goOn('at first');
   const flights: Flights = { pauses: [], downtimes: [] };
   for (let i = 0; i < moves; i++) {
@@ -84,18 +89,22 @@ const at = (values: readonly number[], share: number): string => {
 const three = (values: readonly number[]): string =>
   `p50 ${at(values, 0.5)}, p99 ${at(values, 0.99)}, max ${at(values, 1)}`;
 
-for (const [others, isCapturing] of [
-  [0, true],
-  [0, false],
-  [49, true],
-  [199, true],
+/** Of a client that may be found thinking; about half as long as the freeze. */
+const thinkMs = 25;
+
+for (const [others, isCapturing, think] of [
+  [0, true, 0],
+  [0, true, thinkMs],
+  [0, false, thinkMs],
+  [49, true, 0],
+  [199, true, 0],
 ] as const) {
-  const { pauses, downtimes } = await fly(others, isCapturing);
+  const { pauses, downtimes } = await fly(others, isCapturing, think);
   const more = pauses.map((pause, i) => pause - (downtimes[i] ?? 0));
   console.log(
-    `${String(others + 1)} connections, segments ${isCapturing ? 'captured' : 'dropped'}: ${String(pauses.length)} flights, ms`,
+    `${String(others + 1)} connections, asked ${think === 0 ? 'at once' : `after ${String(think)} ms`}, segments ${isCapturing ? 'captured' : 'dropped'}: ${String(pauses.length)} flights, ms`,
   );
-  console.log(`  pause of the client      ${three(pauses)}`);
+  console.log(`  wait for an answer       ${three(pauses)}`);
   console.log(`  downtime as reported     ${three(downtimes)}`);
   console.log(`  the one over the other   ${three(more)}`);
 }
