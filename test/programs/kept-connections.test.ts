@@ -126,15 +126,16 @@ await t.test('node with 1,000 WebSockets', { skip }, async (t) => {
   t.equal(server.log(), 'ready\n', 'nor has the server');
 });
 
-for (const [what, script, count] of [
+for (const [what, script, count, ...more] of [
   ['asyncio under 200 clients that check every byte', 'echo-server.py', 200],
+  ['a listener of Multipath TCP, and 50 clients of plain TCP', 'echo-server.py', 50, 'mptcp'],
   ['a chain, with both ends of 100 connections in the tree', 'chain.py', 100],
 ] as const) {
   await t.test(what, { skip: skipPython }, async (t) => {
     await using hosts = await makeHosts();
     const service = await MovingService.on(hosts);
     const port = 7100;
-    const server = await hosts.a.spawn('python3', [here(script), String(port)]);
+    const server = await hosts.a.spawn('python3', [here(script), String(port), ...more]);
     await until(
       () => `the server is ready: ${server.errors()}`,
       () => server.log().includes('ready'),
