@@ -46,13 +46,13 @@ export function reportOf({ stdout }: CommandResult): Record<string, unknown> {
   return last.startsWith('{') ? (JSON.parse(last) as Record<string, unknown>) : {};
 }
 
-/** PID of the program with this name, which runs once; undefined when it does not run. */
+/** PID of the program with this name, which runs once, its children aside; undefined when it does not run. */
 export async function pidOf(guest: Guest, name: string): Promise<number | undefined> {
-  const { stdout } = await guest.run(`pidof ${name}`);
-  const pids = stdout
-    .trim()
-    .split(' ')
-    .filter((word) => word !== '');
+  const parentOf = `$(cut -d ' ' -f 4 /proc/$pid/stat 2>/dev/null)`;
+  const { stdout } = await guest.run(
+    `for pid in $(pidof ${name}); do [ "$(cat /proc/${parentOf}/comm 2>/dev/null)" = ${name} ] || echo $pid; done`,
+  );
+  const pids = stdout.split('\n').filter((line) => line !== '');
   if (pids.length > 1)
     throw new Error(`${name} runs ${pids.length} times on Linux ${guest.kernel}: ${stdout}`);
   return pids[0] === undefined ? undefined : Number(pids[0]);
