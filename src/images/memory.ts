@@ -82,7 +82,7 @@ export const mappingSchema = z.strictObject({
   name: z.string().max(80).optional(),
   /** file, shared: was it opened writable (VM_MAYWRITE)? */
   writable: z.boolean().default(false),
-  /** anonymous, private: bytes of the reserved huge pages that it is made of (MAP_HUGETLB). */
+  /** Bytes of the reserved huge pages that it is made of (hugetlb). */
   hugePage: hugePageSize.optional(),
   /** aio: number of events io_setup(2) is to be asked for. */
   events: u32.optional(),

@@ -113,7 +113,9 @@ export class Layouts {
     // The flags were read a moment after the protection, perhaps of what was mapped there by then: what is written may be written.
     const writable = flags.writable || vma.write;
     const { start, end, shared } = vma;
-    const common = { start, end, protection, shared, offset: 0, ...flags, writable };
+    const hugePage = hugePageOf(vma);
+    const pages = hugePage === undefined ? {} : { hugePage };
+    const common = { start, end, protection, shared, offset: 0, ...flags, writable, ...pages };
     const { special } = vma;
     if (special === 'vdso' || special === 'vvar' || special === 'vvar_vclock')
       return { ...common, kind: special };
@@ -126,7 +128,7 @@ export class Layouts {
         offset: vma.offset,
       };
     }
-    if (isAnonymousHuge(vma)) return { ...common, kind: 'anonymous', hugePage: hugePageOf(vma) };
+    if (isAnonymousHuge(vma)) return { ...common, kind: 'anonymous' };
     if (isZeroDevice(process.pid, vma)) return { ...common, kind: 'zero', offset: vma.offset };
     if (vma.inode !== 0) {
       const deleted = isDeletedFile(vma) ? this.#deleted.of(process.pid, vma) : undefined;

@@ -28,6 +28,8 @@ export interface Copied extends PageCounters {
 interface Collected {
   readonly process: SourceProcess;
   readonly pages: PageRuns;
+  /** Bytes that come with the frozen collection only. */
+  readonly owed: number;
   /** Its shell is not there yet. */
   readonly newcomer?: Newcomer;
 }
@@ -56,6 +58,7 @@ export async function copyRound(context: RoundContext, round: number, frozen: bo
       .flatMap(
         (process) => unlessEnded(here, process, () => collect(flight, process, vmasOf, frozen, fresh)) ?? [],
       );
+    for (const { owed } of collected) owedBytes += owed;
     const newcomers = collected.flatMap(({ newcomer }) => newcomer ?? []);
     const lending: Lending = {
       round,
@@ -169,11 +172,12 @@ function collect(
     return [];
   }
   const { parent } = process;
-  if (!inherits || parent === undefined || !fresh.has(process)) return [{ process, pages: dirty }];
+  if (!inherits || parent === undefined || !fresh.has(process))
+    return [{ process, pages: dirty, owed: dirty.owed }];
   const from = flight.ownerOf(parent);
   const share = copy.inherit(flight.of(from).copy, vmasOf.get(from.pid) ?? [], dirty);
   const newcomer = { process, copy, parent: flight.of(from).copy, share };
-  return [{ process, pages: share.rest, newcomer }];
+  return [{ process, pages: share.rest, owed: dirty.owed, newcomer }];
 }
 
 interface Generation {

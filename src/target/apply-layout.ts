@@ -5,7 +5,13 @@ import { hugeSizeFlag } from '../kernel/huge-pages.ts';
 import { Program } from '../kernel/program.ts';
 import { pageSize, userEnd } from '../units.ts';
 import type { AgentFiles } from './agent-files.ts';
-import { isSpecial, layoutDifference, type Change, type Move } from './layout-difference.ts';
+import {
+  isSpecial,
+  layoutDifference,
+  stagedProtection,
+  type Change,
+  type Move,
+} from './layout-difference.ts';
 import { findHole, type Range } from './scratch.ts';
 import type { SharedObjects } from './shared-objects.ts';
 import type { Shell } from './shell.ts';
@@ -64,34 +70,6 @@ export function unmapObjects(shell: Shell, ids: ReadonlySet<number>): void {
   if (gone.length === 0) return;
   shell.runSteps(gone.map(unmapping));
   shell.mappings = shell.mappings.filter((mapping) => !isGone(mapping));
-}
-
-/**
- * mlock(2), when the pages are there. `guards`: runs of guard pages; where there is one the call locks, and then fails because the
- * page cannot be there.
- */
-export function lockMemory(shell: Shell, guards: readonly number[]): void {
-  const locked = shell.mappings.filter((mapping) => mapping.locked);
-  const isGuarded = ({ start, end }: Range): boolean =>
-    guards.some((at, i) => i % 2 === 0 && at >= start && at < end);
-  shell.runSteps(
-    locked.map((mapping) => (program) => {
-      const { start, end, lockOnFault } = mapping;
-      const args = [start, end - start, lockOnFault ? 1 : 0];
-      if (isGuarded(mapping)) program.attempt('mlock2', ...args);
-      else program.call('mlock2', ...args);
-    }),
-  );
-}
-
-/** mseal(2) (Linux 6.10), [start, length, ...]: from here on nobody takes these mappings away or gives them another protection. */
-export function sealMemory(shell: Shell, runs: readonly number[]): void {
-  const steps: Step[] = [];
-  for (let i = 0; i + 1 < runs.length; i += 2) {
-    const [start = 0, length = 0] = [runs[i], runs[i + 1]];
-    steps.push((program) => void program.call('mseal', start, length, 0));
-  }
-  shell.runSteps(steps);
 }
 
 function unmapping({ start, end }: Range): Step {
@@ -176,14 +154,22 @@ function mapAll(shell: Shell, pieces: readonly Mapping[], sources: MappingSource
     }
   }
   const steps: Step[] = plain.map((piece) => (program) => {
-    program.call('mmap', piece.start, piece.end - piece.start, piece.protection, flagsOf(piece), -1, 0);
+    program.call(
+      'mmap',
+      piece.start,
+      piece.end - piece.start,
+      stagedProtection(piece),
+      flagsOf(piece),
+      -1,
+      0,
+    );
   });
   for (const [agentFd, list] of backed) {
     steps.push((program) => {
       const fd = program.call('pidfd_getfd', shell.agentPidfd, agentFd, 0);
       for (const piece of list) {
         const length = piece.end - piece.start;
-        program.call('mmap', piece.start, length, piece.protection, flagsOf(piece), fd, piece.offset);
+        program.call('mmap', piece.start, length, stagedProtection(piece), flagsOf(piece), fd, piece.offset);
       }
       program.call('close', fd);
     });
@@ -206,7 +192,8 @@ function backingOf(piece: Mapping, { files, objects }: MappingSources): number {
 function flagsOf(piece: Mapping): number {
   let flags = mapFixed | (piece.shared ? mapShared : mapPrivate);
   if (piece.kind === 'anonymous') flags |= mapAnonymous;
-  if (piece.hugePage !== undefined) flags |= mapHugetlb | hugeSizeFlag(piece.hugePage);
+  if (piece.kind === 'anonymous' && piece.hugePage !== undefined)
+    flags |= mapHugetlb | hugeSizeFlag(piece.hugePage);
   if (piece.growsDown) flags |= mapGrowsDown;
   if (piece.noReserve) flags |= mapNoReserve;
   return flags;

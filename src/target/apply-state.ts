@@ -7,7 +7,6 @@ import { Program } from '../kernel/program.ts';
 import { isInside } from '../kernel/rights.ts';
 import { runLocal } from '../kernel/local-program.ts';
 import { readStatus } from '../kernel/proc/status.ts';
-import { lockMemory, sealMemory } from './apply-layout.ts';
 import { stopJobs } from './apply/job-stop.ts';
 import { installFilters } from './apply/seccomp.ts';
 import {
@@ -18,6 +17,7 @@ import {
   type ProcessContext,
 } from './apply/process-state.ts';
 import { settleTerminals } from './controlling-terminals.ts';
+import { lockMemory, protectHuge, sealMemory } from './finish-memory.ts';
 import { restoreOpenFiles, type Announce, type RestoredOpenFiles } from './open-files.ts';
 import { RemovedDirectories } from './removed-directories.ts';
 import type { Speaker } from './resources/driver.ts';
@@ -113,6 +113,7 @@ export function applyState(tree: ShellTree, state: TreeState, context: ApplyCont
       const shell = tree.shell(process.pid);
       installFilters(shell, process);
       if (!shell.shares.memory) {
+        protectHuge(shell);
         lockMemory(shell, guardsOf.get(process.pid) ?? []);
         sealMemory(shell, sealedOf.get(process.pid) ?? []);
       }

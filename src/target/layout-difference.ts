@@ -27,6 +27,17 @@ export interface LayoutDifference {
   readonly change: readonly Change[];
 }
 
+/** PROT_READ | PROT_WRITE. */
+const readWrite = 3;
+
+/**
+ * What a mapping has while pages come: before Linux 6.14 nobody can write to a private huge page whose mapping forbids it, not even by way of
+ * /proc/PID/mem (check_vma_flags of mm/gup.c).
+ */
+export function stagedProtection({ protection, shared, hugePage }: Mapping): number {
+  return hugePage === undefined || shared ? protection : protection | readWrite;
+}
+
 const special: ReadonlySet<Mapping['kind']> = new Set(['vdso', 'vvar', 'vvar_vclock']);
 export function isSpecial(mapping: Mapping): boolean {
   return special.has(mapping.kind);
@@ -92,9 +103,8 @@ function* intervals(has: readonly Mapping[], wants: readonly Mapping[]): Generat
 }
 
 function* changes(old: Mapping, wanted: Mapping, range: Range): Generator<Change> {
-  if (old.protection !== wanted.protection) {
-    yield { what: 'protect', protection: wanted.protection, ...range };
-  }
+  const protection = stagedProtection(wanted);
+  if (stagedProtection(old) !== protection) yield { what: 'protect', protection, ...range };
   for (const advice of old.advice) {
     const back = opposite.get(advice);
     if (back !== undefined && !wanted.advice.includes(advice))

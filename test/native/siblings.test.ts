@@ -68,6 +68,7 @@ t.test('what the lender has written or given back meanwhile does not count', (t)
     pages: 1,
     gone,
     untracked: [],
+    owed: 0,
     outside: false,
     replaced,
   });

@@ -24,8 +24,8 @@ export class HugePageCount {
   /** Of one process. `resident`: bytes of all that it has taken; of what is not reserved (MAP_NORESERVE) only so much is needed. */
   add(mappings: readonly Mapping[], resident: number): void {
     let left = resident;
-    for (const { start, end, kind, hugePage, noReserve } of mappings) {
-      if (kind !== 'anonymous' || hugePage === undefined) continue;
+    for (const { start, end, shared, hugePage, noReserve } of mappings) {
+      if (shared || hugePage === undefined) continue;
       const bytes = noReserve ? Math.min(left, end - start) : end - start;
       if (noReserve) left -= bytes;
       this.#count(hugePage, bytes);

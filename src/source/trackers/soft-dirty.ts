@@ -6,8 +6,9 @@ import { GodwitError } from '../../errors.ts';
 import { readMaps } from '../../kernel/proc/maps.ts';
 import type { Vma } from '../../kernel/proc/maps.ts';
 import type { NativePageSet } from '../../native-pages.ts';
-import { runsInside, runsOfSet, setOf } from '../../kernel/page-runs.ts';
+import { pagesIn, runsInside, runsOfSet, setOf } from '../../kernel/page-runs.ts';
 import type { PageRuns } from '../../kernel/page-runs.ts';
+import { pageSize } from '../../units.ts';
 import { isHuge } from '../pages/huge-pages.ts';
 import { SeenMappings } from './seen-mappings.ts';
 import type { DirtyPages, Tracker } from './tracker.ts';
@@ -58,10 +59,9 @@ export class SoftDirtyTracker implements Tracker {
     if (typeof found === 'number') return spaceEnded(this.pid, this.pagemapFd, found);
     const { dirty, owned } = found;
     const untracked = carried.filter(isHuge);
-    if (frozen) {
-      const whole = runsInside(owned, huge);
-      dirty.add(whole.runs, whole.count);
-    } else dirty.remove(huge.runs, huge.count);
+    const whole = runsInside(owned, huge);
+    if (frozen) dirty.add(whole.runs, whole.count);
+    else dirty.remove(huge.runs, huge.count);
     const inside = runsInside(dirty, all);
     if (frozen) return dirtyPages(inside, { owned }, { untracked });
     // Clearing is for all mappings, also those born after the caller read maps: what they hold comes next time.
@@ -69,7 +69,11 @@ export class SoftDirtyTracker implements Tracker {
     dirty.remove(known.runs, known.count);
     this.#again = dirty;
     this.#seen.settle();
-    return dirtyPages(inside, { owned }, { untracked, outside: dirty.pages() > 0 });
+    return dirtyPages(
+      inside,
+      { owned },
+      { untracked, owed: pagesIn(whole) * pageSize, outside: dirty.pages() > 0 },
+    );
   }
 
   forget({ runs, count }: PageRuns): void {

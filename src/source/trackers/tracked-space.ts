@@ -92,7 +92,7 @@ export function spaceEnded(pid: number, pagemapFd: number, errno: number): Dirty
   }
   if (!isAlive(pid)) throw gone(pid);
   const none = { set: setOf(), ranges: noRuns };
-  return { ...noRuns, pages: 0, gone: none, untracked: [], outside: false, replaced: true };
+  return { ...noRuns, pages: 0, gone: none, untracked: [], owed: 0, outside: false, replaced: true };
 }
 
 /** After exec, or the end of the process, the old descriptor reads nothing, wherever it is asked. */
@@ -103,9 +103,9 @@ export function isSpaceAlive(pagemapFd: number): boolean {
 export function dirtyPages(
   { runs, count }: PageRuns,
   gone: GonePages,
-  rest: Partial<Pick<DirtyPages, 'untracked' | 'outside'>> = {},
+  rest: Partial<Pick<DirtyPages, 'untracked' | 'owed' | 'outside'>> = {},
 ): DirtyPages {
-  const none = { untracked: [], outside: false };
+  const none = { untracked: [], owed: 0, outside: false };
   return { runs, count, pages: pagesIn({ runs, count }), gone, replaced: false, ...none, ...rest };
 }
 

@@ -18,6 +18,8 @@ export interface DirtyPages extends PageRuns {
   readonly gone: GonePages;
   /** Mappings that cannot be tracked. Their pages come, all of them, with the frozen collection only. */
   readonly untracked: readonly Vma[];
+  /** Bytes that these hold now. */
+  readonly owed: number;
   /** Something was written outside the mappings given: read maps again soon. It is not lost, it comes next time. */
   readonly outside: boolean;
   /** The process has executed another program. Nothing else here counts: disarm, and start over with a new tracker. */

@@ -46,9 +46,11 @@ void t.test('of what is not reserved only as much as was taken', (t) => {
   t.end();
 });
 
-void t.test('a mapping of an object is counted with the object', (t) => {
+void t.test('shared memory is counted with its object, a private mapping of it besides', (t) => {
   const count = new HugePageCount();
-  count.add([map(4, undefined, { kind: 'object', source: 0 })], 4 * two);
+  count.add([map(4, two, { kind: 'object', source: 0, shared: true })], 4 * two);
   t.same(count.all, []);
+  count.add([map(3, two, { kind: 'object', source: 0 })], 0);
+  t.same(count.all, [{ size: two, count: 3 }]);
   t.end();
 });

@@ -19,6 +19,7 @@ function collection(dirty: PageRuns, gone: PageRuns): DirtyPages {
     pages: numbers(dirty).length,
     gone: { set: setOf(gone), ranges: pages() },
     untracked: [],
+    owed: 0,
     outside: false,
     replaced: false,
   };

@@ -126,3 +126,15 @@ void t.test('of huge pages whole ones go, whatever comes in their place', (t) =>
   t.same(layoutDifference([map(0x4_0000, 1024)], [huge]), { ...none, map: [huge] });
   t.end();
 });
+
+void t.test('private huge pages are writable until all of them are there', (t) => {
+  const hugePage = 0x20_0000;
+  const before = map(0x4_0000, 512, { hugePage });
+  t.same(layoutDifference([before], [map(0x4_0000, 512, { hugePage, protection: 1 })]), none);
+  const shared = map(0x4_0000, 512, { hugePage, shared: true });
+  t.same(layoutDifference([shared], [{ ...shared, protection: 1 }]), {
+    ...none,
+    change: [{ what: 'protect', protection: 1, ...range(0x4_0000, 512) }],
+  });
+  t.end();
+});
