@@ -11,8 +11,8 @@ const min = 60_000;
 const plan = [
   { folders: ['unit', 'native', 'compliance', 'interop'], limitMs: 7 * min },
   { folders: ['programs'], limitMs: 8 * min },
-  { folders: ['migration'], limitMs: 7 * min },
-  { folders: ['conformance'], limitMs: 13 * min },
+  { folders: ['migration'], limitMs: 6.25 * min },
+  { folders: ['conformance'], limitMs: 13.75 * min },
   { folders: ['faults'], limitMs: 6 * min },
   { folders: ['vm'], limitMs: 9 * min },
 ];
