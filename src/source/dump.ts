@@ -66,6 +66,15 @@ export function dumpState({
     if (live === undefined) throw new GodwitError('INTERNAL', `process ${pid} is none of the tree's`);
     return live.run(program);
   };
+  const before = flight.living.map((process) => {
+    const parent = process.parent?.zombie === undefined ? process.parent : undefined;
+    const jobStop = readJobStop(process, parent && flight.of(parent).live);
+    const state = readProcessState(process, flight.of(process).live, context);
+    return { vpid: process.vpid, state: { ...state, ...(jobStop === undefined ? {} : { jobStop }) } };
+  });
+  const queues = dumpQueues(flight.living);
+  const semaphores = dumpSemaphores(flight.living, runIn);
+  // Behind it no program runs in the tree any more: connections may be locked.
   const open = dumpOpenFiles(flight.living, {
     prepared,
     inFlight,
@@ -77,17 +86,10 @@ export function dumpState({
     terminalQueues,
     messages,
   });
-  const processes: ProcessState[] = flight.living.map((process) => {
-    const parent = process.parent?.zombie === undefined ? process.parent : undefined;
-    const jobStop = readJobStop(process, parent && flight.of(parent).live);
-    return {
-      ...readProcessState(process, flight.of(process).live, context),
-      descriptors: open.descriptors.get(process.vpid) ?? [],
-      ...(jobStop === undefined ? {} : { jobStop }),
-    };
-  });
-  const queues = dumpQueues(flight.living);
-  const semaphores = dumpSemaphores(flight.living, runIn);
+  const processes: ProcessState[] = before.map(({ vpid, state }) => ({
+    ...state,
+    descriptors: open.descriptors.get(vpid) ?? [],
+  }));
   return { processes, openFiles: open.openFiles, queues, semaphores, readAt, tcpClose: options.tcpClose };
 }
 

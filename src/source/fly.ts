@@ -128,6 +128,7 @@ async function land(
   refuseOutsideAttachments(delta.vmasOf.values());
   const deltaAt = performance.now();
   using inFlight = new InFlight('frozen');
+  const sealed = sealedMappings(flight, delta.vmasOf);
   const state = dumpState({
     flight,
     identities,
@@ -140,7 +141,9 @@ async function land(
       lockListener: (fd, inode) => {
         listeners.lockListener(fd, inode);
       },
-      whileFenced: (work) => frozen.whileFenced(work),
+      fence: () => {
+        frozen.fence();
+      },
     },
     terminalQueues: (master) => keeper.terminalQueues(master),
     messages: (queue) => frozen.whileFenced(() => keeper.messages(queue)),
@@ -152,7 +155,7 @@ async function land(
   const pages = {
     stale: stalePages(flight, delta.vmasOf),
     guards: guardPages(flight, delta.vmasOf),
-    sealed: sealedMappings(flight, delta.vmasOf),
+    sealed,
   };
   const layout = flight.layout(flight.processes, delta.vmasOf);
   refusePlaceholders(layout);

@@ -44,14 +44,16 @@ export class Frozen implements Disposable {
     }
   }
 
-  /** From here on the tree cannot run without somebody thawing its cgroup, also if this process dies. */
+  /** From here on the tree cannot run without somebody thawing its cgroup, also if this process dies; and no program runs in it. */
   fence(): void {
+    if (this.#isFenced) return;
     this.#fence.freeze();
     this.#isFenced = true;
   }
 
   /** Should this process die meanwhile, the tree stands until the keeper has done what it was asked to. No program may run. */
   whileFenced<T>(work: () => T): T {
+    if (this.#isFenced) return work();
     this.#fence.freeze();
     try {
       return work();

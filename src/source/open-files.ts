@@ -154,7 +154,7 @@ export function dumpOpenFiles(processes: readonly ProcessRef[], options: DumpOpt
     terminalQueues: options.terminalQueues,
     messages: options.messages,
   };
-  const openFiles = tree.groups.map((group) => {
+  const dump = (group: OpenFileGroup): OpenFile => {
     const external = externalOf(group, context);
     const unfit = external && whyNotSo(external, group, context);
     if (unfit !== undefined) throw refuse(group.first, unfit);
@@ -184,6 +184,15 @@ export function dumpOpenFiles(processes: readonly ProcessRef[], options: DumpOpt
       ...(access === undefined ? {} : { access }),
       resource,
     };
-  });
-  return { openFiles, descriptors: tree.descriptors() };
+  };
+  // Last of all connections: they are locked for it, and from then on no program may run in the tree.
+  const isTcp = ({ first }: OpenFileGroup): boolean =>
+    first.link.startsWith('socket:[') && driverOf(first, thief) === sourceDrivers.tcp;
+  const tcp = new Set(tree.groups.filter(isTcp));
+  const images = new Map(tree.groups.filter((group) => !tcp.has(group)).map((group) => [group, dump(group)]));
+  for (const group of tcp) images.set(group, dump(group));
+  return {
+    openFiles: tree.groups.flatMap((group) => images.get(group) ?? []),
+    descriptors: tree.descriptors(),
+  };
 }

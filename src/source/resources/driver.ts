@@ -29,8 +29,8 @@ export interface ConnectionLocker {
   lock(fds: readonly number[]): readonly LockedConnection[];
   /** The same for a listening socket; once for each. */
   lockListener(fd: number, inode: number): void;
-  /** Should this agent die meanwhile, the tree stands until its connections are as they were. */
-  whileFenced<T>(work: () => T): T;
+  /** From now on no program runs in the tree: should this agent die, it stands until its connections are as they were. */
+  fence(): void;
 }
 
 /** TCP connections of the tree. */

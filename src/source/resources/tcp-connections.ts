@@ -69,7 +69,8 @@ export class TcpConnections implements ConnectionPairs {
 
   dump(group: OpenFileGroup, locks: ConnectionLocker): DumpedConnection {
     this.lockListeners(locks);
-    this.#read ??= locks.whileFenced(() => this.#readAll(locks));
+    if (this.#read === undefined) locks.fence();
+    this.#read ??= this.#readAll(locks);
     const own = this.#read.get(group);
     const facts = this.#thief.socket(group.first);
     if (own === undefined || facts.remote === undefined)
