@@ -138,7 +138,10 @@ Reply Keeper::ExecuteUndo(Request& request) {
   else if (kind == "left-mqueue")
     number = undo_.AddLeftQueue(std::move(request.fd), dir);
   else if ((kind == "address" || kind == "route") && ParseHex(dir, message))
-    number = kind == "address" ? undo_.AddAddress(std::move(message)) : undo_.AddRoute(std::move(message));
+    number = undo_.AddPlace(kind == "route", std::move(message));
+  else if (std::uint16_t type = 0;
+           kind == "link" && ParseNumber(request.field(2), type) && ParseHex(request.field(3), message))
+    number = undo_.AddLink(type, std::move(message));
   else if (kind == "hold")
     number = undo_.AddHold(std::move(request.fd));
   else if (kind == "poke" && ParseNumber(request.field(2), pid) && ParseNumber(request.field(3), address) &&

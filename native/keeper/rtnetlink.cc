@@ -30,10 +30,8 @@ constexpr int kLocalWithinMs = 1000;
 
 using Answer = std::array<char, 4096>;
 
-/** Asks the kernel; one message of its answer. Returns its length, or -errno. */
-ssize_t Ask(std::uint16_t type, std::uint16_t flags, std::string_view message, Answer& answer) {
-  const Fd fd(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
-  if (!fd.valid()) return -errno;
+/** Asks the kernel by a socket that nobody else uses; one message of its answer. Returns its length, or -errno. */
+ssize_t AskBy(int fd, std::uint16_t type, std::uint16_t flags, std::string_view message, Answer& answer) {
   nlmsghdr header{};
   header.nlmsg_len = static_cast<std::uint32_t>(NLMSG_LENGTH(message.size()));
   header.nlmsg_type = type;
@@ -46,9 +44,9 @@ ssize_t Ask(std::uint16_t type, std::uint16_t flags, std::string_view message, A
   request.msg_namelen = sizeof kernel;
   request.msg_iov = parts;
   request.msg_iovlen = 2;
-  if (sendmsg(fd.get(), &request, 0) < 0) return -errno;
+  if (sendmsg(fd, &request, 0) < 0) return -errno;
   // The kernel has answered when sendmsg returns.
-  const ssize_t got = recv(fd.get(), answer.data(), answer.size(), MSG_DONTWAIT);
+  const ssize_t got = recv(fd, answer.data(), answer.size(), MSG_DONTWAIT);
   if (got < 0) return -errno;
   nlmsghdr about{};
   if (got < static_cast<ssize_t>(sizeof about)) return -EPROTO;
@@ -58,6 +56,11 @@ ssize_t Ask(std::uint16_t type, std::uint16_t flags, std::string_view message, A
   if (got < static_cast<ssize_t>(NLMSG_LENGTH(sizeof verdict))) return -EPROTO;
   std::memcpy(&verdict, &answer[NLMSG_HDRLEN], sizeof verdict);
   return verdict.error != 0 ? verdict.error : got;
+}
+
+ssize_t Ask(std::uint16_t type, std::uint16_t flags, std::string_view message, Answer& answer) {
+  const Fd fd(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
+  return fd.valid() ? AskBy(fd.get(), type, flags, message, answer) : -errno;
 }
 
 int Put(std::uint16_t type, std::uint16_t how, std::string_view message) {
@@ -215,6 +218,15 @@ void AnnounceAddress(std::string_view message) {
 int PutRoute(std::string_view message) {
   const bool is_ipv6 = !message.empty() && message[0] == AF_INET6;
   return Put(RTM_NEWROUTE, is_ipv6 ? NLM_F_REPLACE : NLM_F_EXCL, message);
+}
+
+int GiveOrder(std::uint16_t type, std::string_view message, int by) {
+  if (type != RTM_SETLINK && type != RTM_NEWADDR && type != RTM_NEWROUTE) return -EINVAL;
+  const auto how =
+      static_cast<std::uint16_t>(NLM_F_ACK | (type == RTM_SETLINK ? 0 : NLM_F_CREATE | NLM_F_EXCL));
+  Answer answer;
+  const ssize_t done = by < 0 ? Ask(type, how, message, answer) : AskBy(by, type, how, message, answer);
+  return done >= 0 || done == -EEXIST ? 0 : static_cast<int>(done);
 }
 
 }  // namespace godwit

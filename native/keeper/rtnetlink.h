@@ -2,6 +2,7 @@
 // (struct ifaddrmsg or rtmsg, then attributes): the agent reads and writes them, the keeper only sends them.
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 
 namespace godwit {
@@ -20,5 +21,11 @@ bool IsAddressHere(std::string_view message);
 
 /** RTM_NEWROUTE; that it is there already is no error. 0 or -errno. */
 int PutRoute(std::string_view message);
+
+/**
+ * RTM_SETLINK, RTM_NEWADDR or RTM_NEWROUTE to the network that the netlink socket `by` is of; -1: to this process's. That something is there
+ * already is no error. 0 or -errno.
+ */
+int GiveOrder(std::uint16_t type, std::string_view message, int by);
 
 }  // namespace godwit

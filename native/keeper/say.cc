@@ -1,5 +1,6 @@
 // The commands about what is said when the tree runs here (speech.h).
 //
+//   say link TYPE MESSAGE                             (hexadecimal: rtnetlink(7)) (+ netlink socket of the network that it is about)
 //   say address MESSAGE                               (hexadecimal: RTM_NEWADDR)
 //   say connections (REUSE SENT UNSENT FIN-SENT SHUT)* (+ sockets, + memory with the data of all)
 //   say segments (+ memory)                           all of these before RUNNING
@@ -60,6 +61,14 @@ Reply Keeper::ExecuteSay(Request& request) {
     return Ok();
   }
   if (!request.fd.valid()) return Error(-EBADF, "say without a descriptor");
+  if (what == "link") {
+    std::uint16_t type = 0;
+    std::string message;
+    if (!ParseNumber(request.field(2), type) || !ParseHex(request.field(3), message))
+      return Error(-EINVAL, "say link");
+    speech_.AddLink(type, std::move(message), std::move(request.fd));
+    return Ok();
+  }
   if (what == "segments") {
     speech_.AddSegments(std::move(request.fd));
     return Ok();

@@ -109,6 +109,7 @@ std::string Speech::Run() {
   });
   for (const Connection& connection : connections_)
     note("connection's memory", Remember(connection.socket.get(), connection.ending, data_of(connection)));
+  for (const Link& link : links_) note("link", GiveOrder(link.type, link.message, link.by.get()));
   for (const std::string& message : addresses_) {
     const int error = PutAddress(message);
     note("address", error);
@@ -120,6 +121,7 @@ std::string Speech::Run() {
   for (const Connection& connection : connections_)
     note("connection", Say(connection.socket.get(), connection.ending, data_of(connection)));
   for (const Fd& memory : segments_) note("segments", Bring(memory.get()));
+  links_.clear();
   connections_.clear();
   memories_.clear();
   segments_.clear();

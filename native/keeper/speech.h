@@ -3,11 +3,12 @@
 //
 //   1. memories        what the other end of each connection may have got already counts as sent, a FIN too: what is acknowledged must
 //                      have been sent (tcp_ack drops the rest)
-//   2. addresses       they are here now
-//   3. filters         connections hear what comes
-//   4. announcement    neighbours send to this host
-//   5. words           TCP_REPAIR ends with a probe; the rest is sent
-//   6. segments        that came to the source meanwhile
+//   2. links           a network that came along is joined to this host's
+//   3. addresses       they are here now
+//   4. filters         connections hear what comes
+//   5. announcement    neighbours send to this host
+//   6. words           TCP_REPAIR ends with a probe; the rest is sent
+//   7. segments        that came to the source meanwhile
 //
 // The keeper does it, not the agent: a tree that stands PREPARED outlives the agent. After COMMIT nothing may fail any more: what does is
 // told, and the rest goes on.
@@ -33,6 +34,10 @@ struct Ending {
 
 class Speech {
  public:
+  /** An order of rtnetlink(7) to the network of a netlink socket. */
+  void AddLink(std::uint16_t type, std::string message, Fd by) {
+    links_.push_back({type, std::move(message), std::move(by)});
+  }
   void AddAddress(std::string message) { addresses_.push_back(std::move(message)); }
   /** In repair mode and behind filters, as many as there are endings. `memory`: their data, one behind the other. */
   void AddConnections(std::vector<Fd> sockets, const std::vector<Ending>& endings, Fd memory);
@@ -55,6 +60,13 @@ class Speech {
     std::size_t at;      // of its data in there
   };
 
+  struct Link {
+    std::uint16_t type;
+    std::string message;
+    Fd by;
+  };
+
+  std::vector<Link> links_;
   std::vector<std::string> addresses_;
   std::vector<Connection> connections_;
   std::vector<Fd> memories_;

@@ -64,14 +64,15 @@ int UndoList::LockListener(Fd listener) {
   return Add(std::move(entry));
 }
 
-int UndoList::AddAddress(std::string message) {
-  Entry entry(Kind::kAddress);
+int UndoList::AddLink(std::uint16_t type, std::string message) {
+  Entry entry(Kind::kLink);
+  entry.value = type;
   entry.dir = std::move(message);
   return Add(std::move(entry));
 }
 
-int UndoList::AddRoute(std::string message) {
-  Entry entry(Kind::kRoute);
+int UndoList::AddPlace(bool is_route, std::string message) {
+  Entry entry(is_route ? Kind::kRoute : Kind::kAddress);
   entry.dir = std::move(message);
   return Add(std::move(entry));
 }
@@ -169,6 +170,8 @@ int UndoList::Undo(Entry& entry) {
   switch (entry.kind) {
     case Kind::kPoke:
       return Poke(entry.fd.get(), entry.pid, entry.address, entry.value, entry.bytes);
+    case Kind::kLink:
+      return GiveOrder(static_cast<std::uint16_t>(entry.value), entry.dir, -1);
     case Kind::kAddress: {
       const int error = PutAddress(entry.dir);
       if (error == 0) AnnounceAddress(entry.dir);

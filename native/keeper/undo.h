@@ -2,18 +2,19 @@
 //
 // The order of an undo is that of the kinds, not of registration:
 //   1. poke     a thread that spins in our code is let go, so that it never spins once it is thawed
-//   2. address  an address that was taken off this host comes back, and neighbours are told
-//   3. route    the same of routes that went with it
-//   4. unlock   TCP connections hear their peers again
-//   5. hear     the same of listening sockets
-//   6. thaw     from here on the tree runs: all that follows may take its time
-//   7. hold     descriptors kept for the agent are closed (a userfaultfd lets its waiters go)
-//   8. restore  processes go back to the cgroups that they came from
-//   9. kill     what was built and has no owner any more
-//  10. rename   a name that was put aside goes back where it was
-//  11. unlink   a name that was made goes
-//  12. sysv     a System V object that was made is removed
-//  13. mqueue   the name of a POSIX message queue that was made goes
+//   2. link     a network interface that was set down comes up
+//   3. address  an address that was taken off this host comes back, and neighbours are told
+//   4. route    the same of routes that went with it
+//   5. unlock   TCP connections hear their peers again
+//   6. hear     the same of listening sockets
+//   7. thaw     from here on the tree runs: all that follows may take its time
+//   8. hold     descriptors kept for the agent are closed (a userfaultfd lets its waiters go)
+//   9. restore  processes go back to the cgroups that they came from
+//  10. kill     what was built and has no owner any more
+//  11. rename   a name that was put aside goes back where it was
+//  12. unlink   a name that was made goes
+//  13. sysv     a System V object that was made is removed
+//  14. mqueue   the name of a POSIX message queue that was made goes
 // "leave" entries are no undo: when the source's tree is killed, what it leaves to its host is removed. Listening sockets, of which others
 // may have descriptors, hear then, too.
 // Within a kind the newest comes first.
@@ -39,10 +40,10 @@ class UndoList {
   int Lock(Fd connection, ConnectionLock& was);
   /** Locks a listening socket: it accepts nobody new. */
   int LockListener(Fd listener);
-  /** An address that is about to be taken off this host (RTM_NEWADDR, rtnetlink(7)). */
-  int AddAddress(std::string message);
-  /** A route that goes with it (RTM_NEWROUTE). */
-  int AddRoute(std::string message);
+  /** A link that is about to be changed: an order of rtnetlink(7). */
+  int AddLink(std::uint16_t type, std::string message);
+  /** An address that is about to be taken off this host, or a route that goes with it (RTM_NEWADDR, RTM_NEWROUTE of rtnetlink(7)). */
+  int AddPlace(bool is_route, std::string message);
   int AddThaw(const std::string& dir);
   int AddHold(Fd fd);
   /** Makes `dir` if it is not there. */
@@ -76,6 +77,7 @@ class UndoList {
  private:
   enum class Kind {
     kPoke,
+    kLink,
     kAddress,
     kRoute,
     kUnlock,
@@ -96,11 +98,11 @@ class UndoList {
     Kind kind;
     int number = 0;
     Fd fd;  // poke: pidfd; unlock, hear: the socket; thaw: cgroup.freeze; hold: what is held; left queue: the queue
-    std::string dir;  // address, route: the message
+    std::string dir;  // link, address, route: the message
     std::string parent;
     pid_t pid = 0;
     std::uint64_t address = 0;
-    std::uint64_t value = 0;
+    std::uint64_t value = 0;  // link: the type of its message
     std::size_t bytes = 0;
     ConnectionLock lock;
     SysvObject sysv;

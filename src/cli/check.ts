@@ -9,6 +9,7 @@ import type { ProbeReport } from '../kernel/probes/report.ts';
 import { checkTree } from '../source/migrate.ts';
 import { parseEndpoint } from '../transport/endpoint.ts';
 import { externalOptions, parseExternals, type ExternalArguments } from './external.ts';
+import { linkOption, parseLink } from './link.ts';
 import { moveIpOption, parseMove } from './move-ip.ts';
 import { blockerTable } from './terminal.ts';
 
@@ -17,6 +18,7 @@ interface CheckArguments extends ExternalArguments {
   readonly to: string | undefined;
   readonly 'tcp-close': boolean;
   readonly 'move-ip': readonly string[];
+  readonly link: readonly string[];
   readonly plaintext: boolean;
   readonly json: boolean;
 }
@@ -40,6 +42,7 @@ export const checkCommand: CommandModule<object, CheckArguments> = {
       })
       .option('tcp-close', { type: 'boolean', default: false, describe: 'as for migrate' })
       .option('move-ip', { ...moveIpOption, describe: 'as for migrate' })
+      .option('link', { ...linkOption, describe: 'as for migrate' })
       .option('external', { ...externalOptions.external, describe: 'as for migrate' })
       .option('inherit-fd', { ...externalOptions['inherit-fd'], describe: 'as for migrate' })
       .option('plaintext', { type: 'boolean', default: false, describe: 'as for migrate' })
@@ -73,7 +76,7 @@ function featureTable(reports: readonly ProbeReport[]): string {
 }
 
 async function checkPid(pid: number, args: CheckArguments): Promise<void> {
-  const { to, 'tcp-close': tcpClose, 'move-ip': moves, plaintext, json } = args;
+  const { to, 'tcp-close': tcpClose, 'move-ip': moves, link: links, plaintext, json } = args;
   if (!Number.isInteger(pid) || pid < 1) throw new GodwitError('USAGE', '--pid takes one process ID');
   const target = to === undefined ? undefined : parseEndpoint(to, '--to');
   const blockers: readonly Blocker[] = await checkTree({
@@ -82,6 +85,7 @@ async function checkPid(pid: number, args: CheckArguments): Promise<void> {
     tcpClose,
     skipInFlight: false, // nothing that waits to be accepted is a blocker before the freeze
     moves: moves.map(parseMove),
+    links: links.map(parseLink),
     externals: parseExternals(args),
     plaintext,
   });

@@ -8,6 +8,7 @@ import { parseEndpoint } from '../transport/endpoint.ts';
 import { jsonDisplay } from './display-json.ts';
 import { terminalDisplay } from './display-terminal.ts';
 import { externalOptions, parseExternals, type ExternalArguments } from './external.ts';
+import { linkOption, parseLink } from './link.ts';
 import { moveIpOption, parseMove } from './move-ip.ts';
 import { blockerTable } from './terminal.ts';
 
@@ -22,6 +23,7 @@ interface MigrateArguments extends ExternalArguments {
   readonly 'tcp-close': boolean;
   readonly 'skip-in-flight': boolean;
   readonly 'move-ip': readonly string[];
+  readonly link: readonly string[];
   readonly plaintext: boolean;
   readonly 'dry-run': boolean;
   readonly json: boolean;
@@ -80,6 +82,7 @@ export const migrateCommand: CommandModule<object, MigrateArguments> = {
         describe: 'drop TCP connections that wait to be accepted: these clients have to reconnect',
       })
       .option('move-ip', moveIpOption)
+      .option('link', linkOption)
       .options(externalOptions)
       .option('plaintext', {
         type: 'boolean',
@@ -110,6 +113,7 @@ export const migrateCommand: CommandModule<object, MigrateArguments> = {
         tcpClose: args['tcp-close'],
         skipInFlight: args['skip-in-flight'],
         moves: args['move-ip'].map(parseMove),
+        links: args.link.map(parseLink),
         externals: parseExternals(args),
         plaintext: args.plaintext,
         dryRun: args['dry-run'],

@@ -2,7 +2,7 @@
 import * as z from 'zod';
 import { exactBytes } from './scalars.ts';
 
-const interfaceName = z.string().min(1).max(15);
+export const interfaceName = z.string().min(1).max(15);
 
 const place = {
   /** enum rt_scope_t of rtnetlink(7). */

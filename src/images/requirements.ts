@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { movedAddressSchema } from './addresses.ts';
 import { fileIdentitySchema, hugePageSize } from './memory.ts';
 import { accessSchema } from './resources/inherited.ts';
+import { networkSchema } from './network.ts';
 import { queueNameSchema, queueShape } from './resources/mqueue.ts';
 import { terminalNameSchema } from './resources/terminal.ts';
 import { bytes, fd, list, path, pid, u32, u64 } from './scalars.ts';
@@ -34,6 +35,8 @@ export const requirementsSchema = z.strictObject({
   connections: z.boolean().default(false),
   /** --move-ip: they must not be here yet, and there must be an interface for each. */
   addresses: list(movedAddressSchema, 64).default([]),
+  /** The tree's own, which moves along. */
+  network: networkSchema.optional(),
   /** Sockets of others here, to which unix sockets of the tree (of that type) are connected. */
   elsewhere: list(
     z.strictObject({ object: z.string().max(8192), name: bytes(108), type: z.number().int() }),

@@ -5,6 +5,7 @@ import { spaceControlsSchema } from './controls.ts';
 import { resourceLimitSchema } from './credentials.ts';
 import { treeLayoutSchema } from './layout.ts';
 import { mmFieldsSchema } from './memory.ts';
+import { networkSchema } from './network.ts';
 import { fileLocksSchema } from './resources/file-locks.ts';
 import { removedDirectorySchema } from './removed-directory.ts';
 import { resourceImageSchema } from './resources/registry.ts';
@@ -84,5 +85,7 @@ export const treeStateSchema = z.strictObject({
   tcpClose: z.boolean(),
   /** --move-ip: this host gets them when the tree runs. */
   addresses: list(movedAddressSchema, 64).default([]),
+  /** The tree's own network, as it is now. */
+  network: networkSchema.optional(),
 });
 export type TreeState = z.infer<typeof treeStateSchema>;

@@ -73,6 +73,16 @@ export class KeeperNetwork {
     return this.#number(['undo', 'route', hex(message)]);
   }
 
+  /** The same, before a link is changed: an order of rtnetlink(7) to the keeper's network. */
+  undoLink(type: number, message: Uint8Array): number {
+    return this.#number(['undo', 'link', type, hex(message)]);
+  }
+
+  /** Target, before RUNNING: an order to the network of this socket, when the tree runs. In the order of these calls, before the addresses. */
+  sayLink(type: number, message: Uint8Array, socket: number): void {
+    this.#socket.request({ fields: ['say', 'link', type, hex(message)], fd: socket });
+  }
+
   /** Target, before RUNNING: this host gets the address when the tree runs. */
   sayAddress(message: Uint8Array): void {
     this.#socket.request({ fields: ['say', 'address', hex(message)] });

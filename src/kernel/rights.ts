@@ -63,6 +63,7 @@ const capabilities = {
   setgid: 6n,
   setuid: 7n,
   setpcap: 8n,
+  netAdmin: 12n,
   sysPtrace: 19n,
   sysAdmin: 21n,
   sysResource: 24n,

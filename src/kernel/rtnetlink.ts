@@ -1,24 +1,9 @@
-// Addresses and routes of this host, by rtnetlink(7). A message is what stands behind the header of a netlink message:
-//
-//   +------------------------------+--------------------------+------------+----
-//   | struct ifaddrmsg or rtmsg    | length u16  type u16     | value, pad | ...
-//   +------------------------------+--------------------------+------------+----
+// Addresses and routes of this host, by rtnetlink(7): struct ifaddrmsg and rtmsg, and their attributes.
 import { GodwitError } from '../errors.ts';
-import { runLocal } from './local-program.ts';
-import { afNetlink } from './netlink.ts';
-import { errnoName, Program } from './program.ts';
-import { closeLocal } from './socket-facts.ts';
+import { attribute, attributes, dump, order } from './netlink-messages.ts';
+import { errnoName } from './program.ts';
 import { afInet } from './socket-options.ts';
 
-const sockRawCloexec = 3 | 0o2000000;
-const netlinkRoute = 0;
-const nlmHeader = 16;
-const nlmDone = 3;
-const nlmError = 2;
-const flagRequest = 1;
-const flagAck = 4;
-const flagDump = 0x300;
-const flagDumpInterrupted = 0x10;
 const rtmDeladdr = 21;
 const rtmGetaddr = 22;
 const rtmGetroute = 26;
@@ -42,7 +27,6 @@ const rtaGateway = 5;
 const rtaPrefsrc = 7;
 /** rtm_protocol of routes that the kernel makes itself with an address. */
 const routeOfKernel = 2;
-const room = 64 * 1024;
 
 /** An address as the kernel tells it. */
 export interface HostAddress {
@@ -120,7 +104,7 @@ function isForever(lifetimes: Uint8Array<ArrayBuffer> | undefined): boolean {
 
 /** @throws GodwitError SYSCALL */
 export function removeAddress({ message }: HostAddress): void {
-  const errno = request(rtmDeladdr, message);
+  const errno = order(rtmDeladdr, message);
   if (errno < 0)
     throw new GodwitError('SYSCALL', `an address cannot be taken off this host: ${errnoName(errno)}`);
 }
@@ -153,97 +137,4 @@ export function restoreMessage({ message }: HostAddress): Uint8Array {
     ),
     attribute(ifaFlags, nodad),
   ]);
-}
-
-function attribute(type: number, value: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array((4 + value.length + 3) & ~3);
-  const view = new DataView(bytes.buffer);
-  view.setUint16(0, 4 + value.length, true);
-  view.setUint16(2, type, true);
-  bytes.set(value, 4);
-  return bytes;
-}
-
-function attributes(message: Uint8Array<ArrayBuffer>, from: number): Map<number, Uint8Array<ArrayBuffer>> {
-  const view = new DataView(message.buffer, message.byteOffset, message.length);
-  const found = new Map<number, Uint8Array<ArrayBuffer>>();
-  for (let at = from; at + 4 <= message.length;) {
-    const length = view.getUint16(at, true);
-    if (length < 4 || at + length > message.length) break;
-    found.set(view.getUint16(at + 2, true) & 0x3fff, message.slice(at + 4, at + length));
-    at += (length + 3) & ~3;
-  }
-  return found;
-}
-
-function open(): number {
-  const program = new Program();
-  const fd = program.call('socket', afNetlink, sockRawCloexec, netlinkRoute);
-  return runLocal(program, 'rtnetlink').number(fd);
-}
-
-function send(fd: number, type: number, flags: number, message: Uint8Array): void {
-  const bytes = new Uint8Array(nlmHeader + message.length);
-  const view = new DataView(bytes.buffer);
-  view.setUint32(0, bytes.length, true);
-  view.setUint16(4, type, true);
-  view.setUint16(6, flags, true);
-  bytes.set(message, nlmHeader);
-  const program = new Program();
-  program.call('sendto', fd, program.bytes(bytes), bytes.length, 0, 0, 0);
-  runLocal(program, 'rtnetlink');
-}
-
-/** The kernel has answered when sending returns, and goes on with a dump as it is read. */
-function receive(fd: number): Uint8Array<ArrayBuffer> {
-  const program = new Program();
-  const data = program.room(room);
-  const got = program.call('recvfrom', fd, data, room, 0x40, 0, 0);
-  const outcome = runLocal(program, 'rtnetlink');
-  return outcome.bytes(data).slice(0, outcome.number(got));
-}
-
-/** 0 or a negative errno. */
-function request(type: number, message: Uint8Array): number {
-  const fd = open();
-  try {
-    send(fd, type, flagRequest | flagAck, message);
-    const reply = receive(fd);
-    return new DataView(reply.buffer).getInt32(nlmHeader, true);
-  } finally {
-    closeLocal(fd);
-  }
-}
-
-function dump(type: number, message: Uint8Array): Uint8Array<ArrayBuffer>[] {
-  for (;;) {
-    const found = dumpOnce(type, message);
-    if (found !== undefined) return found;
-  }
-}
-
-/** undefined: the table changed meanwhile. */
-function dumpOnce(type: number, message: Uint8Array): Uint8Array<ArrayBuffer>[] | undefined {
-  const fd = open();
-  const found: Uint8Array<ArrayBuffer>[] = [];
-  let isWhole = true;
-  try {
-    send(fd, type, flagRequest | flagDump, message);
-    for (;;) {
-      const reply = receive(fd);
-      const view = new DataView(reply.buffer);
-      for (let at = 0; at + nlmHeader <= reply.length;) {
-        const length = view.getUint32(at, true);
-        const kind = view.getUint16(at + 4, true);
-        isWhole &&= (view.getUint16(at + 6, true) & flagDumpInterrupted) === 0;
-        if (kind === nlmDone) return isWhole ? found : undefined;
-        if (kind === nlmError)
-          throw new GodwitError('SYSCALL', `rtnetlink: ${errnoName(view.getInt32(at + nlmHeader, true))}`);
-        found.push(reply.slice(at + nlmHeader, at + length));
-        at += (length + 3) & ~3;
-      }
-    }
-  } finally {
-    closeLocal(fd);
-  }
 }

@@ -2,12 +2,15 @@
 // Nothing here disturbs the tree.
 import type { Blocker, Requirements } from '../images/requirements.ts';
 import { GodwitError } from '../errors.ts';
+import { hasOtherNetwork, inNetworkOf } from '../kernel/network-namespace.ts';
 import { pause } from '../kernel/pause.ts';
 import { readStatus } from '../kernel/proc/status.ts';
 import { hasCapability, learnRights } from '../kernel/rights.ts';
 import type { ControlConnection } from '../transport/control-connection.ts';
 import { FileIdentities } from './file-identities.ts';
 import { surveyAddresses } from './moving-addresses.ts';
+import { findNetwork } from './network/read-network.ts';
+import { mayVisit, surveyNetwork } from './network/survey-network.ts';
 import { surveyOpenFiles } from './open-files.ts';
 import { alive, openFileOptions, requirementsOf } from './requirements.ts';
 import { ancestors, surveyTree } from './survey.ts';
@@ -56,8 +59,9 @@ function look(pid: number, options: SurveyOptions): Survey {
   refuseForeign(processes);
   const blockers = [
     ...surveyTree(processes),
-    ...surveyOpenFiles(alive(processes), openFileOptions(options)),
-    ...surveyAddresses(options.moves),
+    ...inNetworkOf(pid, () => surveyOpenFiles(alive(processes), openFileOptions(pid, options))),
+    ...(hasOtherNetwork(pid) ? [] : surveyAddresses(options.moves)),
+    ...surveyNetwork(root, processes, options),
   ];
   return { root, processes, blockers, identities: new FileIdentities() };
 }
@@ -77,14 +81,24 @@ export async function askTarget(
     const { blockers } = await control.expect('checked', { timeoutMs: 60_000, signal });
     return blockers;
   };
-  let blockers = await ask(requirementsOf(found, options));
+  let blockers = await ask(needsOf(found, options));
   for (let again = 1; again < looks && blockers.length > 0; again++) {
     const before = new Set(blockers.map(nameOf));
     const processes = readSourceTree(found.root.pid);
-    const now = await ask(requirementsOf({ processes, identities: found.identities.anew() }, options));
+    const { root, identities } = found;
+    const now = await ask(needsOf({ root, processes, identities: identities.anew() }, options));
     blockers = now.filter((blocker) => before.has(nameOf(blocker)));
   }
   return blockers;
+}
+
+function needsOf(
+  whose: Pick<Survey, 'root' | 'processes' | 'identities'>,
+  options: SurveyOptions,
+): Requirements {
+  const { pid } = whose.root;
+  const needs = inNetworkOf(pid, () => requirementsOf(whose, options));
+  return mayVisit(pid) ? { ...needs, network: findNetwork(pid, options.links).image } : needs;
 }
 
 /** Moving a process that the agent descends from would move the agent. */

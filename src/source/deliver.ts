@@ -35,6 +35,8 @@ export interface Load {
   readonly inFlight: InFlight;
   readonly network: {
     readonly addresses: Pick<AddressesAway, 'takeOff'>;
+    /** Back to this host's own network, where the target is reached. */
+    readonly leave: () => void;
     readonly capture: Pick<SegmentCapture, 'take'>;
   };
 }
@@ -65,6 +67,7 @@ export async function deliver(
     control.send({ type: 'commit', ...(segments.length === 0 ? {} : { segments }) });
     await control.expect('running', { timeoutMs: runningTimeoutMs });
   } catch (error) {
+    load.network.leave();
     await askAgain(plan, error);
   }
   const runningAt = performance.now();

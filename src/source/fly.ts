@@ -22,6 +22,7 @@ import { addCounters } from './pages/page-sink.ts';
 import { refuseSharedQueues, removeQueueNamesAtEnd } from './resources/queue-names.ts';
 import { openFileOptions } from './requirements.ts';
 import { rehearse } from './rehearsal.ts';
+import { TravellingNetwork } from './network/travelling.ts';
 import { PreCopy } from './pre-copy.ts';
 import type { ClosingReport } from './report.ts';
 import { resolverCommand } from './resolver-command.ts';
@@ -102,17 +103,18 @@ async function land(
   const { wire, survey } = plan;
   const { flight, objects, staged } = context;
   const { identities } = survey;
-  const options = openFileOptions(plan);
+  const warn = (text: string): void => {
+    plan.observer({ kind: 'warning', text });
+  };
+  using network = TravellingNetwork.visit(plan.pid, plan.links, keeper, warn);
+  const options = openFileOptions(plan.pid, plan);
   const { moving } = options;
   if (await settleFarewells(moving)) await preCopy.again(assumedCosts);
   const prepared = prepareOpenFiles(flight.living, identities, options);
   practiseDump({ flight, prepared, options });
   refuseSharedQueues(prepared.queues, flight.living);
-  const warn = (text: string): void => {
-    plan.observer({ kind: 'warning', text });
-  };
   const addresses = new MovingAddresses(plan.moves);
-  using capture = new SegmentCapture(addresses.addresses, warn);
+  using capture = new SegmentCapture(network?.addresses ?? addresses.addresses, warn);
   collectYoung();
   using listeners = new ConnectionLocks(keeper, warn);
   if (!options.tcpClose) await settleHandshakes(flight.living, listeners);
@@ -122,7 +124,7 @@ async function land(
   using frozen = Frozen.freeze(flight, fence);
   const stoppedAt = performance.now();
   using connections = new ConnectionLocks(keeper, warn);
-  using away = new AddressesAway(addresses, keeper, warn);
+  using away = network?.away() ?? new AddressesAway(addresses, keeper, warn);
   capture.restart();
   const delta = await copyRound(context, preCopy.rounds.length, true);
   refuseOutsideAttachments(delta.vmasOf.values());
@@ -165,7 +167,14 @@ async function land(
   removeSetsAtEnd(state.semaphores, keeper);
   wire.control.send({
     type: 'final',
-    state: { layout, ...state, ...pages, addresses: movedAddresses(plan.moves) },
+    state: {
+      layout,
+      ...state,
+      ...pages,
+      ...(network === undefined
+        ? { addresses: movedAddresses(plan.moves) }
+        : { addresses: [], network: network.image() }),
+    },
     lastSequence: wire.pages.lastSequence,
   });
   const sentAt = performance.now();
@@ -173,7 +182,7 @@ async function land(
     flight,
     state,
     inFlight,
-    network: { addresses: away, capture },
+    network: { addresses: away, leave: () => network?.leave(), capture },
   });
 
   const cut = cutFarewells(moving);
@@ -182,6 +191,7 @@ async function land(
   if (plan.tcpClose) closeConnections(flight.living);
   frozen.detach();
   await keeper.finish();
+  network?.forget();
   sendLate(wire.control, capture, state.openFiles);
   return closingReport({
     plan,

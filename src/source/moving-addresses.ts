@@ -33,6 +33,15 @@ export function movingHosts(moves: readonly MoveRequest[]): ReadonlySet<string> 
   return new Set(moves.map(({ address }) => address));
 }
 
+/** Those of the network that this agent is in, when all of it moves. */
+export function ownAddresses(): HostAddress[] {
+  return hostAddresses().filter((found) => !isLoopback(sockaddrOf(found)));
+}
+
+export function ownHosts(): ReadonlySet<string> {
+  return new Set(ownAddresses().map(({ address }) => addressText(address)));
+}
+
 /** What of them cannot move. */
 export function surveyAddresses(moves: readonly MoveRequest[]): Blocker[] {
   if (moves.length === 0) return [];

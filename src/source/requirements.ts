@@ -5,6 +5,7 @@ import { bootId } from '../kernel/boot-id.ts';
 import { readCpu } from '../kernel/cpu.ts';
 import { isScratchFile } from '../kernel/live-process.ts';
 import { canOpenMapping } from '../kernel/mapped-file.ts';
+import { hasOtherNetwork } from '../kernel/network-namespace.ts';
 import { readMaps } from '../kernel/proc/maps.ts';
 import { readProcLink } from '../kernel/proc/read-proc.ts';
 import { readSmaps } from '../kernel/proc/smaps.ts';
@@ -12,7 +13,7 @@ import { readStatus } from '../kernel/proc/status.ts';
 import { readExecutable } from './deleted-files.ts';
 import type { FileIdentities } from './file-identities.ts';
 import { Layouts } from './layout.ts';
-import { movedAddresses, movingHosts } from './moving-addresses.ts';
+import { movedAddresses, movingHosts, ownHosts } from './moving-addresses.ts';
 import { openFileRequirements } from './open-file-requirements.ts';
 import { HugePageCount } from './pages/huge-pages.ts';
 import { isSealed } from './pages/sealed-ranges.ts';
@@ -25,13 +26,13 @@ import { segmentObject, unattachedSegments } from './sysv/segments.ts';
 import { queueRequirements, semaphoreRequirements, sysvRequirements } from './sysv/requirements.ts';
 import type { SourceProcess } from './tree.ts';
 
-export function openFileOptions({
-  tcpClose,
-  skipInFlight,
-  moves,
-  externals,
-}: Omit<SurveyOptions, 'pidNamespace'>): OpenFileOptions {
-  return { tcpClose, skipInFlight: skipInFlight || tcpClose, moving: movingHosts(moves), externals };
+/** Preconditions: this agent is in the network of the tree, where it may go there. */
+export function openFileOptions(
+  root: number,
+  { tcpClose, skipInFlight, moves, externals }: Omit<SurveyOptions, 'pidNamespace' | 'links'>,
+): OpenFileOptions {
+  const moving = hasOtherNetwork(root) ? ownHosts() : movingHosts(moves);
+  return { tcpClose, skipInFlight: skipInFlight || tcpClose, moving, externals };
 }
 
 export function alive(processes: readonly SourceProcess[]): SourceProcess[] {
@@ -39,12 +40,13 @@ export function alive(processes: readonly SourceProcess[]): SourceProcess[] {
 }
 
 interface Whose {
+  readonly root: SourceProcess;
   readonly processes: readonly SourceProcess[];
   readonly identities: FileIdentities;
 }
 
-/** Everything that the target has to have, found while the tree runs. */
-export function requirementsOf({ processes, identities }: Whose, options: SurveyOptions): Requirements {
+/** Everything that the target has to have, but for a network: found while the tree runs, in its network. */
+export function requirementsOf({ root, processes, identities }: Whose, options: SurveyOptions): Requirements {
   const living = alive(processes);
   const layouts = new Layouts(identities);
   const places = new Set<string>();
@@ -77,7 +79,7 @@ export function requirementsOf({ processes, identities }: Whose, options: Survey
   }
   const cpu = readCpu();
   hugePages.addObjects([...layouts.objects.values()]);
-  const open = openFileRequirements(living, openFileOptions(options));
+  const open = openFileRequirements(living, openFileOptions(root.pid, options));
   for (const file of open.files) identities.adopt(file);
   return {
     bootId: bootId(),

@@ -6,13 +6,20 @@ import { readNamespaces } from '../kernel/proc/ns.ts';
 import { readStat } from '../kernel/proc/stat.ts';
 import { readStatus } from '../kernel/proc/status.ts';
 
-/** The tree may live in another PID or time namespace; the others must be the agent's. */
-export function surveyNamespaces(name: string, pid: number): Blocker[] {
+/**
+ * The tree may live in another PID or time namespace, and all of it in another network (network/survey-network.ts); the others must be
+ * the agent's. `network`: inode of the root's.
+ */
+export function surveyNamespaces(name: string, pid: number, network: number | undefined): Blocker[] {
   const own = readNamespaces('self');
   const its = readNamespaces(pid);
   if (own === undefined || its === undefined) return [];
+  if (its.net !== undefined && network !== undefined && its.net !== network)
+    return [
+      blocker(name, 'it lives in another network namespace than the root of the tree', 'move its tree alone'),
+    ];
   return (
-    (['net', 'ipc', 'uts', 'user', 'cgroup'] as const)
+    (['ipc', 'uts', 'user', 'cgroup'] as const)
       // A process on its way out has none any more.
       .filter((kind) => its[kind] !== undefined && own[kind] !== its[kind])
       .filter((kind) => kind !== 'user' || !hasSameUsers(pid))

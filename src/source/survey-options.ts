@@ -2,6 +2,7 @@
 import type { Requirements } from '../images/requirements.ts';
 import type { External } from './externals.ts';
 import type { MoveRequest } from './moving-addresses.ts';
+import type { LinkRequest } from './network/outer-ends.ts';
 
 export type PidNamespaceChoice = Requirements['pidNamespace'];
 
@@ -12,6 +13,8 @@ export interface SurveyOptions {
   readonly skipInFlight: boolean;
   /** --move-ip: addresses that move along with the tree. */
   readonly moves: readonly MoveRequest[];
+  /** --link: where the other ends of the links of a tree with a network of its own go. */
+  readonly links: readonly LinkRequest[];
   /** --external, --inherit-fd: what stays behind, and what the tree gets in its place. */
   readonly externals: readonly External[];
   readonly pidNamespace: PidNamespaceChoice;

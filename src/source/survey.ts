@@ -10,6 +10,7 @@ import { readMaps } from '../kernel/proc/maps.ts';
 import { may } from '../kernel/rights.ts';
 import { readSmaps, type SmapsEntry } from '../kernel/proc/smaps.ts';
 import { readStatus, type TaskStatus } from '../kernel/proc/status.ts';
+import { readNamespaces } from '../kernel/proc/ns.ts';
 import { readStat } from '../kernel/proc/stat.ts';
 import { readAioRing } from './aio-ring.ts';
 import { unlessGone } from './resources/unless-gone.ts';
@@ -75,12 +76,19 @@ function surveyProcess(process: SourceProcess): Blocker[] {
   }
   return [
     ...surveyStatus(name, status),
-    ...surveyNamespaces(name, pid),
+    ...surveyNamespaces(name, pid, networkOf(process)),
     ...surveyRoot(name, pid),
     ...surveyExecutable(name, pid),
     ...surveyThreads(process),
     ...surveyMemory(name, pid),
   ];
+}
+
+/** The network of the root; undefined: it is gone. */
+function networkOf(process: SourceProcess): number | undefined {
+  let root = process;
+  while (root.parent !== undefined) root = root.parent;
+  return readNamespaces(root.pid)?.net;
 }
 
 function surveyStatus(name: string, { tracerPid }: TaskStatus): Blocker[] {

@@ -17,6 +17,7 @@ import { checkSysv } from './check/sysv.ts';
 import { checkTerminals } from './check/terminals.ts';
 import { checkPowers, checkUsers } from './check/users.ts';
 import { checkAddresses } from './moved-addresses.ts';
+import { checkNetwork } from './network/check.ts';
 import { takenIds } from './pid-namespace.ts';
 
 /** Facilities that building a tree takes; others concern the source. */
@@ -37,10 +38,16 @@ export async function checkRequirements(requirements: Requirements): Promise<Blo
     ...checkSharedMemory(requirements),
     ...checkSeals(requirements),
     ...checkFiles(requirements, requirements.bootId === bootId()),
-    ...checkPorts(requirements),
     ...checkConnections(requirements),
-    ...checkAddresses(requirements.addresses),
-    ...checkInterfaces(requirements),
+    ...checkNetwork(requirements.network),
+    // In a network of its own the tree finds what it had, and nobody else.
+    ...(requirements.network === undefined
+      ? [
+          ...checkPorts(requirements),
+          ...checkAddresses(requirements.addresses),
+          ...checkInterfaces(requirements),
+        ]
+      : []),
     ...checkOutside(requirements),
     ...checkSysv(requirements),
     ...checkTerminals(requirements),

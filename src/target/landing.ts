@@ -1,7 +1,6 @@
 // One tree on its way onto this host: the keeper that answers for it, the shells, their pages, and the way back until
 // the source has committed. receive.ts tells when what happens; this file makes it happen.
 import type { TreeLayout } from '../images/layout.ts';
-import type { MovedAddress } from '../images/addresses.ts';
 import type { TreeState } from '../images/state.ts';
 import { asGodwitError, GodwitError } from '../errors.ts';
 import { Fence } from '../kernel/fence.ts';
@@ -15,6 +14,8 @@ import { handOverWaits } from './hand-over-waits.ts';
 import type { LandingContext, LandingPlan } from './landing-plan.ts';
 import { takeLateLocks } from './late-locks.ts';
 import type { RestoredOpenFiles } from './open-files.ts';
+import { hostsOf } from './moved-addresses.ts';
+import type { TreeNetwork } from './network/tree-network.ts';
 import { PageWriter } from './pages/page-writer.ts';
 import { idsOf, needsNewNamespace } from './pid-namespace.ts';
 import { ShellTree, type Spawn } from './shell-tree.ts';
@@ -34,13 +35,15 @@ export class Landing {
   readonly #journal: Journal;
   readonly #clock: TreeClock;
   readonly #sysvUndo: SysvUndo;
+  readonly #network: TreeNetwork | undefined;
   readonly #tree: ShellTree;
   readonly #writer: PageWriter;
   readonly #pages: ReturnType<LandingContext['openPages']>;
   readonly #staging = new Stopwatch();
   #openFiles: RestoredOpenFiles | undefined;
   #waiting: readonly WaitingThread[] = [];
-  #addresses: readonly MovedAddress[] = [];
+  /** Addresses of the tree, as hostText writes them. */
+  #hosts: ReadonlySet<string> = new Set();
 
   /** @throws GodwitError KEEPER, UNSUPPORTED */
   static async begin(plan: LandingPlan): Promise<Landing> {
@@ -50,12 +53,13 @@ export class Landing {
   }
 
   private constructor(
-    { context, sameKernel, pidNamespace, layout }: LandingPlan,
+    { context, sameKernel, pidNamespace, layout, network }: LandingPlan,
     clock: TreeClock,
     keeper: Keeper,
   ) {
     this.#context = context;
     this.#sameKernel = sameKernel;
+    this.#network = network;
     this.#clock = clock;
     this.#keeper = keeper;
     this.#journal = Journal.open(keeper.dir, context.migrationId, 'target');
@@ -109,7 +113,9 @@ export class Landing {
     isRehearsal = false,
   ): Promise<{ readonly times: Times; readonly heldLocks: boolean }> {
     const watch = new Stopwatch();
-    this.#addresses = state.addresses;
+    const { network } = state;
+    if (network !== undefined) watch.measure('network', () => this.#network?.follow(network));
+    this.#hosts = this.#network?.hosts ?? hostsOf(state.addresses);
     watch.measure('layout', () => {
       this.#tree.follow(state.layout);
     });
@@ -130,7 +136,7 @@ export class Landing {
           };
         },
         sysvUndo: this.#sysvUndo,
-        speaker: speakerFor(this.#keeper.network, state.addresses),
+        speaker: speakerFor(this.#keeper.network, state.addresses, this.#network),
         dropped: (vpid, runs) => {
           this.#writer.dropped(vpid, { runs: Float64Array.from(runs), count: runs.length / 2 });
         },
@@ -177,7 +183,7 @@ export class Landing {
   /** After COMMIT nothing may keep the tree from running: what is lost is sent again by whoever has sent it. */
   #deliver(segments: Uint8Array, how: 'saySegments' | 'bring'): void {
     try {
-      this.#keeper.network[how](segmentsHere(segments, this.#addresses));
+      this.#keeper.network[how](segmentsHere(segments, this.#hosts));
     } catch (error) {
       this.#context.log('warning', `TCP segments are lost: ${asGodwitError(error).message}`);
     }
@@ -199,6 +205,8 @@ export class Landing {
 
   /** What can wait until the tree runs. */
   async cleanUp(): Promise<void> {
+    const nameless = this.#network?.takeName();
+    if (nameless !== undefined) this.#context.log('warning', `its network has no name here: ${nameless}`);
     this.#writer.close();
     this.#tree.close();
     const files = this.#openFiles;

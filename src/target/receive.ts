@@ -7,6 +7,7 @@
 // Whatever fails before PREPARED leaves nothing here. From PREPARED on the tree stands, also without this process, until
 // the source says commit or abort, on this connection or by `resolve`.
 import { asGodwitError, GodwitError } from '../errors.ts';
+import type { NetworkImage } from '../images/network.ts';
 import { bootId } from '../kernel/boot-id.ts';
 import { readClocks, type ClockReading } from '../kernel/clocks.ts';
 import { collectYoung } from '../kernel/collect-garbage.ts';
@@ -15,6 +16,7 @@ import { peerOrigin } from '../transport/problem.ts';
 import { warmDecoder } from '../transport/warm-decoder.ts';
 import { checkRequirements } from './check.ts';
 import { Landing } from './landing.ts';
+import { TreeNetwork } from './network/tree-network.ts';
 import type { PidNamespaceChoice } from './pid-namespace.ts';
 import { rehearse } from './rehearsal.ts';
 import { resolveMigration } from './resolve.ts';
@@ -51,11 +53,12 @@ async function checkAndBegin(
   const { control, hello } = context;
   const sameKernel = hello.bootId === bootId();
   let pidNamespace: PidNamespaceChoice = 'auto';
+  let image: NetworkImage | undefined;
   for (;;) {
     const message = await nextBeforeStaging(context);
     if (message === undefined) return undefined;
     if (message.type === 'check') {
-      pidNamespace = message.requirements.pidNamespace;
+      ({ pidNamespace, network: image } = message.requirements);
       control.send({ type: 'checked', blockers: await checkRequirements(message.requirements) });
       setImmediate(warmDecoder, 'source'); // the source has enough to do for the while
     } else if (message.type === 'rehearse') {
@@ -64,7 +67,8 @@ async function checkAndBegin(
     } else if (message.type === 'stage') {
       const { layout } = message;
       const clocks = { source: message.clocks, here: lastReply() ?? readClocks() };
-      const landing = await Landing.begin({ context, sameKernel, pidNamespace, layout, clocks });
+      const network = image && makeNetwork(image, context);
+      const landing = await Landing.begin({ context, sameKernel, pidNamespace, layout, clocks, network });
       try {
         control.send({ type: 'staged', ms: landing.stage(layout) });
         return landing;
@@ -74,6 +78,15 @@ async function checkAndBegin(
       }
     } else throw unexpected(message);
   }
+}
+
+/** From then on this agent is in there, and whatever it starts: it ends with the last of them. @throws GodwitError */
+function makeNetwork(image: NetworkImage, { log }: TargetContext): TreeNetwork {
+  const network = TreeNetwork.enter();
+  const refused = network.follow(image);
+  if (refused.length > 0)
+    log('warning', `settings of its network that this host does not take: ${refused.slice(0, 5).join(', ')}`);
+  return network;
 }
 
 /** A source that closes the connection before it has sent anything of the tree has only checked. */

@@ -3,12 +3,12 @@ import { GodwitError } from '../errors.ts';
 import type { MovedAddress } from '../images/addresses.ts';
 import type { Keeper } from '../kernel/keeper.ts';
 import { joinSegments, readSegment, splitSegments } from '../kernel/tcp-segment.ts';
+import type { TreeNetwork } from './network/tree-network.ts';
 import { arrivalMessage, checkAddresses, hostsOf } from './moved-addresses.ts';
 import type { Speaker } from './resources/driver.ts';
 
-/** Those of the segments that are for one of the addresses: a source could send anything to anybody else in this host's name. */
-export function segmentsHere(segments: Uint8Array, addresses: readonly MovedAddress[]): Uint8Array {
-  const own = hostsOf(addresses);
+/** Those of the segments that are for one of the tree's addresses (`own`: as hostText writes them): a source could send anything to anybody else in this host's name. */
+export function segmentsHere(segments: Uint8Array, own: ReadonlySet<string>): Uint8Array {
   const isHere = (packet: Uint8Array): boolean => {
     const { destination = '' } = readSegment(packet) ?? {};
     return own.has(destination.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1'));
@@ -17,13 +17,18 @@ export function segmentsHere(segments: Uint8Array, addresses: readonly MovedAddr
 }
 
 /** @throws GodwitError REFUSED: an address cannot come here, whatever the check has seen */
-export function speakerFor(network: Keeper['network'], addresses: readonly MovedAddress[]): Speaker {
+export function speakerFor(
+  network: Keeper['network'],
+  addresses: readonly MovedAddress[],
+  own: TreeNetwork | undefined,
+): Speaker {
+  own?.sayTo(network);
   const [obstacle] = checkAddresses(addresses);
   if (obstacle !== undefined)
     throw new GodwitError('REFUSED', `${obstacle.object}: ${obstacle.reason}`, { hint: obstacle.remedy });
   for (const moved of addresses) network.sayAddress(arrivalMessage(moved));
   return {
-    moving: hostsOf(addresses),
+    moving: own?.hosts ?? hostsOf(addresses),
     connections: (connections) => {
       network.sayConnections(connections);
     },

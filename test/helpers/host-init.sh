@@ -5,6 +5,9 @@
 n=$1 id=$2 scratch=$3
 mkdir -p /run/godwit
 mount -t tmpfs -o mode=0755 "godwit-$id" /run/godwit || exit 1
+# So are the names of network namespaces.
+mkdir -p /run/netns
+mount -t tmpfs -o mode=0755 "godwit-$id" /run/netns || exit 1
 # Numbers of pseudoterminals are counted by devpts: each host has its own.
 mount -t devpts -o mode=0620,ptmxmode=0666 "godwit-$id" /dev/pts || exit 1
 # ICMP echo sockets for everybody: a network namespace begins with nobody.

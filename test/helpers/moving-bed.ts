@@ -8,7 +8,7 @@ import type { Hosts } from './hosts.ts';
 import type { Spawned } from './namespace-host.ts';
 
 /** The first byte of a connection says what it is for. SIGUSR1: what waited goes on. */
-const server = `
+export const server = `
 import signal, socket, threading
 go = threading.Event(); signal.signal(signal.SIGUSR1, lambda *_: go.set())
 def echo(c):

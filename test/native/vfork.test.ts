@@ -120,6 +120,7 @@ void t.test('the survey names a vfork that lasts, and a flight leaves out its ch
     tcpClose: false,
     skipInFlight: false,
     moves: [],
+    links: [],
     externals: [],
     pidNamespace: 'auto',
   });
@@ -150,6 +151,7 @@ void t.test("a vfork that ends within a second stands in nobody's way", { skip }
     tcpClose: false,
     skipInFlight: false,
     moves: [],
+    links: [],
     externals: [],
     pidNamespace: 'auto',
   });
