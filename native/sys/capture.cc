@@ -4,7 +4,9 @@
 #include <linux/filter.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
+#include <net/if.h>
 #include <netinet/in.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -17,9 +19,13 @@ constexpr std::size_t kMostAddresses = 64;
 constexpr int kRoom = 64 << 20;             // bytes of segments that wait to be taken
 constexpr std::size_t kLargest = 1U << 18;  // of one segment: GRO merges to 64 KiB, or what BIG TCP allows
 constexpr std::uint32_t kTcp = 6;
+constexpr std::uint32_t kUdp = 17;
 constexpr std::uint32_t kAccept = 0xffffffff;
 constexpr std::size_t kChecksumInTcp = 16;
+constexpr std::size_t kChecksumInUdp = 6;
+constexpr std::size_t kIpv4Header = 20;
 constexpr std::size_t kIpv6Header = 40;
+constexpr std::size_t kLeastMtu = 1280;  // RFC 8200
 
 std::uint32_t WordAt(std::span<const std::byte> bytes, std::size_t at) {
   std::uint32_t word = 0;
@@ -39,7 +45,8 @@ std::vector<sock_filter> FilterFor(int family, std::span<const std::byte> addres
   code.push_back(BPF_STMT(BPF_LD | BPF_B | BPF_ABS, static_cast<std::uint32_t>(SKF_AD_OFF + SKF_AD_PKTTYPE)));
   ignore_unless(code, PACKET_HOST);
   code.push_back(BPF_STMT(BPF_LD | BPF_B | BPF_ABS, v4 ? 9U : 6U));
-  ignore_unless(code, kTcp);
+  code.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kTcp, 1, 0));
+  ignore_unless(code, kUdp);
   for (std::size_t at = 0; at + length <= addresses.size(); at += length) {
     const std::size_t words = length / 4;
     for (std::size_t word = 0; word < words; word++) {
@@ -64,11 +71,26 @@ bool LacksChecksum(msghdr& message) {
   return false;
 }
 
+bool IsV4(std::span<const std::byte> packet) { return std::to_integer<unsigned>(packet[0]) >> 4 == 4; }
+
+bool IsUdp(std::span<const std::byte> packet) {
+  return std::to_integer<std::uint32_t>(packet[IsV4(packet) ? 9 : 6]) == kUdp;
+}
+
 void ClearChecksum(std::span<std::byte> packet) {
-  const bool v4 = std::to_integer<unsigned>(packet[0]) >> 4 == 4;
-  const std::size_t header = v4 ? (std::to_integer<std::size_t>(packet[0]) & 15) * 4 : kIpv6Header;
-  if (packet.size() < header + kChecksumInTcp + 2) return;
-  packet[header + kChecksumInTcp] = packet[header + kChecksumInTcp + 1] = std::byte{0};
+  const std::size_t header = IsV4(packet) ? (std::to_integer<std::size_t>(packet[0]) & 15) * 4 : kIpv6Header;
+  const std::size_t at = header + (IsUdp(packet) ? kChecksumInUdp : kChecksumInTcp);
+  if (packet.size() < at + 2) return;
+  packet[at] = packet[at + 1] = std::byte{0};
+}
+
+// Datagrams that their sender, on a virtual link, has handed over as one (UDP_SEGMENT): nothing here tells where to cut them.
+bool IsSeveral(int capture, std::span<const std::byte> packet, int interface) {
+  if (!IsUdp(packet) || packet.size() <= kLeastMtu) return false;
+  ifreq request{};
+  request.ifr_ifindex = interface;
+  if (ioctl(capture, SIOCGIFNAME, &request) < 0 || ioctl(capture, SIOCGIFMTU, &request) < 0) return false;
+  return packet.size() > static_cast<std::size_t>(request.ifr_mtu);
 }
 
 int Lost(int capture) {
@@ -107,7 +129,10 @@ int TakeSegments(int capture, std::vector<std::byte>& out) {
   for (;;) {
     alignas(cmsghdr) char control[CMSG_SPACE(sizeof(tpacket_auxdata))] = {};
     iovec part{packet.data(), packet.size()};
+    sockaddr_ll from{};
     msghdr message{};
+    message.msg_name = &from;
+    message.msg_namelen = sizeof from;
     message.msg_iov = &part;
     message.msg_iovlen = 1;
     message.msg_control = control;
@@ -121,6 +146,8 @@ int TakeSegments(int capture, std::vector<std::byte>& out) {
       return -error;
     }
     const auto length = static_cast<std::uint32_t>(got);
+    if (length < kIpv4Header || IsSeveral(capture, std::span(packet).first(length), from.sll_ifindex))
+      continue;
     if (LacksChecksum(message)) ClearChecksum(std::span(packet).first(length));
     const auto* prefix = reinterpret_cast<const std::byte*>(&length);
     out.insert(out.end(), prefix, prefix + sizeof length);

@@ -1,4 +1,5 @@
-// TCP segments on their way to addresses of this host, copied as they come in: what a locked connection drops is not lost.
+// TCP segments and UDP datagrams on their way to addresses of this host, copied as they come in: what a locked connection drops, and what
+// comes for a socket that is described already, is not lost.
 // packet(7), SOCK_DGRAM; needs CAP_NET_RAW.
 #pragma once
 

@@ -1,4 +1,5 @@
 // A UDP datagram in its IP packet, as a raw socket takes it. RFC 768, 791, 8200.
+import { addressText, endpointText } from './proc/inet-address.ts';
 import { addressPort } from './socket-address.ts';
 import { hostBytes } from './tcp-segment.ts';
 
@@ -13,6 +14,34 @@ export interface PlainDatagram {
   readonly from: Uint8Array;
   readonly to: Uint8Array;
   readonly data: Uint8Array;
+}
+
+export interface SeenDatagram {
+  /** "10.0.0.1:80" */
+  readonly source: string;
+  readonly destination: string;
+  readonly data: Uint8Array;
+  readonly packet: Uint8Array;
+}
+
+/** undefined: it is no whole UDP datagram (a fragment, for one). */
+export function readDatagram(packet: Uint8Array): SeenDatagram | undefined {
+  const view = new DataView(packet.buffer, packet.byteOffset, packet.length);
+  const isV4 = packet.length > 0 && view.getUint8(0) >> 4 === 4;
+  const header = isV4 ? (view.getUint8(0) & 15) * 4 : ipv6Header;
+  if (packet.length < header + udpHeader) return undefined;
+  if (isV4 && (view.getUint16(6) & 0x3fff) !== 0) return undefined;
+  if (view.getUint8(isV4 ? 9 : 6) !== protocolUdp) return undefined;
+  const length = view.getUint16(header + 4);
+  if (length < udpHeader || header + length > packet.length) return undefined;
+  const size = isV4 ? 4 : 16;
+  const hostAt = (at: number): string => addressText(packet.slice(at, at + size));
+  return {
+    source: endpointText(hostAt(isV4 ? 12 : 8), view.getUint16(header)),
+    destination: endpointText(hostAt(isV4 ? 16 : 24), view.getUint16(header + 2)),
+    data: packet.subarray(header + udpHeader, header + length),
+    packet,
+  };
 }
 
 /** Preconditions: both ends of one family. Checksums are left to whoever sends it (0). */

@@ -1,6 +1,6 @@
-// TCP segments that come for the tree while its connections are locked. The lock drops them, and a dropped segment costs its sender at
-// least 200 ms (the minimum of a retransmission timeout): so they are copied as they come in, and the target hears them when the tree
-// runs there.
+// TCP segments that come for the tree while its connections are locked, and UDP datagrams. The lock drops the former, and a dropped segment
+// costs its sender at least 200 ms (the minimum of a retransmission timeout); what comes for a UDP socket that was read already would be
+// lost. So they are copied as they come in, and the target hears them when the tree runs there.
 import { GodwitError } from '../errors.ts';
 import type { OpenFile } from '../images/state.ts';
 import { isSwitchedOff } from '../kernel/probes/without.ts';
@@ -17,7 +17,9 @@ import {
   tcpFin,
   type SeenSegment,
 } from '../kernel/tcp-segment.ts';
+import { readDatagram } from '../kernel/udp-packet.ts';
 import { native } from '../native.ts';
+import { datagramsFor } from './datagrams-for.ts';
 
 /** What is kept of those that come; whoever has sent more sends it again. */
 const mostBytes = 32 << 20;
@@ -28,6 +30,8 @@ export class SegmentCapture implements Disposable {
   readonly #fds: readonly number[];
   readonly #warn: (text: string) => void;
   #waiting: readonly Uint8Array[] = [];
+  /** What comes from now on is in no queue of the image. */
+  #hasTaken = false;
 
   /** @throws GodwitError SYSCALL */
   constructor(addresses: readonly HostAddress[], warn: (text: string) => void) {
@@ -51,7 +55,16 @@ export class SegmentCapture implements Disposable {
 
   /** The first of what has come for the tree and its sockets have not heard; call until there is nothing. */
   take(openFiles: readonly OpenFile[]): Uint8Array<ArrayBuffer> {
-    const all = [...segmentsFor(openFiles, this.#waiting), ...segmentsFor(openFiles, this.#packets())];
+    const waiting = this.#waiting;
+    const packets = this.#packets();
+    // What waits was chosen already, but for first segments of before the freeze.
+    const all = [
+      ...segmentsFor(openFiles, waiting),
+      ...waiting.filter((packet) => readDatagram(packet) !== undefined),
+      ...segmentsFor(openFiles, packets),
+      ...datagramsFor(openFiles, packets, !this.#hasTaken),
+    ];
+    this.#hasTaken = true;
     const kept = firstOf(all, mostBytes);
     const now = firstOf(kept, mostAtOnce);
     this.#waiting = kept.slice(now.length);
@@ -66,8 +79,7 @@ export class SegmentCapture implements Disposable {
     return this.#fds.flatMap((fd) => {
       const lost = new Int32Array(1);
       const segments = native.takeSegments(fd, lost);
-      if ((lost[0] ?? 0) > 0)
-        this.#warn(`${lost[0]} TCP segments found no room: whoever has sent them sends them again`);
+      if ((lost[0] ?? 0) > 0) this.#warn(`${lost[0]} packets found no room: TCP sends its own again`);
       return typeof segments === 'number' ? [] : splitSegments(segments);
     });
   }

@@ -213,6 +213,10 @@ export class Landing {
     files?.commit();
     files?.close();
     await handOverWaits(this.#keeper.dir, this.#waiting, this.#clock.ahead);
+  }
+
+  /** The source has nothing more to say: the keeper goes on alone. */
+  async leave(): Promise<void> {
     await this.#leave();
   }
 

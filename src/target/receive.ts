@@ -6,6 +6,7 @@
 //
 // Whatever fails before PREPARED leaves nothing here. From PREPARED on the tree stands, also without this process, until
 // the source says commit or abort, on this connection or by `resolve`.
+import { once } from 'node:events';
 import { asGodwitError, GodwitError } from '../errors.ts';
 import type { NetworkImage } from '../images/network.ts';
 import { bootId } from '../kernel/boot-id.ts';
@@ -21,6 +22,9 @@ import type { PidNamespaceChoice } from './pid-namespace.ts';
 import { rehearse } from './rehearsal.ts';
 import { resolveMigration } from './resolve.ts';
 import type { TargetContext, TargetSessions } from './session.ts';
+
+/** How long a source may take to end its tree. */
+const lastSegmentsMs = 10_000;
 
 type Final = Extract<SourceMessage, { type: 'final' }>;
 type Commit = Extract<SourceMessage, { type: 'commit' }>;
@@ -155,6 +159,14 @@ async function run(
     log('warning', `the tree runs; the source could not be told: ${asGodwitError(error).message}`);
   }
   await landing.cleanUp();
+  await endOf(control);
+  await landing.leave();
+}
+
+/** The source brings what came to it late, and hangs up when its own tree has ended. */
+async function endOf({ ended }: TargetContext['control']): Promise<void> {
+  if (ended.aborted) return;
+  await once(ended, 'abort', { signal: AbortSignal.timeout(lastSegmentsMs) }).catch(() => undefined);
 }
 
 /** What it returns tells the clocks that were answered last: those of the first `stage` belong to them. */

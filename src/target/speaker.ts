@@ -4,13 +4,14 @@ import type { MovedAddress } from '../images/addresses.ts';
 import type { Keeper } from '../kernel/keeper.ts';
 import { joinSegments, readSegment, splitSegments } from '../kernel/tcp-segment.ts';
 import type { TreeNetwork } from './network/tree-network.ts';
+import { readDatagram } from '../kernel/udp-packet.ts';
 import { arrivalMessage, checkAddresses, hostsOf } from './moved-addresses.ts';
 import type { Speaker } from './resources/driver.ts';
 
 /** Those of the segments that are for one of the tree's addresses (`own`: as hostText writes them): a source could send anything to anybody else in this host's name. */
 export function segmentsHere(segments: Uint8Array, own: ReadonlySet<string>): Uint8Array {
   const isHere = (packet: Uint8Array): boolean => {
-    const { destination = '' } = readSegment(packet) ?? {};
+    const { destination = '' } = readSegment(packet) ?? readDatagram(packet) ?? {};
     return own.has(destination.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1'));
   };
   return joinSegments(splitSegments(segments).filter(isHere));
