@@ -18,6 +18,8 @@ export interface NativeDescriptors {
    * 0 or a negative errno.
    */
   fillSendQueue(fd: number, data: Uint8Array): number;
+  /** Gives a socket a classic filter: struct sock_filter, one behind the other. 0 or a negative errno. */
+  attachFilter(fd: number, program: Uint8Array): number;
   /**
    * A descriptor that collects TCP segments which come in from other hosts for one of the addresses (of family 2, 4 bytes each; of
    * 10, 16 each), or a negative errno. CAP_NET_RAW.

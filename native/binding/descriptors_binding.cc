@@ -4,6 +4,7 @@
 #include "sys/capture.h"
 #include "sys/connection.h"
 #include "sys/descriptors.h"
+#include "sys/socket_filter.h"
 
 namespace godwit {
 namespace {
@@ -25,6 +26,10 @@ Napi::Value End(const Napi::CallbackInfo& info) {
 
 Napi::Value Fill(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), FillSendQueue(Int32(info, 0), Bytes(info, 1)));
+}
+
+Napi::Value Filter(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), AttachFilter(Int32(info, 0), Bytes(info, 1)));
 }
 
 Napi::Value Capture(const Napi::CallbackInfo& info) {
@@ -49,6 +54,7 @@ void registerDescriptors(Napi::Env env, Napi::Object exports) {
   exports["readDescriptors"] = Napi::Function::New(env, ReadAll, "readDescriptors");
   exports["stopHearing"] = Napi::Function::New(env, Stop, "stopHearing");
   exports["fillSendQueue"] = Napi::Function::New(env, Fill, "fillSendQueue");
+  exports["attachFilter"] = Napi::Function::New(env, Filter, "attachFilter");
   exports["openCapture"] = Napi::Function::New(env, Capture, "openCapture");
   exports["takeSegments"] = Napi::Function::New(env, Take, "takeSegments");
   exports["endRepair"] = Napi::Function::New(env, End, "endRepair");

@@ -33,6 +33,8 @@ export const requirementsSchema = z.strictObject({
   ),
   /** Some TCP connection goes along. */
   connections: z.boolean().default(false),
+  /** The tree has raw sockets. */
+  rawSockets: z.boolean().default(false),
   /** --move-ip: they must not be here yet, and there must be an interface for each. */
   addresses: list(movedAddressSchema, 64).default([]),
   /** The tree's own, which moves along. */

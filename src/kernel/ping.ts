@@ -1,4 +1,4 @@
-// ICMP echo sockets (icmp(7)): their "port" is the identifier of the questions.
+// ICMP echo sockets (icmp(7)), whose "port" is the identifier of the questions, and raw sockets: whom they are connected to.
 import { readFileSync } from 'node:fs';
 import { parseHexAddress } from './proc/inet-address.ts';
 import { afInet } from './socket-options.ts';
@@ -11,7 +11,16 @@ export const ipprotoIcmpv6 = 58;
  * whose port is 0, and peers of ICMP have none.
  */
 export function pingPeer(inode: number, family: number): Uint8Array<ArrayBuffer> | undefined {
-  const line = readFileSync(`/proc/self/net/${family === afInet ? 'icmp' : 'icmp6'}`, 'utf8')
+  return peerIn(family === afInet ? 'icmp' : 'icmp6', inode, family);
+}
+
+/** The same of a raw socket. */
+export function rawPeer(inode: number, family: number): Uint8Array<ArrayBuffer> | undefined {
+  return peerIn(family === afInet ? 'raw' : 'raw6', inode, family);
+}
+
+function peerIn(table: string, inode: number, family: number): Uint8Array<ArrayBuffer> | undefined {
+  const line = readFileSync(`/proc/self/net/${table}`, 'utf8')
     .split('\n')
     .map((text) => text.trim().split(/\s+/))
     .find((fields) => fields[9] === String(inode));

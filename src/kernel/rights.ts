@@ -64,6 +64,7 @@ const capabilities = {
   setuid: 7n,
   setpcap: 8n,
   netAdmin: 12n,
+  netRaw: 13n,
   sysPtrace: 19n,
   sysAdmin: 21n,
   sysResource: 24n,

@@ -44,6 +44,11 @@ export function isMapped(address: Uint8Array): boolean {
   );
 }
 
+/** Every address of the host: what a socket is bound to that has chosen none. */
+export function isAnyAddress(address: Uint8Array): boolean {
+  return ['0.0.0.0', '::', '::ffff:0.0.0.0'].includes(hostText(address));
+}
+
 /** 127.0.0.0/8, also as an IPv6 address, or ::1. */
 export function isLoopback(address: Uint8Array): boolean {
   if (address[0] === afInet) return address[4] === 127;

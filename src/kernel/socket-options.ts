@@ -6,6 +6,8 @@ export const solIp = 0;
 export const solTcp = 6;
 export const solUdp = 17;
 export const solIpv6 = 41;
+export const solIcmpv6 = 58;
+export const solRaw = 255;
 export const solNetlink = 270;
 
 export interface OptionRule {
@@ -66,6 +68,16 @@ const tcp = rules(solTcp, 'TCP_', [
 
 const udp = rules(solUdp, 'UDP_', [['CORK', 1], ['NO_CHECK6_TX', 101], ['NO_CHECK6_RX', 102], ['SEGMENT', 103], ['GRO', 104]]); // prettier-ignore
 
+/** Those of raw sockets; ICMP_FILTER and ICMP6_FILTER (linux/icmp.h, icmpv6.h) are of those protocols. */
+const raw = [
+  ...rules(solIp, 'IP_', [['HDRINCL', 3], ['NODEFRAG', 22]]),
+  ...rules(solRaw, 'ICMP_', [['FILTER', 1]]),
+]; // prettier-ignore
+const raw6 = [
+  ...rules(solIpv6, 'IPV6_', [['CHECKSUM', 7], ['HDRINCL', 36], ['RECVHOPOPTS', 53], ['RECVRTHDR', 56], ['RECVDSTOPTS', 58], ['RECVPATHMTU', 60]]),
+  ...rules(solIcmpv6, 'ICMP6_', [['FILTER', 1, 32]]),
+]; // prettier-ignore
+
 const unix = rules(solSocket, 'SO_', [
   ['PASSCRED', 16],
   ['PASSSEC', 34],
@@ -89,6 +101,7 @@ export const afInet = 2;
 export const afInet6 = 10;
 export const sockStream = 1;
 export const sockDgram = 2;
+export const sockRaw = 3;
 
 /**
  * The options that a kind of socket may have. Those for multicast are refused by TCP sockets, which show what they keep there for another
@@ -98,12 +111,20 @@ export function optionRules(domain: number, type: number): readonly OptionRule[]
   if (domain === afUnix) return [...common, ...unix];
   if (domain === afNetlink) return [...common, ...unix, ...netlink];
   const network = [...ip, ...(domain === afInet6 ? ipv6 : [])];
+  // IPV6_V6ONLY is refused once there is a port, in whose place they have their protocol.
+  if (type === sockRaw)
+    return [
+      ...common,
+      ...inet,
+      ...network.filter(({ label }) => label !== 'IPV6_V6ONLY'),
+      ...(domain === afInet6 ? raw6 : raw),
+    ];
   if (type !== sockStream) return [...common, ...inet, ...network, ...udp];
   return [...common, ...inet, ...network.filter(({ label }) => !label.includes('_MULTICAST_')), ...tcp];
 }
 
 const labels = new Map(
-  [...common, ...inet, ...ip, ...ipv6, ...tcp, ...udp, ...unix, ...netlink].map((rule) => [
+  [...common, ...inet, ...ip, ...ipv6, ...raw, ...raw6, ...tcp, ...udp, ...unix, ...netlink].map((rule) => [
     `${rule.level}:${rule.option}`,
     rule,
   ]),

@@ -1,6 +1,6 @@
 // UDP datagrams that came for the tree while it stood: those that no socket in the image has in its queue.
 import type { OpenFile } from '../images/state.ts';
-import { addressPort, endpointKey, hostText } from '../kernel/socket-address.ts';
+import { addressPort, endpointKey, isAnyAddress } from '../kernel/socket-address.ts';
 import { readDatagram } from '../kernel/udp-packet.ts';
 
 /** From one sender to one port: they come to one socket, in this order. */
@@ -34,7 +34,7 @@ export function datagramsFor(
     if (resource.kind !== 'udp' || resource.protocol !== 17 || resource.local === undefined) continue;
     const { local, queue } = resource;
     const port = addressPort(local);
-    bound.add(isAny(local) ? `*:${port}` : endpointKey(local));
+    bound.add(isAnyAddress(local) ? `*:${port}` : endpointKey(local));
     for (const { from, data } of queue) flowFor(flowOf(endpointKey(from), port)).queued.push(textOf(data));
   }
   if (bound.size === 0) return [];
@@ -60,8 +60,4 @@ function overlapOf(queued: Flow['queued'], captured: Flow['captured']): number {
     if (last.every((data, i) => captured[i]?.data === data)) return length;
   }
   return 0;
-}
-
-function isAny(local: Uint8Array): boolean {
-  return ['0.0.0.0', '::', '::ffff:0.0.0.0'].includes(hostText(local));
 }

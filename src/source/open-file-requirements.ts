@@ -14,6 +14,7 @@ import { InFlight } from './resources/in-flight.ts';
 import { inotify, watchedPaths } from './resources/inotify.ts';
 import { link } from './resources/link.ts';
 import { queueRequirement } from './resources/mqueue-facts.ts';
+import { isRaw } from './resources/raw.ts';
 import type { ProcessRef } from './resources/seen-file.ts';
 import { connectionAddress, listeningAddress } from './resources/tcp.ts';
 import { terminalPairs } from './resources/terminal-pairs.ts';
@@ -32,6 +33,7 @@ export function openFileRequirements(
   | 'directories'
   | 'ports'
   | 'connections'
+  | 'rawSockets'
   | 'interfaces'
   | 'terminals'
   | 'messageQueues'
@@ -51,6 +53,7 @@ export function openFileRequirements(
   const elsewhere: Requirements['elsewhere'] = [];
   const inherited: Requirements['inherited'] = [];
   let connections = false;
+  let rawSockets = false;
   const memberships = new MembershipReader();
   for (const group of tree.groups) {
     const { first } = group;
@@ -73,6 +76,7 @@ export function openFileRequirements(
         interfaces.add(name);
       const facts = thief.socket(first);
       const { domain: family, type } = facts;
+      rawSockets ||= isRaw(facts);
       const address = listeningAddress(group, { thief });
       if (address !== undefined) ports.push({ family, type, address, text: addressText(address) });
       const own = options.tcpClose ? undefined : connectionAddress(facts);
@@ -90,6 +94,7 @@ export function openFileRequirements(
     directories: [...directories],
     ports: [...ports, ...hosts.values()],
     connections,
+    rawSockets,
     interfaces: [...interfaces],
     terminals: pairs,
     messageQueues,

@@ -94,6 +94,7 @@ export function requirementsOf({ root, processes, identities }: Whose, options: 
     sharedAnonymous,
     ports: open.ports,
     connections: open.connections,
+    rawSockets: open.rawSockets,
     addresses: movedAddresses(options.moves),
     interfaces: open.interfaces,
     elsewhere: open.elsewhere,

@@ -6,7 +6,7 @@ import type { OpenFile } from '../images/state.ts';
 import { isSwitchedOff } from '../kernel/probes/without.ts';
 import { errnoName } from '../kernel/program.ts';
 import type { HostAddress } from '../kernel/rtnetlink.ts';
-import { addressPort, endpointKey, hostText } from '../kernel/socket-address.ts';
+import { addressPort, endpointKey, isAnyAddress } from '../kernel/socket-address.ts';
 import { afInet, afInet6 } from '../kernel/socket-options.ts';
 import { isAfter, sequence } from '../kernel/tcp-repair.ts';
 import {
@@ -109,7 +109,8 @@ export function segmentsFor(openFiles: readonly OpenFile[], packets: readonly Ui
   for (const { resource } of openFiles) {
     if (resource.kind !== 'tcp' || resource.local === undefined) continue;
     const { local, state, connection } = resource;
-    if (state === 'listening') listeners.add(isAny(local) ? `*:${addressPort(local)}` : endpointKey(local));
+    if (state === 'listening')
+      listeners.add(isAnyAddress(local) ? `*:${addressPort(local)}` : endpointKey(local));
     if (connection?.outside === undefined) continue;
     const { remote, receiveFirst, unread, sendNext, ended } = connection;
     connections.set(`${endpointKey(remote)} ${endpointKey(local)}`, {
@@ -141,8 +142,4 @@ function isNews(segment: SeenSegment, { receiveNext, sendFirst }: Known): boolea
   if ((flags & ~(tcpAck | tcpFin | 8)) !== 0) return true; // SYN, RST, URG: whatever it means
   if (length > 0 || isFin) return isAfter(sequence(segment.sequence + length + Number(isFin)), receiveNext);
   return isAfter(acknowledged, sendFirst);
-}
-
-function isAny(local: Uint8Array): boolean {
-  return ['0.0.0.0', '::', '::ffff:0.0.0.0'].includes(hostText(local));
 }

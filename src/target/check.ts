@@ -4,7 +4,7 @@ import type { Blocker, Requirements } from '../images/requirements.ts';
 import { bootId } from '../kernel/boot-id.ts';
 import { needsCheckpointRestore } from '../kernel/mapped-file.ts';
 import { missingOf, probeAll } from '../kernel/probes/probe-all.ts';
-import { learnRights, may } from '../kernel/rights.ts';
+import { hasCapability, learnRights, may } from '../kernel/rights.ts';
 import { blocker } from './check/blocker.ts';
 import { checkFiles } from './check/files.ts';
 import { checkInterfaces } from './check/interfaces.ts';
@@ -39,6 +39,7 @@ export async function checkRequirements(requirements: Requirements): Promise<Blo
     ...checkSeals(requirements),
     ...checkFiles(requirements, requirements.bootId === bootId()),
     ...checkConnections(requirements),
+    ...checkRawSockets(requirements),
     ...checkNetwork(requirements.network),
     // In a network of its own the tree finds what it had, and nobody else.
     ...(requirements.network === undefined
@@ -59,6 +60,11 @@ export async function checkRequirements(requirements: Requirements): Promise<Blo
 function checkConnections({ connections }: Requirements): Blocker[] {
   if (!connections || may('tcp-repair')) return [];
   return [blocker('TCP connections', 'this agent lacks CAP_NET_ADMIN to make them', 'run receive as root')];
+}
+
+function checkRawSockets({ rawSockets }: Requirements): Blocker[] {
+  if (!rawSockets || hasCapability('netRaw')) return [];
+  return [blocker('raw sockets', 'this agent lacks CAP_NET_RAW to make them', 'run receive as root')];
 }
 
 function checkKernel({ kernelRelease, machine }: Requirements): Blocker[] {

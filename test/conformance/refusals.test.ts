@@ -13,7 +13,7 @@ const skip = await unless('hosts', 'godwit', 'command:cc');
 const source = fileURLToPath(new URL('ten-blockers.c', import.meta.url));
 const reasons = [
   /netlink of protocol 2/,
-  /raw sockets/,
+  /packet sockets/,
   /packet sockets/,
   /a namespace/,
   /a file of \/proc/,

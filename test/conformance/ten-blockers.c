@@ -52,7 +52,7 @@ int main(int argc, char** argv) {
   if (argc < 2) return 2;
   must("chdir", chdir(argv[1]));
   must("netlink", socket(AF_NETLINK, SOCK_RAW, NETLINK_USERSOCK));
-  must("raw", socket(AF_INET, SOCK_RAW, IPPROTO_ICMP));
+  must("packet", socket(AF_PACKET, SOCK_RAW, 0));
   must("packet", socket(AF_PACKET, SOCK_RAW, htons(ETH_P_IP)));
   must("namespace", open("/proc/self/ns/net", O_RDONLY));
   must("file of /proc", open("/proc/1/status", O_RDONLY));

@@ -43,7 +43,11 @@ const cases: readonly { readonly what: string; readonly make: string; readonly r
     make: `s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)`,
     reason: /packet/,
   },
-  { what: 'a raw socket', make: `s = socket.socket(socket.AF_INET, socket.SOCK_RAW, 1)`, reason: /raw/ },
+  {
+    what: 'a packet socket',
+    make: `s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)`,
+    reason: /packet/,
+  },
   { what: 'a namespace', make: `fd = os.open('/proc/self/ns/net', os.O_RDONLY)`, reason: /namespace/ },
   {
     what: 'a file of another process in /proc',
@@ -56,8 +60,8 @@ const cases: readonly { readonly what: string; readonly make: string; readonly r
     reason: /netlink/,
   },
   {
-    what: 'a filtered socket',
-    make: `s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); b = ctypes.create_string_buffer(struct.pack('HBBI', 6, 0, 0, 0xffff)); s.setsockopt(1, 26, struct.pack('HxxxxxxQ', 1, ctypes.addressof(b)))`,
+    what: 'a filtered TCP socket',
+    make: `s = socket.socket(socket.AF_INET, socket.SOCK_STREAM); b = ctypes.create_string_buffer(struct.pack('HBBI', 6, 0, 0, 0xffff)); s.setsockopt(1, 26, struct.pack('HxxxxxxQ', 1, ctypes.addressof(b)))`,
     reason: /filter/,
   },
 ];

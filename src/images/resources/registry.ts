@@ -14,6 +14,7 @@ import { namelessSchema } from './nameless.ts';
 import { netlinkSchema } from './netlink.ts';
 import { pidfdSchema } from './pidfd.ts';
 import { pipeSchema } from './pipe.ts';
+import { rawSchema } from './raw.ts';
 import { regularSchema } from './regular.ts';
 import { signalfdSchema } from './signalfd.ts';
 import { tcpSchema } from './tcp.ts';
@@ -36,6 +37,7 @@ export const resourceSchemas = {
   netlink: netlinkSchema,
   pidfd: pidfdSchema,
   pipe: pipeSchema,
+  raw: rawSchema,
   regular: regularSchema,
   signalfd: signalfdSchema,
   tcp: tcpSchema,
@@ -61,6 +63,7 @@ export const resourceImageSchema = z.discriminatedUnion('kind', [
   netlinkSchema,
   pidfdSchema,
   pipeSchema,
+  rawSchema,
   regularSchema,
   signalfdSchema,
   tcpSchema,

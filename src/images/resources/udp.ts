@@ -1,10 +1,11 @@
 // A UDP or ICMP echo socket: unbound, bound or connected; with its multicast groups and what waits to be read.
 import * as z from 'zod';
 import { bytes, list } from '../scalars.ts';
+import { socketFilterSchema } from './socket-filter.ts';
 import { socketOptionSchema } from './tcp.ts';
 
 /** A multicast group that it has joined, on an interface by name; the source filter as MCAST_MSFILTER has it. */
-const membershipSchema = z.strictObject({
+export const membershipSchema = z.strictObject({
   device: z.string().min(1).max(15),
   /** 4 or 16 bytes, as the sources. */
   group: bytes(16),
@@ -31,4 +32,5 @@ export const udpSchema = z.strictObject({
   options: list(socketOptionSchema, 64),
   memberships: list(membershipSchema, 65_536).default([]),
   queue: list(datagramSchema, 262_144).default([]),
+  filter: socketFilterSchema.optional(),
 });

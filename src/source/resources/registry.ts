@@ -14,6 +14,7 @@ import { nameless } from './nameless.ts';
 import { netlink } from './netlink.ts';
 import { pidfd } from './pidfd.ts';
 import { pipe } from './pipe.ts';
+import { raw } from './raw.ts';
 import { regular } from './regular.ts';
 import type { SeenFile } from './seen-file.ts';
 import { signalfd } from './signalfd.ts';
@@ -38,6 +39,7 @@ export const sourceDrivers: { readonly [K in ResourceKind]: SourceDriver<K> } = 
   netlink,
   pidfd,
   pipe,
+  raw,
   regular,
   signalfd,
   tcp,

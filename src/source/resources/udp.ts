@@ -7,7 +7,8 @@ import { addressPort } from '../../kernel/socket-address.ts';
 import { afInet, afInet6, sockDgram } from '../../kernel/socket-options.ts';
 import type { SocketFacts } from '../../kernel/socket-facts.ts';
 import { changedOptions } from '../../kernel/socket-values.ts';
-import type { DriverContext, Refusal, SourceDriver } from './driver.ts';
+import type { DriverContext, SourceDriver } from './driver.ts';
+import { extendedFilter, filterOf, isRaw } from './raw.ts';
 import { refuse } from './refuse.ts';
 import type { OpenFileGroup } from './seen-file.ts';
 import { readDatagrams, unsentBytes } from './udp-queue.ts';
@@ -16,10 +17,10 @@ const ipprotoUdp = 17;
 
 export const udp: SourceDriver<'udp'> = {
   matches: (file, thief) => file.link.startsWith('socket:[') && isUdp(thief.socket(file)),
-  survey: ({ first }, { thief }) => filterRefusal(thief.socket(first)),
+  survey: ({ first }, { thief }) => extendedFilter(first, thief),
   dump({ first }, { thief, memberships, locks }) {
     const facts = thief.socket(first);
-    const problem = filterRefusal(facts);
+    const problem = extendedFilter(first, thief);
     if (problem !== undefined) throw refuse(first, problem);
     const family = facts.domain === afInet6 ? afInet6 : afInet;
     const protocol = protocolOf(facts) ?? ipprotoUdp;
@@ -27,6 +28,7 @@ export const udp: SourceDriver<'udp'> = {
       facts.remote ?? (protocol === ipprotoUdp ? undefined : pingPeer(Number(first.stat.ino), family));
     const isUdp = protocol === ipprotoUdp;
     const fd = thief.fdOf(first);
+    const filter = filterOf(fd, facts);
     const isTouched = locks !== undefined; // not while the tree runs
     if (isUdp && isTouched && isHeldBack(fd))
       throw refuse(first, {
@@ -42,6 +44,7 @@ export const udp: SourceDriver<'udp'> = {
       ...(remote === undefined ? {} : { remote }),
       options: changedOptions(fd, facts),
       memberships: memberships().of(fd, facts.domain),
+      ...(filter === undefined ? {} : { filter }),
       queue: isUdp && isTouched && thief.isReadable(first) ? readDatagrams(fd, family) : [],
     };
   },
@@ -56,13 +59,13 @@ function isHeldBack(fd: number): boolean {
   return unsentBytes(fd) > 0;
 }
 
-/** Network interfaces that a UDP socket names: the target must have them. */
+/** Network interfaces that a UDP or raw socket names: the target must have them. */
 export function namedInterfaces(
   { first }: OpenFileGroup,
   { thief, memberships }: Pick<DriverContext, 'thief' | 'memberships'>,
 ): string[] {
   const facts = thief.socket(first);
-  if (!isUdp(facts)) return [];
+  if (!isUdp(facts) && !isRaw(facts)) return [];
   const fd = thief.fdOf(first);
   return [
     ...memberships()
@@ -81,9 +84,4 @@ function protocolOf({ domain, type, protocol }: SocketFacts): 17 | 1 | 58 | unde
   if (protocol === ipprotoIcmp && domain === afInet) return ipprotoIcmp;
   if (protocol === ipprotoIcmpv6 && domain === afInet6) return ipprotoIcmpv6;
   return protocol === ipprotoUdp ? ipprotoUdp : undefined;
-}
-
-function filterRefusal({ filtered }: SocketFacts): Refusal | undefined {
-  if (!filtered) return undefined;
-  return { reason: 'it has a socket filter (SO_ATTACH_FILTER)', remedy: 'let the program detach it' };
 }

@@ -14,6 +14,7 @@ import { nameless } from './nameless.ts';
 import { netlink } from './netlink.ts';
 import { pidfd } from './pidfd.ts';
 import { pipe } from './pipe.ts';
+import { raw } from './raw.ts';
 import { regular } from './regular.ts';
 import { signalfd } from './signalfd.ts';
 import { tcp } from './tcp.ts';
@@ -36,6 +37,7 @@ export const targetDrivers: { readonly [K in ResourceKind]: TargetDriver<K> } = 
   netlink,
   pidfd,
   pipe,
+  raw,
   regular,
   signalfd,
   tcp,

@@ -2,7 +2,7 @@
 import type { ResourceImage } from '../../images/resources/registry.ts';
 import { closeLocal, openSocket } from '../../kernel/socket-facts.ts';
 import { afInet, afInet6, sockDgram } from '../../kernel/socket-options.ts';
-import { addressPort, hostText } from '../../kernel/socket-address.ts';
+import { addressPort, hostText, isAnyAddress } from '../../kernel/socket-address.ts';
 import { makeDatagram } from '../../kernel/udp-packet.ts';
 import { bindSocket } from './bind-socket.ts';
 
@@ -20,7 +20,7 @@ export function packetsFor(
   if (addressPort(local) === 0) return [];
   return queue.map(({ from, to, data }) => {
     const own = sockaddr(to, local);
-    const target = isAny(local) ? (isHere(own, moving) ? own : loopback(own)) : local;
+    const target = isAnyAddress(local) ? (isHere(own, moving) ? own : loopback(own)) : local;
     return makeDatagram({ from, to: target, data });
   });
 }
@@ -31,10 +31,6 @@ function sockaddr(host: Uint8Array, { 2: high = 0, 3: low = 0 }: Uint8Array): Ui
   address.set([isV4 ? afInet : afInet6, 0, high, low]);
   address.set(host, isV4 ? 4 : 8);
   return address;
-}
-
-function isAny(address: Uint8Array): boolean {
-  return ['0.0.0.0', '::', '::ffff:0.0.0.0'].includes(hostText(address));
 }
 
 /** bind(2) takes nothing else, but for addresses of many, which no datagram of one socket can be brought to. */

@@ -7,6 +7,7 @@ import { joinGroup, membershipText, type Membership } from '../../kernel/members
 import { errnoName, isError, Program } from '../../kernel/program.ts';
 import { addressText, anyHost } from '../../kernel/socket-address.ts';
 import { openSocket, socketFacts } from '../../kernel/socket-facts.ts';
+import { attachFilter } from '../../kernel/socket-filter.ts';
 import { setOptions } from '../../kernel/socket-values.ts';
 import { sockDgram } from '../../kernel/socket-options.ts';
 import { bindSocket, whereItGoes } from './bind-socket.ts';
@@ -16,27 +17,43 @@ import { packetsFor } from './udp-queue.ts';
 const ipprotoUdp = 17;
 
 export const udp: TargetDriver<'udp'> = {
-  open({ family, protocol, local, remote, options, memberships, queue }, _file, context) {
+  open({ family, protocol, local, remote, options, memberships, queue, filter }, _file, context) {
     const fd = protocol === ipprotoUdp ? openSocket(family, sockDgram, protocol) : openPing(family, protocol);
     const name =
       `${protocol === ipprotoUdp ? 'UDP' : 'ICMP echo'} socket ${local === undefined ? '' : addressText(local)}`.trim();
+    if (filter !== undefined) attachFilter(fd, filter, name);
     setOptions(fd, options, name);
-    for (const membership of memberships) join(fd, membership, name);
-    whereItGoes(fd, local, context.speaker, () => {
-      if (local !== undefined) {
-        const result = bindSocket(fd, local);
-        // A connected socket got its address from the route to its peer: here it may be another one.
-        const isElsewhere = errnoName(result) === 'EADDRNOTAVAIL' && remote !== undefined;
-        const final = isElsewhere ? bindSocket(fd, anyHost(local)) : result;
-        if (final < 0)
-          throw new GodwitError('REFUSED', `${name} cannot be bound on the target: ${errnoName(final)}`);
-      }
-      if (remote !== undefined) connectTo(fd, remote, name);
-    });
+    joinAll(fd, memberships, name);
+    bindAndConnect(fd, { local, remote }, name, context.speaker);
     if (queue.length > 0) bringAll(fd, queue, name, context);
     return fd;
   },
 };
+
+/** Multicast groups. @throws GodwitError REFUSED */
+export function joinAll(fd: number, memberships: readonly Membership[], name: string): void {
+  for (const membership of memberships) join(fd, membership, name);
+}
+
+/** @throws GodwitError REFUSED */
+export function bindAndConnect(
+  fd: number,
+  { local, remote }: Pick<ResourceImage<'udp'>, 'local' | 'remote'>,
+  name: string,
+  speaker: OpenContext['speaker'],
+): void {
+  whereItGoes(fd, local, speaker, () => {
+    if (local !== undefined) {
+      const result = bindSocket(fd, local);
+      // A connected socket got its address from the route to its peer: here it may be another one.
+      const isElsewhere = errnoName(result) === 'EADDRNOTAVAIL' && remote !== undefined;
+      const final = isElsewhere ? bindSocket(fd, anyHost(local)) : result;
+      if (final < 0)
+        throw new GodwitError('REFUSED', `${name} cannot be bound on the target: ${errnoName(final)}`);
+    }
+    if (remote !== undefined) connectTo(fd, remote, name);
+  });
+}
 
 /** What waited on the source, in the place of the network. */
 function bringAll(
