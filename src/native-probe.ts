@@ -10,6 +10,7 @@ export const nativeProbeNames = [
   'page-frames',
   'guard-regions',
   'mseal',
+  'protection-keys',
   'pidfd-getfd',
   'clone3-set-tid',
   'new-pid-namespace',

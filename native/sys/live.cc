@@ -18,6 +18,7 @@
 #include "stub/ops.h"
 #include "stub/stub.h"
 #include "sys/pause.h"
+#include "sys/protection_keys.h"
 #include "sys/restart.h"
 #include "sys/tracee.h"
 #include "sys/vdso_room.h"
@@ -48,6 +49,8 @@ struct Saved {
     Registers stopped{};
     if (const int error = GetRegisters(tid, stopped); error < 0) return error;
     if (const int error = GetSignalMask(tid, mask); error < 0) return error;
+    // Then the code could not even read its own program. Nothing puts PKRU back by itself, so it is left alone.
+    if (const int barred = IsBarredFromKeyZero(tid); barred != 0) return barred < 0 ? barred : -EFAULT;
     // The cure cannot put back a set direction flag; the ABI has it clear but for a few instructions.
     if (stopped.eflags & kDirectionFlag) return -EAGAIN;
     registers = Undisturbed(tid, stopped, mask);

@@ -32,6 +32,7 @@ int TcpRepair();
 int PtraceSeize();
 int PtraceRseq();            // Linux 5.13
 int PtraceSuspendSeccomp();  // CAP_SYS_ADMIN
+int ProtectionKeys();        // ENODATA: PKRU cannot be set by ptrace (Linux 5.14 to 6.1)
 int VdsoRemap();
 int VdsoPatch();  // writes into the vdso's zero tail through /proc/PID/mem, as a live injection does
 

@@ -2,18 +2,22 @@
 #include <fcntl.h>
 #include <linux/ptrace.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <string_view>
+#include <vector>
 
 #include "sys/fd.h"
 #include "sys/probe.h"
 #include "sys/probe_child.h"
 #include "sys/probe_parts.h"
+#include "sys/protection_keys.h"
 #include "sys/tracee.h"
 
 namespace godwit {
@@ -102,6 +106,24 @@ int PtraceRseq() {
 
 int PtraceSuspendSeccomp() {
   return WithStopped(kSuspendSeccomp, [](pid_t) { return 0; });
+}
+
+int ProtectionKeys() {
+  if (!HasProtectionKeys()) return -ENOTSUP;
+  // The key is looked at before the mapping (do_mprotect_pkey, mm/mprotect.c): ENOMEM means that there is such a key.
+  if (syscall(SYS_pkey_mprotect, kNeverMapped, 4096UL, PROT_READ, 0) == 0 || errno != ENOMEM) return -errno;
+  return WithStopped(0, [](pid_t pid) {
+    constexpr std::uint32_t kWanted = 0x5555'5510;
+    std::vector<std::byte> xstate(XsaveSize());
+    const auto word = PkruIn(xstate);
+    if (word.empty()) return -ENOTSUP;
+    if (const int length = GetXstate(pid, xstate); length < 0) return length;
+    std::memcpy(word.data(), &kWanted, sizeof(kWanted));
+    if (const int error = SetXstate(pid, xstate); error < 0) return error;
+    std::memset(word.data(), 0, word.size());
+    if (const int length = GetXstate(pid, xstate); length < 0) return length;
+    return std::memcmp(word.data(), &kWanted, sizeof(kWanted)) == 0 ? 0 : -ENODATA;
+  });
 }
 
 int VdsoRemap() {

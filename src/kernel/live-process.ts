@@ -140,6 +140,7 @@ function failure(pid: number, what: string, errno: number): GodwitError {
   const hints: Record<string, string> = {
     ENOSPC: 'its vdso has no room for the first instruction; another tool may have changed it',
     EPERM: 'run as root, or with CAP_SYS_PTRACE and CAP_CHECKPOINT_RESTORE',
+    EFAULT: 'its thread has barred itself from memory with protection key 0 (PKRU), as ours is; try again',
     EAGAIN: 'it was stopped inside a string instruction; try again',
     ETIMEDOUT: 'it does not answer: look at /proc/PID/stack (uninterruptible sleep?)',
   };

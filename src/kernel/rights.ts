@@ -13,6 +13,7 @@ import { errnoName } from './program.ts';
  * tcp-repair: read and make TCP connections (CAP_NET_ADMIN, in the user namespace that owns the network namespace).
  * clone3-set-tid: choose the PID of a process in this PID namespace (one of the two, in the user namespace that owns it).
  * mseal: seal mappings, which anybody may do where the kernel can (Linux 6.10).
+ * protection-keys: ask for and make keys of memory, and set PKRU; likewise, where the CPU has them (pkeys(7)).
  */
 const rights = [
   'map-files',
@@ -21,6 +22,7 @@ const rights = [
   'tcp-repair',
   'clone3-set-tid',
   'mseal',
+  'protection-keys',
 ] as const;
 export type Right = (typeof rights)[number];
 

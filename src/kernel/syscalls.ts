@@ -20,7 +20,8 @@ export const syscalls = {
   mkdirat: 258, unlinkat: 263, pselect6: 270, ppoll: 271, unshare: 272, set_robust_list: 273, get_robust_list: 274, splice: 275, tee: 276,
   utimensat: 280, epoll_pwait: 281, signalfd4: 289, eventfd2: 290, epoll_create1: 291, timerfd_create: 283, timerfd_settime: 286,
   timerfd_gettime: 287, dup3: 292, pipe2: 293, inotify_init1: 294, rt_tgsigqueueinfo: 297, prlimit64: 302, open_by_handle_at: 304, setns: 308, kcmp: 312, sched_setattr: 314,
-  sched_getattr: 315, renameat2: 316, seccomp: 317, memfd_create: 319, userfaultfd: 323, membarrier: 324, mlock2: 325, rseq: 334,
+  sched_getattr: 315, renameat2: 316, seccomp: 317, memfd_create: 319, userfaultfd: 323, membarrier: 324, mlock2: 325, pkey_mprotect: 329, pkey_alloc: 330,
+  pkey_free: 331, rseq: 334,
   pidfd_send_signal: 424, pidfd_open: 434, clone3: 435, close_range: 436, openat2: 437, pidfd_getfd: 438, faccessat2: 439,
   process_madvise: 440, epoll_pwait2: 441, mseal: 462,
 } as const; // prettier-ignore

@@ -84,6 +84,11 @@ export const probes: readonly Probe[] = [
   ),
   optional('guard-regions', 'guard regions (Linux 6.13)', 'programs that use them cannot come here'),
   optional('mseal', 'seal mappings (mseal, Linux 6.10)', 'programs that use it cannot come here'),
+  optional(
+    'protection-keys',
+    'protection keys of memory (pkeys, by the CPU)',
+    'programs that use them cannot come here',
+  ),
 
   // Building a process
   required(
