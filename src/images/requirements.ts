@@ -61,6 +61,8 @@ export const requirementsSchema = z.strictObject({
   sharedAnonymous: z.boolean().default(false),
   /** Some mapping is sealed. */
   sealed: z.boolean().default(false),
+  /** Some mapping has a protection key. */
+  protectionKeys: z.boolean().default(false),
   /** Bytes of memory that will be touched. */
   memory: z.number().int().min(0),
   /** Reserved huge pages (hugetlb): bytes of one, and how many. */

@@ -6,6 +6,7 @@ import { resourceLimitSchema } from './credentials.ts';
 import { treeLayoutSchema } from './layout.ts';
 import { mmFieldsSchema } from './memory.ts';
 import { networkSchema } from './network.ts';
+import { protectionKeysSchema } from './protection-keys.ts';
 import { fileLocksSchema } from './resources/file-locks.ts';
 import { removedDirectorySchema } from './removed-directory.ts';
 import { resourceImageSchema } from './resources/registry.ts';
@@ -59,6 +60,8 @@ export const processStateSchema = z.strictObject({
   personality: u32,
   childSubreaper: z.boolean(),
   thpDisabled: z.boolean(),
+  /** Of its memory, at the process that owns it; absent: none. */
+  protectionKeys: protectionKeysSchema.optional(),
   controls: spaceControlsSchema,
 });
 export type ProcessState = z.infer<typeof processStateSchema>;

@@ -59,7 +59,15 @@ export function dumpState({
   );
   const virtualTid = (tid: number): number => virtualTids.get(tid) ?? tid;
   const objectOf = (key: string): number | undefined => flight.layouts.objects.get(key)?.id;
-  const context = { identities, timedWaits: flight.timedWaits, clockAhead, objectOf, virtualTid };
+  const context = {
+    identities,
+    timedWaits: flight.timedWaits,
+    clockAhead,
+    objectOf,
+    virtualTid,
+    ownsMemory: (process: SourceProcess) => flight.ownerOf(process) === process,
+    hasKeys: ({ pid }: SourceProcess) => flight.layouts.seen.hasKeys(pid),
+  };
   const liveOf = new Map(flight.living.map((process) => [process.pid, flight.of(process).live]));
   const runIn = (pid: number, program: Program): Outcome => {
     const live = liveOf.get(pid);

@@ -27,7 +27,7 @@ interface Range {
 
 export class Layouts {
   readonly #identities: FileIdentities;
-  readonly #flags = new SeenFlags();
+  readonly seen = new SeenFlags();
   readonly #objects = new Map<string, SharedObject>();
   readonly #deleted = new DeletedFiles();
   #objectCount = 0;
@@ -96,7 +96,7 @@ export class Layouts {
   }
 
   #mappings(process: SourceProcess, vmas: readonly Vma[], segments: SegmentTable): Mapping[] {
-    const flagsOf = this.#flags.of(process.pid, vmas);
+    const flagsOf = this.seen.of(process.pid, vmas);
     return vmas.map((vma) => {
       try {
         return this.#mapping(process, vma, flagsOf(vma), segments);

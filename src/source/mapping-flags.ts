@@ -2,6 +2,7 @@
 import type { Mapping } from '../images/memory.ts';
 import type { Vma } from '../kernel/proc/maps.ts';
 import { readSmaps, type SmapsEntry } from '../kernel/proc/smaps.ts';
+import { mayHaveKey } from './state/protection-keys.ts';
 
 /** VmFlags of smaps → MADV_*; proc_pid_smaps(5), madvise(2). */
 const advices: readonly (readonly [flag: string, advice: number])[] = [
@@ -23,6 +24,12 @@ export type MappingFlags = Pick<
 
 export class SeenFlags {
   readonly #seen = new Map<number, Map<string, MappingFlags>>();
+  readonly #withKeys = new Set<number>();
+
+  /** Whether a mapping of a process was seen that had a protection key, or may be given one by the kernel. */
+  hasKeys(pid: number): boolean {
+    return this.#withKeys.has(pid);
+  }
 
   /** Of each mapping of a process. One that was split or grew since it was read has those of a part of it; one that has gone: none. */
   of(pid: number, vmas: readonly Vma[]): (vma: Vma) => MappingFlags {
@@ -31,6 +38,7 @@ export class SeenFlags {
     const unknown = vmas.filter((vma) => !known.has(keyOf(vma)));
     const entries = unknown.length > 0 ? (readSmaps(pid) ?? []) : [];
     for (const entry of entries) known.set(keyOf(entry), flagsOf(entry.vmFlags));
+    if (entries.some(mayHaveKey)) this.#withKeys.add(pid);
     return (vma) => {
       const part = (): SmapsEntry | undefined =>
         entries.find(({ start, end, inode }) => start <= vma.start && vma.start < end && inode === vma.inode);

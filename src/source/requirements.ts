@@ -53,6 +53,7 @@ export function requirementsOf({ root, processes, identities }: Whose, options: 
   let memory = 0;
   let sharedAnonymous = false;
   let sealed = false;
+  let protectionKeys = false;
   const hugePages = new HugePageCount();
   for (const process of living) {
     lookUnlessGone(process.pid, () => {
@@ -73,7 +74,9 @@ export function requirementsOf({ root, processes, identities }: Whose, options: 
       const file = exe === undefined ? undefined : readExecutable(process.pid, exe);
       if (file?.kind === 'named') identities.add(file.path, file.link, false);
     });
-    sealed ||= (readSmaps(process.pid) ?? []).some((entry) => isSealed(entry));
+    const entries = readSmaps(process.pid) ?? [];
+    sealed ||= entries.some((entry) => isSealed(entry));
+    protectionKeys ||= entries.some(({ protectionKey = 0 }) => protectionKey !== 0);
     const status = readStatus(process.pid);
     memory += ((status?.rssAnonKb ?? 0) + (status?.rssShmemKb ?? 0)) * 1024;
   }
@@ -102,6 +105,7 @@ export function requirementsOf({ root, processes, identities }: Whose, options: 
     terminals: open.terminals,
     messageQueues: open.messageQueues,
     sealed,
+    protectionKeys,
     memory,
     hugePages: hugePages.all,
     ...identitiesOf(living),

@@ -191,10 +191,11 @@ function refusedMapping(pid: number, entry: SmapsEntry): [reason: string, remedy
   if (has('um') || has('uw') || has('ui'))
     return ['the program uses userfaultfd itself', 'none in this version'];
   if (has('io') || has('pf')) return ['it maps a device', 'close the device first'];
-  if (entry.protectionKey !== undefined && entry.protectionKey !== 0)
-    return entry.exec && !entry.read && !entry.write
-      ? ['it has a protection key, by which the kernel makes it execute-only', 'map it readable']
-      : ['it has a protection key', 'none in this version'];
+  if (entry.protectionKey !== undefined && entry.protectionKey !== 0 && !may('protection-keys'))
+    return [
+      'it has a protection key, and this kernel lets no tracer say what threads may do by it (PKRU)',
+      'boot another kernel here',
+    ];
   if (entry.path.startsWith('anon_inode:'))
     return [`it maps ${entry.path}`, 'start the program without it (io_uring, perf, bpf)'];
   if (isScratchFile(entry)) return undefined;

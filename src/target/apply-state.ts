@@ -17,8 +17,9 @@ import {
   type ProcessContext,
 } from './apply/process-state.ts';
 import { settleTerminals } from './controlling-terminals.ts';
-import { lockMemory, protectHuge, sealMemory } from './finish-memory.ts';
+import { lockMemory, protectMemory, sealMemory } from './finish-memory.ts';
 import { restoreOpenFiles, type Announce, type RestoredOpenFiles } from './open-files.ts';
+import { giveKeys, openMemory } from './protection-keys.ts';
 import { RemovedDirectories } from './removed-directories.ts';
 import type { Speaker } from './resources/driver.ts';
 import type { ShellTree } from './shell-tree.ts';
@@ -108,15 +109,18 @@ export function applyState(tree: ShellTree, state: TreeState, context: ApplyCont
     makeSemaphores(state.semaphores, (vpid) => tree.shells.get(vpid), context.sysvUndo);
     const guardsOf = runsOf(state.guards);
     const sealedOf = runsOf(state.sealed);
+    const hasKeys = processes.some(({ protectionKeys }) => protectionKeys !== undefined);
     const processContext: ProcessContext = { ...ownFacts(), now: context.now, warn: context.warn };
     for (const process of processes) {
       const shell = tree.shell(process.pid);
       installFilters(shell, process);
       if (!shell.shares.memory) {
-        protectHuge(shell);
+        protectMemory(shell);
         lockMemory(shell, guardsOf.get(process.pid) ?? []);
+        if (process.protectionKeys !== undefined) giveKeys(shell, process.protectionKeys);
         sealMemory(shell, sealedOf.get(process.pid) ?? []);
       }
+      if (hasKeys) openMemory(shell, process.threads);
       applyProcess(shell, process, processContext);
     }
   } catch (error) {

@@ -37,6 +37,7 @@ export async function checkRequirements(requirements: Requirements): Promise<Blo
     ...checkPowers(requirements),
     ...checkSharedMemory(requirements),
     ...checkSeals(requirements),
+    ...checkProtectionKeys(requirements),
     ...checkFiles(requirements, requirements.bootId === bootId()),
     ...checkConnections(requirements),
     ...checkRawSockets(requirements),
@@ -108,6 +109,14 @@ function checkSharedMemory({ sharedAnonymous }: Requirements): Blocker[] {
 function checkSeals({ sealed }: Requirements): Blocker[] {
   if (!sealed || may('mseal')) return [];
   return [blocker('sealed mappings', 'this kernel has no mseal(2)', 'boot Linux 6.10 or later here')];
+}
+
+function checkProtectionKeys({ protectionKeys }: Requirements): Blocker[] {
+  if (!protectionKeys || may('protection-keys')) return [];
+  const reason = 'this host has none, or its kernel lets no tracer set PKRU';
+  return [
+    blocker('protection keys of memory', reason, 'choose a target whose CPU and kernel have them (pkeys(7))'),
+  ];
 }
 
 function checkIds({ pids, pidNamespace }: Requirements): Blocker[] {

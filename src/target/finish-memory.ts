@@ -1,16 +1,25 @@
 // What is done to a shell's memory when all pages are there: protection, locks, seals. In this order: nothing can be protected that is sealed.
 import type { Program } from '../kernel/program.ts';
-import { stagedProtection } from './layout-difference.ts';
+import { may } from '../kernel/rights.ts';
+import { isExecuteOnly, stagedProtection } from './layout-difference.ts';
 import type { Range } from './scratch.ts';
 import type { Shell } from './shell.ts';
 
-/** Gives private memory of huge pages, which was writable until now, the protection that it has. */
-export function protectHuge(shell: Shell): void {
+/**
+ * Gives what could not have it while pages came (stagedProtection) the protection that it has. Memory with PROT_EXEC alone gets key 0, by
+ * which it can be read as on a CPU without keys: by mprotect(2) the kernel would choose one (__arch_override_mprotect_pkey,
+ * arch/x86/mm/pkeys.c). Those that have another get it afterwards (protection-keys.ts).
+ */
+export function protectMemory(shell: Shell): void {
+  const hasKeys = may('protection-keys');
   shell.runSteps(
     shell.mappings
       .filter((mapping) => stagedProtection(mapping) !== mapping.protection)
-      .map(({ start, end, protection }) => (program) => {
-        program.call('mprotect', start, end - start, protection);
+      .map((mapping) => (program) => {
+        const { start, end, protection } = mapping;
+        if (hasKeys && isExecuteOnly(mapping))
+          program.call('pkey_mprotect', start, end - start, protection, 0);
+        else program.call('mprotect', start, end - start, protection);
       }),
   );
 }

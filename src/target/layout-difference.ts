@@ -27,15 +27,24 @@ export interface LayoutDifference {
   readonly change: readonly Change[];
 }
 
-/** PROT_READ | PROT_WRITE. */
+/** PROT_READ; PROT_READ | PROT_WRITE; PROT_EXEC. */
+const read = 1;
 const readWrite = 3;
+const execute = 4;
+
+/** PROT_EXEC alone. */
+export function isExecuteOnly({ protection }: Pick<Mapping, 'protection'>): boolean {
+  return protection === execute;
+}
 
 /**
  * What a mapping has while pages come: before Linux 6.14 nobody can write to a private huge page whose mapping forbids it, not even by way of
- * /proc/PID/mem (check_vma_flags of mm/gup.c).
+ * /proc/PID/mem (check_vma_flags of mm/gup.c). And for memory with PROT_EXEC alone the kernel would choose a protection key, which shells that
+ * are cloned from this one could not get rid of (protection-keys.ts).
  */
 export function stagedProtection({ protection, shared, hugePage }: Mapping): number {
-  return hugePage === undefined || shared ? protection : protection | readWrite;
+  const staged = isExecuteOnly({ protection }) ? protection | read : protection;
+  return hugePage === undefined || shared ? staged : staged | readWrite;
 }
 
 const special: ReadonlySet<Mapping['kind']> = new Set(['vdso', 'vvar', 'vvar_vclock']);

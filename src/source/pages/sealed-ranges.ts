@@ -1,12 +1,14 @@
 // Sealed mappings of a frozen process (mseal(2), Linux 6.10). Only smaps shows seals, and it walks the page tables (11 ms/GiB), so the
 // process is asked: a mapping that is given the protection that it has answers EPERM when it is sealed, and else nothing happens to it
-// (mprotect_fixup, mm/mprotect.c: the seal is looked at first, then it ends where no flag changes).
+// (mprotect_fixup, mm/mprotect.c: the seal is looked at first, then it ends where no flag changes). Memory with PROT_EXEC alone, which that
+// may give the protection key of execute-only memory (__arch_override_mprotect_pkey, arch/x86/mm/pkeys.c), is given the size that it has.
 import { errnoName, Program } from '../../kernel/program.ts';
 import type { LiveProcess } from '../../kernel/live-process.ts';
 import type { Vma } from '../../kernel/proc/maps.ts';
 import { readSmaps, type SmapsEntry } from '../../kernel/proc/smaps.ts';
 import { may } from '../../kernel/rights.ts';
 import { protectionOf } from '../layout.ts';
+import { isExecuteOnly } from '../state/protection-keys.ts';
 
 /** The kernel's own, which it seals or not by itself (CONFIG_MSEAL_SYSTEM_MAPPINGS, Linux 6.15). */
 const kernelsOwn: ReadonlySet<string> = new Set(['vdso', 'vvar', 'vvar_vclock', 'vsyscall']);
@@ -32,7 +34,7 @@ export function sealedRanges(live: LiveProcess, vmas: readonly Vma[]): number[] 
   return runsOf((readSmaps(live.pid) ?? []).filter((entry) => isSealed(entry) && isAmong(entry, asked)));
 }
 
-/** Those that mprotect(2) does not let be as they are. */
+/** Those that mprotect(2), or mremap(2), does not let be as they are. */
 function refusing(
   live: LiveProcess,
   candidates: readonly Stretch[],
@@ -42,7 +44,11 @@ function refusing(
     const program = new Program();
     const asked = candidates.slice(first, first + batch).map((stretch) => {
       const { start, end, protection } = stretch;
-      return { stretch, answer: program.attempt('mprotect', start, end - start, protection) };
+      const length = end - start;
+      const answer = stretch.vmas.some(isExecuteOnly)
+        ? program.attempt('mremap', start, length, length, 0)
+        : program.attempt('mprotect', start, length, protection);
+      return { stretch, answer };
     });
     const outcome = live.run(program);
     for (const { stretch, answer } of asked) {
@@ -53,12 +59,12 @@ function refusing(
   return found;
 }
 
-/** Neighbours of one protection are asked by one call. */
+/** Neighbours of one protection are asked by one call, but where it is mremap(2). */
 function stretches(vmas: readonly Vma[]): Stretch[] {
   const found: { start: number; end: number; protection: number; vmas: Vma[] }[] = [];
   for (const vma of vmas) {
     const last = found.at(-1);
-    if (last?.end === vma.start && last.protection === protectionOf(vma)) {
+    if (last?.end === vma.start && last.protection === protectionOf(vma) && !isExecuteOnly(vma)) {
       last.end = vma.end;
       last.vmas.push(vma);
     } else found.push({ ...alone(vma), vmas: [vma] });

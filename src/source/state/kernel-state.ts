@@ -7,6 +7,7 @@ import type { PosixTimerInfo } from '../../kernel/proc/timers.ts';
 import { nsPerSec } from '../../units.ts';
 import type { LiveProcess } from '../../kernel/live-process.ts';
 import { askSpaceControls, askThreadControls } from './controls.ts';
+import { askProtectionKeys } from './protection-keys.ts';
 
 // linux/prctl.h
 const prGetDumpable = 3;
@@ -25,6 +26,8 @@ export interface OwnProcessState {
   readonly dumpable: number;
   readonly childSubreaper: boolean;
   readonly thpDisabled: boolean;
+  /** A bit for each protection key that is allocated; undefined: this host has none. */
+  readonly allocatedKeys: number | undefined;
   readonly controls: SpaceControls;
 }
 
@@ -72,6 +75,7 @@ export function readOwnProcessState(
   program.attempt('prctl', prGetChildSubreaper, subreaper);
   const thp = program.attempt('prctl', prGetThpDisable, 0, 0, 0, 0);
   const controls = askSpaceControls(program);
+  const allocatedKeys = askProtectionKeys(program);
   const outcome = live.run(program);
   const [readAt, boot] = [monotonic, boottime].map((time) => nanosecondsOf(outcome.words(time))) as [
     bigint,
@@ -89,6 +93,7 @@ export function readOwnProcessState(
     dumpable: Math.max(0, outcome.number(dumpable)),
     childSubreaper: outcome.view(subreaper).getInt32(0, true) !== 0,
     thpDisabled: outcome.number(thp) > 0,
+    allocatedKeys: allocatedKeys(outcome),
     controls: controls(outcome),
   };
 }

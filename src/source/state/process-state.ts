@@ -17,6 +17,7 @@ import { readNumber, readResourceLimits } from './credentials.ts';
 import { withoutTimerSignals } from './overdue-timers.ts';
 import { readOwnProcessState } from './kernel-state.ts';
 import { readSeccomp } from './seccomp.ts';
+import { readProtectionKeys } from './protection-keys.ts';
 import { forEver } from './syscall-restart.ts';
 import { readPending, readThread } from './thread-state.ts';
 import type { TimedWaits } from './timed-waits.ts';
@@ -30,6 +31,9 @@ export interface StateContext {
   readonly objectOf: (key: string) => number | undefined;
   /** TIDs as the agent sees them → as the tree does. */
   readonly virtualTid: (tid: number) => number;
+  /** Whether a process has memory of its own; whether some mapping of it was seen with a protection key. */
+  readonly ownsMemory: (process: SourceProcess) => boolean;
+  readonly hasKeys: (process: SourceProcess) => boolean;
 }
 
 export type ProcessStateButFiles = Omit<ProcessState, 'descriptors'>;
@@ -76,6 +80,9 @@ export function readProcessState(
     });
   });
   const seccomp = readSeccomp(process);
+  const protectionKeys = context.ownsMemory(process)
+    ? readProtectionKeys(pid, own.allocatedKeys, context.hasKeys(process))
+    : undefined;
   const lists = [readPending(pid, true), ...threads.map(({ pending }) => pending)];
   const { timers, pending } = withoutTimerSignals(own.timers, lists, {
     stoppedFor: own.timers.readAt - context.clockAhead - context.timedWaits.standsSince,
@@ -101,6 +108,7 @@ export function readProcessState(
     thpDisabled: own.thpDisabled,
     controls: own.controls,
     ...(seccomp === undefined ? {} : { seccomp }),
+    ...(protectionKeys === undefined ? {} : { protectionKeys }),
   };
 }
 

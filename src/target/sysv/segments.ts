@@ -4,6 +4,7 @@ import type { Mapping, SharedObject } from '../../images/memory.ts';
 import type { SegmentImage } from '../../images/sysv.ts';
 import { runLocal } from '../../kernel/local-program.ts';
 import { Program } from '../../kernel/program.ts';
+import { stagedProtection } from '../layout-difference.ts';
 import { findHole, type Range } from '../scratch.ts';
 import type { Shell } from '../shell.ts';
 import { makeSysv, removeSysv, type SysvUndo } from './make.ts';
@@ -90,9 +91,12 @@ export function attachSegment(
           program.call('mremap', aside + offset, end - start, end - start, remapFixed, start);
         program.call('munmap', aside, length);
       }
-      for (const { start, end, protection } of parts)
+      for (const part of parts) {
+        const { start, end } = part;
+        const protection = stagedProtection(part);
         if (protection !== (isWritable ? readWrite : readOnly))
           program.call('mprotect', start, end - start, protection);
+      }
     }),
   );
 }

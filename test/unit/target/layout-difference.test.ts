@@ -138,3 +138,14 @@ void t.test('private huge pages are writable until all of them are there', (t) =
   });
   t.end();
 });
+
+void t.test('memory with PROT_EXEC alone can be read until all pages are there', (t) => {
+  const code = map(1, 2, { protection: 4 });
+  t.same(layoutDifference([map(1, 2, { protection: 5 })], [code]), none);
+  t.same(layoutDifference([map(1, 2)], [code]), {
+    ...none,
+    change: [{ what: 'protect', protection: 5, ...range(1, 2) }],
+  });
+  t.same(layoutDifference([], [code]).map, [code], 'what is mapped is told as it will be');
+  t.end();
+});

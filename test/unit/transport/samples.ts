@@ -55,6 +55,7 @@ export const check: SourceMessage = {
     machine: 'x86_64',
     cpuFlags: ['sse2'],
     xstateSize: 2696,
+    protectionKeys: true,
     pids: [7],
     files: [],
     directories: ['/'],
