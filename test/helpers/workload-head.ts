@@ -6,7 +6,6 @@
 //   @probe NAME              it needs a facility of the kernel that not every one has (src/native-probe.ts)
 //   @swap                    it needs swap space
 //   @hugepages               it needs reserved huge pages of 2 MiB
-//   @no-pkeys                a CPU with protection keys changes what it is about
 //   @apart                   a campaign of its own runs it, not the suite: it claims nothing
 //   @always-moving           it works all the time: there is no variant at rest
 //   @terminals               its terminals keep their numbers, which are counted anew on each host: one such tree moves at a time
@@ -30,7 +29,6 @@ export interface WorkloadHead {
   readonly probes: readonly string[];
   readonly needsSwap: boolean;
   readonly needsHugePages: boolean;
-  readonly avoidsPkeys: boolean;
   readonly apart: boolean;
   readonly alwaysMoving: boolean;
   readonly hasTerminals: boolean;
@@ -57,7 +55,6 @@ export function readHead(name: string, source: string): WorkloadHead {
     probes: values('probe'),
     needsSwap: values('swap').length > 0,
     needsHugePages: values('hugepages').length > 0,
-    avoidsPkeys: values('no-pkeys').length > 0,
     apart: values('apart').length > 0,
     alwaysMoving: values('always-moving').length > 0,
     hasTerminals: values('terminals').length > 0,
@@ -66,19 +63,12 @@ export function readHead(name: string, source: string): WorkloadHead {
 }
 
 /** Why the workload cannot do here what it is about. */
-export function whyNotHere({
-  probes,
-  needsSwap,
-  needsHugePages,
-  avoidsPkeys,
-}: WorkloadHead): string | undefined {
+export function whyNotHere({ probes, needsSwap, needsHugePages }: WorkloadHead): string | undefined {
   const probe = nativeProbeNames.find((name) => probes.includes(name) && native.probe(name) !== 0);
-  if (probe !== undefined) return `this kernel has no ${probe}`;
+  if (probe !== undefined) return `this machine has no ${probe}`;
   if (needsSwap && readFileSync('/proc/swaps', 'latin1').trim().split('\n').length < 2)
     return 'this machine has no swap space';
   if (needsHugePages && freeHugePages() === 0) return 'this machine has no reserved huge pages of 2 MiB';
-  if (avoidsPkeys && /^flags\s.* ospke\b/m.test(readFileSync('/proc/cpuinfo', 'latin1')))
-    return 'this CPU has protection keys, by which the kernel makes memory execute-only';
   return undefined;
 }
 

@@ -113,13 +113,15 @@ export async function claimWorkloads(
   const kernels = `${a.kernel} -> ${b.kernel}`;
   // What this takes of reserved huge pages, on either machine.
   for (const guest of bed.guests) await guest.mustRun('echo 32 > /proc/sys/vm/nr_hugepages');
-  for (const { name, args, andBack } of [
+  for (const { name, args = '', andBack = false, moving = false } of [
     { name: 'counter', args: '/shared/beats 20000 1', andBack: returns },
-    { name: 'threads', args: '', andBack: false },
-    { name: 'huge-private', args: '', andBack: false },
+    { name: 'threads' },
+    { name: 'huge-private', moving: true },
+    { name: 'protection-keys', moving: true },
+    { name: 'thread-rights' },
   ]) {
     await timed({ kernels, tracker, what: andBack ? `${name}, there and back` : name }, async () => {
-      const log = await startWorkload(a, name, args, name === 'huge-private');
+      const log = await startWorkload(a, name, args, moving);
       const there = await moveOnce(a, b, name);
       t.ok(there.ok, `${name} moves: ${there.said}`);
       t.equal(there.tracker, tracker, `auto takes ${tracker}`);

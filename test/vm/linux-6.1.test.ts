@@ -8,6 +8,7 @@ await testKernel({
   trackers: ['soft-dirty', 'compare'],
   features: {
     'soft-dirty': 'ok',
+    'protection-keys': 'ok',
     'pagemap-scan': 'missing',
     'userfaultfd-wp-async': 'missing',
     'procmap-query': 'missing',

@@ -8,6 +8,7 @@ await testKernel({
   trackers: ['soft-dirty', 'pagemap-scan', 'compare'],
   features: {
     'soft-dirty': 'ok',
+    'protection-keys': 'ok',
     'pagemap-scan': 'ok',
     'userfaultfd-wp-async': 'ok',
     'procmap-query': 'ok',

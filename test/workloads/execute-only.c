@@ -1,7 +1,6 @@
 // Code that may be executed and neither read nor written (PROT_EXEC alone), in anonymous memory and in a file.
 // @family Memory
 // @directory
-// @no-pkeys
 // @claim anonymous memory.execute-only
 // @claim written-later memory.execute-only
 // @claim file memory.execute-only

@@ -66,6 +66,7 @@ int main(void) {
   if (file == MAP_FAILED) fail("mmap of the program: expected an address got %s", strerror(errno));
   MUST0(close(fd));
   char* code = map(PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+  char* unreadable = map(PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1);
   fill_pattern(whole, pages * page, 1);
   memset(part, 'p', pages * page);
   memset(inherited, 'i', pages * page);
@@ -73,6 +74,7 @@ int main(void) {
   seal(part + 4 * page, 3);
   seal(file, 1);
   seal(code, pages);
+  seal(unreadable, pages);
   seal(inherited, pages);
   int ask[2], answer[2];
   MUST0(pipe(ask));
@@ -105,6 +107,7 @@ int main(void) {
   if (memcmp(file, program, page) != 0) fail("memory of a file: expected its content got another");
   claim("executable");
   expect_sealed("executable memory", code, PROT_READ | PROT_EXEC);
+  expect_sealed("execute-only memory", unreadable, PROT_EXEC);
   claim("in-child");
   char ok = 0;
   MUST(write(ask[1], "?", 1));
