@@ -6,7 +6,9 @@ import t from 'tap';
 import { mustRun, until } from '../helpers/commands.ts';
 import { godwitPath } from '../helpers/godwit-path.ts';
 import { makeHosts } from '../helpers/hosts.ts';
+import { native } from '../../src/native.ts';
 import { unless } from '../helpers/skip-unless.ts';
+import { startWorkload } from '../helpers/workloads.ts';
 
 t.setTimeout(180_000); // on a machine that others use too
 const skip = await unless('hosts', 'godwit', 'command:cc');
@@ -43,3 +45,22 @@ await t.test('a process with ten unsupported things is told of ten', { skip }, a
   const guarded = spawned.log().includes('guarded\n') ? [/it is shared memory with guard pages/] : [];
   for (const reason of [...reasons, ...guarded]) t.match(result.stdout, reason);
 });
+
+const needed = skip === false && native.probe('protection-keys') !== 0 ? 'no protection keys here' : skip;
+
+await t.test(
+  'keys are refused where no tracer could set what threads may do by them',
+  { skip: needed },
+  async (t) => {
+    await using hosts = await makeHosts({ count: 1 });
+    const { a } = hosts;
+    const workload = await startWorkload(a, 'protection-keys');
+    const args = [godwitPath, 'check', '--pid', String(workload.pid), '--json'];
+    const env = { GODWIT_WITHOUT: 'protection-keys' };
+    const result = await a.run(process.execPath, args, { env });
+    t.equal(result.code, 3, 'refused');
+    t.match(result.stdout, /mapping [0-9a-f]+-[0-9a-f]+.*it has a protection key/);
+    const asUsual = await a.run(process.execPath, args);
+    t.notMatch(asUsual.stdout, /protection key/, 'and carried where it can');
+  },
+);

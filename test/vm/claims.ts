@@ -104,22 +104,44 @@ export async function claimAgreement(t: Test, bed: VmBed): Promise<void> {
   );
 }
 
+interface Moving {
+  readonly name: string;
+  readonly args?: string;
+  readonly andBack?: boolean;
+  /** Its variant in motion. */
+  readonly moving?: boolean;
+}
+
 export async function claimWorkloads(
   t: Test,
   bed: VmBed,
   { auto: tracker, returns }: KernelClaims,
 ): Promise<void> {
   const [a, b] = bed.guests;
-  const kernels = `${a.kernel} -> ${b.kernel}`;
   // What this takes of reserved huge pages, on either machine.
   for (const guest of bed.guests) await guest.mustRun('echo 32 > /proc/sys/vm/nr_hugepages');
-  for (const { name, args = '', andBack = false, moving = false } of [
+  await claimMoves(t, a, b, tracker, [
     { name: 'counter', args: '/shared/beats 20000 1', andBack: returns },
     { name: 'threads' },
     { name: 'huge-private', moving: true },
-    { name: 'protection-keys', moving: true },
-    { name: 'thread-rights' },
-  ]) {
+  ]);
+}
+
+/** The processor that is emulated has protection keys, which not every host has that these tests run on. The other way, as redis. */
+export async function claimKeys(t: Test, bed: VmBed, tracker: string): Promise<void> {
+  const [b, a] = bed.guests;
+  await claimMoves(t, a, b, tracker, [{ name: 'protection-keys', moving: true }, { name: 'thread-rights' }]);
+}
+
+async function claimMoves(
+  t: Test,
+  a: Guest,
+  b: Guest,
+  tracker: string,
+  workloads: readonly Moving[],
+): Promise<void> {
+  const kernels = `${a.kernel} -> ${b.kernel}`;
+  for (const { name, args = '', andBack = false, moving = false } of workloads) {
     await timed({ kernels, tracker, what: andBack ? `${name}, there and back` : name }, async () => {
       const log = await startWorkload(a, name, args, moving);
       const there = await moveOnce(a, b, name);

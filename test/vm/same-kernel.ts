@@ -6,6 +6,7 @@ import {
   claimClean,
   claimCompliance,
   claimFeatures,
+  claimKeys,
   claimRedis,
   claimWorkloads,
 } from './claims.ts';
@@ -43,9 +44,13 @@ export async function testKernel(claims: KernelClaims): Promise<void> {
       await Promise.all([claimFeatures(t, bed, features), startReceivers(bed)]);
     });
     await t.test(
-      'the counter and the threads move, and redis the other way while it is written to',
+      'the counter and the threads move, and redis the other way while it is written to, and what has protection keys',
       async (t) => {
-        await Promise.all([claimWorkloads(t, bed, claims), claimRedis(t, bed, auto)]);
+        const redisAndKeys = async (): Promise<void> => {
+          await claimRedis(t, bed, auto);
+          await claimKeys(t, bed, auto);
+        };
+        await Promise.all([claimWorkloads(t, bed, claims), redisAndKeys()]);
         await claimClean(t, bed);
       },
     );
