@@ -17,23 +17,9 @@ import {
   verdictOf,
 } from './moves.ts';
 import { guestPrebuilt, guestRoot } from './root.ts';
-import { addRow } from './table.ts';
+import { timed } from './table.ts';
 
 const node = `cd ${guestRoot} && GODWIT_PREBUILT=${guestPrebuilt} node`;
-
-/** Adds a row with the time that it took, whatever comes of it. */
-async function timed(
-  row: { kernels: string; tracker: string; what: string },
-  work: () => Promise<string>,
-): Promise<void> {
-  const began = performance.now();
-  let verdict = 'failed';
-  try {
-    verdict = await work();
-  } finally {
-    addRow({ ...row, verdict, seconds: (performance.now() - began) / 1000 });
-  }
-}
 
 /** The rows of `godwit check --json` by name, and what it comes to. */
 export async function claimFeatures(
@@ -102,61 +88,6 @@ export async function claimAgreement(t: Test, bed: VmBed): Promise<void> {
       return code === 0 ? 'they agree' : 'they differ';
     },
   );
-}
-
-interface Moving {
-  readonly name: string;
-  readonly args?: string;
-  readonly andBack?: boolean;
-  /** Its variant in motion. */
-  readonly moving?: boolean;
-}
-
-export async function claimWorkloads(
-  t: Test,
-  bed: VmBed,
-  { auto: tracker, returns }: KernelClaims,
-): Promise<void> {
-  const [a, b] = bed.guests;
-  // What this takes of reserved huge pages, on either machine.
-  for (const guest of bed.guests) await guest.mustRun('echo 32 > /proc/sys/vm/nr_hugepages');
-  await claimMoves(t, a, b, tracker, [
-    { name: 'counter', args: '/shared/beats 20000 1', andBack: returns },
-    { name: 'threads' },
-    { name: 'huge-private', moving: true },
-  ]);
-}
-
-/** The processor that is emulated has protection keys, which not every host has that these tests run on. The other way, as redis. */
-export async function claimKeys(t: Test, bed: VmBed, tracker: string): Promise<void> {
-  const [b, a] = bed.guests;
-  await claimMoves(t, a, b, tracker, [{ name: 'protection-keys', moving: true }, { name: 'thread-rights' }]);
-}
-
-async function claimMoves(
-  t: Test,
-  a: Guest,
-  b: Guest,
-  tracker: string,
-  workloads: readonly Moving[],
-): Promise<void> {
-  const kernels = `${a.kernel} -> ${b.kernel}`;
-  for (const { name, args = '', andBack = false, moving = false } of workloads) {
-    await timed({ kernels, tracker, what: andBack ? `${name}, there and back` : name }, async () => {
-      const log = await startWorkload(a, name, args, moving);
-      const there = await moveOnce(a, b, name);
-      t.ok(there.ok, `${name} moves: ${there.said}`);
-      t.equal(there.tracker, tracker, `auto takes ${tracker}`);
-      const back = andBack && there.ok ? await moveOnce(b, a, name) : undefined;
-      if (back !== undefined) t.ok(back.ok, `${name} moves back: ${back.said}`);
-      const verdict = await verdictOf((back?.ok ?? !there.ok) ? a : b, name, log);
-      t.equal(verdict, 'ok', `${name} is content`);
-      const moves = [there, back].filter((move) => move !== undefined);
-      if (!moves.every(({ ok }) => ok)) return 'FAILED to move';
-      const downtimes = moves.map(({ downtimeMs }) => downtimeMs);
-      return `${verdict}, downtime ${downtimes.join(' and ')} ms`;
-    });
-  }
 }
 
 /** From the second machine to the first: at the same time the workloads move the other way. */

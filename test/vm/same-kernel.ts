@@ -1,19 +1,12 @@
 // The test of one kernel: two machines of it are booted, and everything is claimed one after the other.
 import t from 'tap';
 import { bootBed } from './bed.ts';
-import {
-  claimAgreement,
-  claimClean,
-  claimCompliance,
-  claimFeatures,
-  claimKeys,
-  claimRedis,
-  claimWorkloads,
-} from './claims.ts';
+import { claimAgreement, claimClean, claimCompliance, claimFeatures, claimRedis } from './claims.ts';
 import type { KernelClaims } from './claims.ts';
 import { prepareImages } from './images.ts';
 import { startReceivers } from './moves.ts';
 import { addRow } from './table.ts';
+import { claimKeys, claimWorkloads } from './workloads.ts';
 
 /**
  * How many sequences of the compliance suite on a tracker; GODWIT_VM_SEEDS: so many on each. Soft-dirty is tried nowhere else, the

@@ -17,3 +17,17 @@ export function addRow(row: Row): void {
   mkdirSync(vmFolder, { recursive: true });
   appendFileSync(tablePath, `${JSON.stringify(row)}\n`);
 }
+
+/** Adds a row with the time that it took, whatever comes of it. */
+export async function timed(
+  row: Pick<Row, 'kernels' | 'tracker' | 'what'>,
+  work: () => Promise<string>,
+): Promise<void> {
+  const began = performance.now();
+  let verdict = 'failed';
+  try {
+    verdict = await work();
+  } finally {
+    addRow({ ...row, verdict, seconds: (performance.now() - began) / 1000 });
+  }
+}
