@@ -3,6 +3,7 @@
 // motion memory changes its key and its protection, the thread its rights, and a key comes and goes.
 // @family Memory
 // @probe protection-keys
+// @directory
 // @claim allocated memory.pkeys
 // @claim next memory.pkeys
 // @claim mappings memory.pkeys
@@ -91,11 +92,23 @@ static bool live_late(struct talk* talk) {
   return true;
 }
 
+/** Of a file, which a plain user's agent can open too; without a directory it has no name. */
+static char* map_shared(const char* directory) {
+  if (directory == NULL) return map(rw, MAP_SHARED);
+  char path[4200];
+  snprintf(path, sizeof path, "%s/shared", directory);
+  const int fd = (int)MUST(open(path, O_RDWR | O_CREAT | O_EXCL, 0600));
+  MUST0(ftruncate(fd, size));
+  char* at = mmap(NULL, size, rw, MAP_SHARED, fd, 0);
+  if (at == MAP_FAILED) fail("mmap of a file: expected an address got %s", strerror(errno));
+  MUST0(close(fd));
+  return at;
+}
+
 static void set_up_memory(void) {
   memset(plain, 'p', size);
   constant = map(rw, MAP_PRIVATE);
   closed = map(rw, MAP_PRIVATE);
-  both = map(rw, MAP_SHARED);
   orphan = map(rw, MAP_PRIVATE);
   moving = map(rw, MAP_PRIVATE);
   locked = map(rw, MAP_PRIVATE);
@@ -187,10 +200,11 @@ static void check_code(void) {
   EXPECT("a byte of it", 42, readable[1]);
 }
 
-int main(void) {
+int main(int argc, char** argv) {
   listen_for_stop();
   hear_denials();
   plain = map(rw, MAP_PRIVATE);
+  both = map_shared(argc > 1 ? argv[1] : NULL);
   struct talk early, late;
   bear(&early, live_early);
   set_up_memory();
