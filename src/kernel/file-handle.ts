@@ -1,4 +1,6 @@
 // Files by their handles: where a file is that only its handle tells (open_by_handle_at(2); CAP_DAC_READ_SEARCH).
+// Nothing is opened but by O_PATH, of which nobody hears who watches (inotify, fanotify). The call takes no such descriptor for the
+// file system to look in (EBADF), but the working directory: the agent goes there for a moment.
 import { lstatSync, readlinkSync, statSync } from 'node:fs';
 import { runLocal } from './local-program.ts';
 import type { Mount } from './mountinfo.ts';
@@ -18,12 +20,15 @@ export interface FileHandle {
 export function pathOfHandle(handle: FileHandle, mounts: readonly Mount[]): string | undefined {
   for (const { mountPoint } of mounts) {
     const program = new Program();
-    const mount = program.attempt('openat', atFdcwd, program.cstring(mountPoint), cloexec, 0);
-    const found = program.attempt('open_by_handle_at', mount, encode(program, handle), openPath | cloexec);
+    const before = program.call('openat', atFdcwd, program.cstring('.'), openPath | cloexec, 0);
+    const went = program.attempt('chdir', program.cstring(mountPoint));
+    const found = program.attempt('open_by_handle_at', atFdcwd, encode(program, handle), openPath | cloexec);
+    program.call('fchdir', before);
+    program.call('close', before);
     const outcome = runLocal(program);
     const fd = outcome.number(found);
-    const path = fd < 0 ? undefined : verifiedPath(fd);
-    closeLocal(...[fd, outcome.number(mount)].filter((number) => number >= 0));
+    const path = fd < 0 || outcome.failed(went) ? undefined : verifiedPath(fd);
+    if (fd >= 0) closeLocal(fd);
     if (path !== undefined) return path;
   }
   return undefined;
