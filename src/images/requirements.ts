@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import { movedAddressSchema } from './addresses.ts';
 import { fileIdentitySchema, hugePageSize } from './memory.ts';
+import { fanotifySchema } from './resources/fanotify.ts';
 import { accessSchema } from './resources/inherited.ts';
 import { networkSchema } from './network.ts';
 import { queueNameSchema, queueShape } from './resources/mqueue.ts';
@@ -57,6 +58,8 @@ export const requirementsSchema = z.strictObject({
     z.strictObject({ ...queueShape, name: queueNameSchema, unlinked: z.boolean() }),
     4096,
   ).default([]),
+  /** fanotify groups, which are tried. */
+  fanotify: list(z.strictObject({ object: z.string().max(8192), group: fanotifySchema }), 4096).default([]),
   /** Memory that processes share and that has no name (MAP_SHARED | MAP_ANONYMOUS). */
   sharedAnonymous: z.boolean().default(false),
   /** Some mapping is sealed. */

@@ -19,6 +19,7 @@ export interface Mount {
   readonly superOptions: readonly string[];
 }
 
+const minorBits = 20;
 const escaped = [' ', '\t', '\n', '\\', '#'];
 
 /** In the order in which they were mounted: a later mount hides an earlier one at the same place. */
@@ -54,6 +55,13 @@ function parseLine(line: string): Mount {
 /** The mount with the mnt_id that fdinfo shows; undefined for kernel-internal mounts (pipes, sockets, memfds). */
 export function mountById(mounts: readonly Mount[], id: number): Mount | undefined {
   return mounts.find((mount) => mount.id === id);
+}
+
+/** The mounts of a file system, by the kernel's dev_t, which fdinfo shows as sdev: 12 bits of major, 20 bits of minor number. */
+export function mountsOfDevice(mounts: readonly Mount[], device: number): Mount[] {
+  return mounts.filter(
+    ({ devMajor, devMinor }) => devMajor === device >>> minorBits && devMinor === device % (1 << minorBits),
+  );
 }
 
 /** The mount that a path, absolute and without links, lies on. */

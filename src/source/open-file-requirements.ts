@@ -10,6 +10,7 @@ import { once } from './once.ts';
 import { prepareOpenFiles } from './open-files.ts';
 import type { OpenFileOptions } from './resources/driver.ts';
 import { accessOf, externalOf, isInherited } from './resources/external.ts';
+import { fanotify, fanotifyRequirement } from './resources/fanotify.ts';
 import { InFlight } from './resources/in-flight.ts';
 import { inotify, watchedPaths } from './resources/inotify.ts';
 import { link } from './resources/link.ts';
@@ -37,6 +38,7 @@ export function openFileRequirements(
   | 'interfaces'
   | 'terminals'
   | 'messageQueues'
+  | 'fanotify'
   | 'elsewhere'
   | 'inherited'
 > {
@@ -49,6 +51,7 @@ export function openFileRequirements(
   const ports: Requirements['ports'] = [];
   const interfaces = new Set<string>();
   const messageQueues: Requirements['messageQueues'] = [];
+  const groups: Requirements['fanotify'] = [];
   const hosts = new Map<string, Requirements['ports'][number]>();
   const elsewhere: Requirements['elsewhere'] = [];
   const inherited: Requirements['inherited'] = [];
@@ -70,7 +73,13 @@ export function openFileRequirements(
       const queue = queueRequirement(group, tree.groups);
       if (queue !== undefined) messageQueues.push(queue);
       if (inotify.matches(first, thief))
-        for (const path of watchedPaths(first)) directories.add(isDirectory(path) ? path : dirname(path));
+        for (const path of watchedPaths(first)) directories.add(directoryOf(path));
+      if (fanotify.matches(first, thief)) {
+        const wanted = fanotifyRequirement(group, { thief, withInode: () => [] });
+        if (wanted !== undefined) groups.push({ object: first.object, group: wanted });
+        for (const { object } of wanted?.marks ?? [])
+          if (object.on === 'inode') directories.add(directoryOf(object.path));
+      }
       if (!first.link.startsWith('socket:[')) return;
       for (const name of namedInterfaces(group, { thief, memberships: () => memberships }))
         interfaces.add(name);
@@ -98,11 +107,12 @@ export function openFileRequirements(
     interfaces: [...interfaces],
     terminals: pairs,
     messageQueues,
+    fanotify: groups,
     elsewhere,
     inherited,
   };
 }
 
-function isDirectory(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+function directoryOf(path: string): string {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true ? path : dirname(path);
 }

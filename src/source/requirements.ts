@@ -104,6 +104,7 @@ export function requirementsOf({ root, processes, identities }: Whose, options: 
     inherited: open.inherited,
     terminals: open.terminals,
     messageQueues: open.messageQueues,
+    fanotify: open.fanotify,
     sealed,
     protectionKeys,
     memory,

@@ -6,6 +6,7 @@ import { needsCheckpointRestore } from '../kernel/mapped-file.ts';
 import { missingOf, probeAll } from '../kernel/probes/probe-all.ts';
 import { hasCapability, learnRights, may } from '../kernel/rights.ts';
 import { blocker } from './check/blocker.ts';
+import { checkFanotify } from './check/fanotify.ts';
 import { checkFiles } from './check/files.ts';
 import { checkInterfaces } from './check/interfaces.ts';
 import { checkMachine } from './check/machine.ts';
@@ -54,6 +55,7 @@ export async function checkRequirements(requirements: Requirements): Promise<Blo
     ...checkSysv(requirements),
     ...checkTerminals(requirements),
     ...checkMessageQueues(requirements),
+    ...checkFanotify(requirements),
     ...checkRoom(requirements),
   ];
 }

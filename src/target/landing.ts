@@ -145,6 +145,7 @@ export class Landing {
     watch.measure('fence', () => {
       using fence = Fence.at(this.#keeper.status().fence ?? '');
       this.#waiting = finish(this.#tree, state, fence, now);
+      this.#openFiles?.watch();
       if (!isRehearsal && !this.#keeper.word.change('STAGING', 'PREPARED')) {
         throw new GodwitError(
           'KEEPER',

@@ -21,6 +21,7 @@ import type { RemovedDirectories } from './removed-directories.ts';
 import type { StandIns } from './stand-ins.ts';
 import { Terminals } from './terminals.ts';
 import type { TreeRoot } from './tree-root.ts';
+import { Watches } from './resources/watches.ts';
 import { UndoLog, type Announce, type UndoStep } from './resources/undo-log.ts';
 
 export type { Announce } from './resources/undo-log.ts';
@@ -60,6 +61,8 @@ export interface RestoredOpenFiles {
   readonly undoSteps: readonly UndoStep[];
   /** The migration failed before COMMIT: names go back to what they were. */
   undo(): void;
+  /** What sees all that is done on this host, once nothing is left to be done. @throws GodwitError */
+  watch(): void;
   /** The target owns the tree: what was put aside goes. */
   commit(): void;
   /**
@@ -86,8 +89,9 @@ export function restoreOpenFiles(options: RestoreOptions): RestoredOpenFiles {
   const closeLater: number[] = [];
   const locks: Lock[] = [];
   const lateRecords: LateRecord[] = [];
+  const watches = new Watches();
   try {
-    openAll(options, { undo, agentFds, closeLater, locks });
+    openAll(options, { undo, agentFds, closeLater, locks, watches });
     options.standIns?.end(); // before anybody looks at what their pidfds report
     closeLocal(...closeLater.splice(0));
     const placements = settle(options, agentFds, (record) => void lateRecords.push(record));
@@ -101,12 +105,17 @@ export function restoreOpenFiles(options: RestoreOptions): RestoredOpenFiles {
     closeLocal(...closeLater, ...agentFds.values());
     throw error;
   }
-  const kept = new Set(locks.map(({ fd }) => fd));
+  const kept = new Set([...locks.map(({ fd }) => fd), ...watches.fds]);
   closeLocal(...[...agentFds.values()].filter((fd) => !kept.has(fd)));
   return {
     undoSteps: undo.steps,
     undo: () => {
       undo.undo();
+    },
+    watch: () => {
+      watches.act();
+      const locked = new Set(locks.map(({ fd }) => fd));
+      closeLocal(...watches.clear().filter((fd) => !locked.has(fd)));
     },
     commit: () => {
       undo.commit();
@@ -115,7 +124,7 @@ export function restoreOpenFiles(options: RestoreOptions): RestoredOpenFiles {
     lateRecords,
     hasLateLocks: locks.length + lateRecords.length > 0,
     close: () => {
-      closeLocal(...new Set(locks.splice(0).map(({ fd }) => fd)));
+      closeLocal(...new Set([...locks.splice(0).map(({ fd }) => fd), ...watches.clear()]));
     },
   };
 }
@@ -125,6 +134,7 @@ interface Made {
   readonly agentFds: Map<number, number>;
   readonly closeLater: number[];
   readonly locks: Lock[];
+  readonly watches: Watches;
 }
 
 const silent: Speaker = { moving: new Set(), connections: () => undefined, segments: () => undefined };
@@ -140,7 +150,7 @@ const haveFlags = new Set<ResourceKind>([
   'inherited',
 ]);
 
-function openAll(options: RestoreOptions, { undo, agentFds, closeLater, locks }: Made): void {
+function openAll(options: RestoreOptions, { undo, agentFds, closeLater, locks, watches }: Made): void {
   const { standIns } = options;
   const shared = new Map<object, unknown>();
   const whenOpen: ((fdOf: (file: number) => number) => void)[] = [];
@@ -161,6 +171,9 @@ function openAll(options: RestoreOptions, { undo, agentFds, closeLater, locks }:
     terminals: options.terminals ?? new Terminals(),
     runner: options.shellOf,
     lockLater: (fd, take) => void locks.push({ fd, take }),
+    watchLast: (fd, act) => {
+      watches.add(fd, act);
+    },
     whenOpen: (act) => void whenOpen.push(act),
     speaker: options.speaker ?? silent,
     closeLater: (fd) => void closeLater.push(fd),

@@ -117,6 +117,7 @@ function restoreInto(
     sameKernel: true,
     elapsed: () => trip.elapsed ?? 0n,
   });
+  restored.watch();
   if (openCount() > before + kept) throw new Error('the agent keeps descriptors');
   for (const target of live.values()) target.close();
   return restored;

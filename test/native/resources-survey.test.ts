@@ -31,7 +31,11 @@ const cases: readonly { readonly what: string; readonly make: string; readonly r
     make: `open(path('a'), 'w').close(); f = os.open(path('a'), os.O_RDONLY); fd = libc.inotify_init(); libc.inotify_add_watch(fd, path('a').encode(), 2); os.unlink(path('a'))`,
     reason: /no path leads to/,
   },
-  { what: 'a fanotify group', make: `fd = libc.fanotify_init(0, 0)`, reason: /fanotify/ },
+  {
+    what: 'an io_uring',
+    make: `fd = libc.syscall(425, 4, ctypes.create_string_buffer(120)); assert fd >= 0`,
+    reason: /io_uring/,
+  },
   { what: 'a pidfd of a stranger', make: `fd = os.pidfd_open(os.getppid())`, reason: /outside the tree/ },
   {
     what: 'a netlink socket of a protocol that is not carried',
@@ -122,7 +126,7 @@ void t.test('everything is listed at once, and what can be carried is not', { sk
   await using puppets = new Puppets();
   const { blockers } = await dumpPuppets(puppets, {
     make: `
-globals().update(x=[libc.fanotify_init(0, 0), os.open('/dev/null', os.O_RDONLY), libc.fanotify_init(0, 0), socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0), socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 2)])
+globals().update(x=[os.open('/proc/1/stat', os.O_RDONLY), os.open('/dev/null', os.O_RDONLY), os.open('/proc/self/ns/net', os.O_RDONLY), socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0), socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 2)])
 `,
   });
   t.equal(blockers.length, 3);

@@ -5,6 +5,7 @@ import { deviceSchema } from './device.ts';
 import { directorySchema } from './directory.ts';
 import { epollSchema } from './epoll.ts';
 import { eventfdSchema } from './eventfd.ts';
+import { fanotifySchema } from './fanotify.ts';
 import { inheritedSchema } from './inherited.ts';
 import { inotifySchema } from './inotify.ts';
 import { linkSchema } from './link.ts';
@@ -28,6 +29,7 @@ export const resourceSchemas = {
   directory: directorySchema,
   epoll: epollSchema,
   eventfd: eventfdSchema,
+  fanotify: fanotifySchema,
   inherited: inheritedSchema,
   inotify: inotifySchema,
   link: linkSchema,
@@ -54,6 +56,7 @@ export const resourceImageSchema = z.discriminatedUnion('kind', [
   directorySchema,
   epollSchema,
   eventfdSchema,
+  fanotifySchema,
   inheritedSchema,
   inotifySchema,
   linkSchema,

@@ -38,6 +38,8 @@ export interface FdInfo {
   readonly sigmask?: bigint;
   /** Lines, raw. */
   readonly inotify?: readonly string[];
+  /** Lines, raw: of the group, and of each of its marks (proc/fanotify.ts). */
+  readonly fanotify?: readonly string[];
   /** As the reader sees it: -1 when the process has ended, 0 when it is outside the reader's namespace. */
   readonly pidfd?: { readonly pid: number; readonly nsPid: readonly number[] };
   /** Descriptors in flight in a unix socket's queue. */
@@ -51,12 +53,13 @@ export interface FdInfo {
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 interface Draft extends Omit<
   Mutable<FdInfo>,
-  'locks' | 'unknown' | 'epoll' | 'inotify' | 'eventfd' | 'timerfd' | 'pidfd'
+  'locks' | 'unknown' | 'epoll' | 'inotify' | 'fanotify' | 'eventfd' | 'timerfd' | 'pidfd'
 > {
   locks: string[];
   unknown: string[];
   epoll?: EpollTarget[];
   inotify?: string[];
+  fanotify?: string[];
   eventfd?: Mutable<NonNullable<FdInfo['eventfd']>>;
   timerfd?: Mutable<NonNullable<FdInfo['timerfd']>>;
   pidfd?: Mutable<NonNullable<FdInfo['pidfd']>>;
@@ -70,6 +73,7 @@ export function parseFdInfo(text: string): FdInfo {
     const take = fields.get(line.slice(0, colon));
     if (take !== undefined) take(info, line.slice(colon + 1).trim(), line);
     else if (line.startsWith('inotify ')) (info.inotify ??= []).push(line);
+    else if (line.startsWith('fanotify ')) (info.fanotify ??= []).push(line);
     else info.unknown.push(line);
   }
   return info;

@@ -2,7 +2,7 @@
 import { maxWatchNumber } from '../../images/resources/inotify.ts';
 import type { ResourceImage } from '../../images/resources/registry.ts';
 import { pathOfHandle } from '../../kernel/file-handle.ts';
-import { readMountinfo } from '../../kernel/mountinfo.ts';
+import { mountsOfDevice, readMountinfo } from '../../kernel/mountinfo.ts';
 import type { Refusal, SourceDriver } from './driver.ts';
 import { refuse } from './refuse.ts';
 import type { SeenFile } from './seen-file.ts';
@@ -14,8 +14,6 @@ const lastingMask = 0xfff | 0x0400_0000 | 0x8000_0000;
 /** "inotify wd:1 ino:3f7e8 sdev:fe00000 mask:100 ignored_mask:0 fhandle-bytes:8 fhandle-type:1 f_handle:e8f70300..." */
 const line =
   /wd:([0-9a-f]+) ino:[0-9a-f]+ sdev:([0-9a-f]+) mask:([0-9a-f]+).* fhandle-type:([0-9a-f]+) f_handle:([0-9a-f]+)/;
-/** The kernel's dev_t: 12 bits of major, 20 bits of minor number. */
-const minorBits = 20;
 
 export const inotify: SourceDriver<'inotify'> = {
   matches: (file) => file.link === 'anon_inode:inotify',
@@ -52,10 +50,7 @@ function watchesOf(file: SeenFile): Watch[] | Refusal {
   for (const text of lines) {
     const [, wd = '', device = '', mask = '', type = '', handle = ''] = line.exec(text) ?? [];
     const number = Number.parseInt(wd, 16);
-    const dev = Number.parseInt(device, 16);
-    const here = mounts.filter(
-      ({ devMajor, devMinor }) => devMajor === dev >>> minorBits && devMinor === dev % (1 << minorBits),
-    );
+    const here = mountsOfDevice(mounts, Number.parseInt(device, 16));
     const bytes = Buffer.from(handle, 'hex');
     const path = pathOfHandle({ type: Number.parseInt(type, 16), bytes }, here);
     if (path === undefined) return lost(text);

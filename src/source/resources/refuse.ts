@@ -11,7 +11,6 @@ const closeIt = 'let the program close it for the migration, or stop it and star
 
 /** What the kernel calls objects without a name, and what people call them. */
 const anonymous: readonly (readonly [pattern: RegExp, name: string])[] = [
-  [/fanotify/, 'a fanotify group'],
   [/io_uring/, 'an io_uring'],
   [/bpf/, 'a BPF object'],
   [/perf_event/, 'a perf event'],

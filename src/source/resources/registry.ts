@@ -5,6 +5,7 @@ import { directory } from './directory.ts';
 import type { SourceDriver } from './driver.ts';
 import { epoll } from './epoll.ts';
 import { eventfd } from './eventfd.ts';
+import { fanotify } from './fanotify.ts';
 import { inherited } from './inherited.ts';
 import { inotify } from './inotify.ts';
 import { link } from './link.ts';
@@ -30,6 +31,7 @@ export const sourceDrivers: { readonly [K in ResourceKind]: SourceDriver<K> } = 
   directory,
   epoll,
   eventfd,
+  fanotify,
   inherited,
   inotify,
   link,

@@ -58,6 +58,8 @@ export interface OpenContext {
   readonly runner: (vpid: number) => Runner;
   /** Locks that somebody else (the source, until its end) still holds: taken later. */
   readonly lockLater: (fd: number, take: () => number) => void;
+  /** Runs when the whole tree stands in its frozen cgroup, by itself, and before this host owns it; `fd`: the agent's, open until then. */
+  readonly watchLast: (fd: number, act: () => void) => void;
   /** Runs when every file is open in the agent and no process has any yet: what needs the descriptors of others. */
   readonly whenOpen: (act: (fdOf: (file: number) => number) => void) => void;
   /** What sockets have to say when the tree runs. */

@@ -5,6 +5,7 @@ import { directory } from './directory.ts';
 import type { TargetDriver } from './driver.ts';
 import { epoll } from './epoll.ts';
 import { eventfd } from './eventfd.ts';
+import { fanotify } from './fanotify.ts';
 import { inherited } from './inherited.ts';
 import { inotify } from './inotify.ts';
 import { link } from './link.ts';
@@ -28,6 +29,7 @@ export const targetDrivers: { readonly [K in ResourceKind]: TargetDriver<K> } = 
   directory,
   epoll,
   eventfd,
+  fanotify,
   inherited,
   inotify,
   link,

@@ -68,6 +68,7 @@ export const check: SourceMessage = {
     interfaces: ['eth0'],
     terminals: [],
     messageQueues: [{ name: '/q', unlinked: false, maxMessages: 10, messageSize: 8192, uid: 0 }],
+    fanotify: [],
     ports: [{ family: 2, type: 1, address: new Uint8Array([2, 0, 0x1b, 0x9e]), text: '0.0.0.0:7070' }],
     memory: 4096,
     uids: [0],

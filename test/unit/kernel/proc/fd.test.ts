@@ -106,6 +106,8 @@ t.test('fdinfo: signalfd, inotify, pidfd, unix sockets and locks', (t) => {
   const watch =
     'inotify wd:1 ino:3f7e8 sdev:fe00000 mask:100 ignored_mask:0 fhandle-bytes:8 fhandle-type:1 f_handle:e8';
   t.same(parseFdInfo(`${common}${watch}\n`).inotify, [watch]);
+  const made = 'fanotify flags:10 event-flags:8000';
+  t.same(parseFdInfo(`${common}${made}\n`).fanotify, [made]);
   t.same(parseFdInfo(`${common}Pid:\t19717\nNSpid:\t19717\t3\n`).pidfd, { pid: 19717, nsPid: [19717, 3] });
   t.same(parseFdInfo(`${common}Pid:\t-1\n`).pidfd, { pid: -1, nsPid: [] }, 'its process has ended');
   t.equal(parseFdInfo(`${common}scm_fds: 2\n`).scmFds, 2);
@@ -115,8 +117,8 @@ t.test('fdinfo: signalfd, inotify, pidfd, unix sockets and locks', (t) => {
 });
 
 t.test('fdinfo: what is not known is kept', (t) => {
-  const { unknown } = parseFdInfo(`${common}SqMask:\t0x7\nfanotify flags:10 event-flags:0\n`);
-  t.same(unknown, ['SqMask:\t0x7', 'fanotify flags:10 event-flags:0']);
+  const { unknown } = parseFdInfo(`${common}SqMask:\t0x7\nfnord flags:10 event-flags:0\n`);
+  t.same(unknown, ['SqMask:\t0x7', 'fnord flags:10 event-flags:0']);
   t.end();
 });
 
