@@ -14,6 +14,7 @@ import { deliver, sendLate } from './deliver.ts';
 import { dumpState, guardPages, practiseDump, sealedMappings, stalePages } from './dump.ts';
 import { Flight } from './flight.ts';
 import { Frozen } from './freeze.ts';
+import { freezeBetweenEvents } from './freeze-between-events.ts';
 import type { FlightPlan } from './flight-plan.ts';
 import { AddressesAway, movedAddresses, MovingAddresses } from './moving-addresses.ts';
 import { ObjectCopies } from './object-copies.ts';
@@ -120,8 +121,11 @@ async function land(
   if (!options.tcpClose) await settleHandshakes(flight.living, listeners);
   plan.observer({ kind: 'phase', phase: 'freeze', text: `freezing: ${copied.reason}` });
 
-  const frozenAt = performance.now();
-  using frozen = Frozen.freeze(flight, fence);
+  let frozenAt = 0;
+  using frozen = freezeBetweenEvents(prepared.watchers, () => {
+    frozenAt = performance.now();
+    return Frozen.freeze(flight, fence);
+  });
   const stoppedAt = performance.now();
   using connections = new ConnectionLocks(keeper, warn);
   using away = network?.away() ?? new AddressesAway(addresses, keeper, warn);

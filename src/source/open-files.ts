@@ -44,6 +44,8 @@ export interface PreparedOpenFiles {
   readonly files: FileIdentities;
   /** Open message queues, one descriptor each open file. */
   readonly queues: readonly SeenFile[];
+  /** Instances of inotify and groups of fanotify, likewise. */
+  readonly watchers: readonly SeenFile[];
 }
 
 export interface DumpOptions extends OpenFileOptions {
@@ -117,11 +119,13 @@ export function prepareOpenFiles(
 ): PreparedOpenFiles {
   const said = { options, unix: once(unixSockets) };
   const queues: SeenFile[] = [];
+  const watchers: SeenFile[] = [];
   using inFlight = new InFlight('running');
   for (const group of TreeFiles.read(processes, inFlight).groups) {
     const { first: file } = group;
     unlessGone(() => {
       if (isInherited(group, said)) return;
+      if (isWatcher(file)) watchers.push(file);
       if (!file.isNamed || !file.stat.isFile() || isKernelFile(file) || hasFragileLease(file)) return;
       if (file.isMessageQueue) {
         queues.push(file);
@@ -132,7 +136,11 @@ export function prepareOpenFiles(
       if (name !== undefined) files.add(name, name, file.canWrite);
     });
   }
-  return { names, files, queues };
+  return { names, files, queues, watchers };
+}
+
+function isWatcher({ info, carrier }: SeenFile): boolean {
+  return carrier === undefined && (info.inotify ?? info.fanotify) !== undefined;
 }
 
 /** Reads everything that is open. Preconditions: no process of the tree runs. @throws GodwitError REFUSED */
