@@ -19,7 +19,7 @@ const reasons = [
   /packet sockets/,
   /a namespace/,
   /a file of \/proc/,
-  /a fanotify group/,
+  /it decides who may open or read files/,
   /a write lease/,
   /its root directory .* was removed/,
   /uses userfaultfd itself/,

@@ -56,7 +56,9 @@ int main(int argc, char** argv) {
   must("packet", socket(AF_PACKET, SOCK_RAW, htons(ETH_P_IP)));
   must("namespace", open("/proc/self/ns/net", O_RDONLY));
   must("file of /proc", open("/proc/1/status", O_RDONLY));
-  must("fanotify", fanotify_init(FAN_CLASS_NOTIF, O_RDONLY));
+  int decides = must("fanotify", fanotify_init(FAN_CLASS_CONTENT, O_RDONLY));
+  must("a directory of its own", mkdir("decided", 0700));
+  must("a decision", fanotify_mark(decides, FAN_MARK_ADD, FAN_OPEN_PERM | FAN_ONDIR, AT_FDCWD, "decided"));
   must("lease", fcntl(must("a file", open("leased", O_RDWR | O_CREAT, 0600)), F_SETLEASE, F_WRLCK));
   must("a directory", mkdir("removed", 0700));
   must("root directory", chroot("removed"));
