@@ -5,7 +5,6 @@ import { maxMarks } from '../../images/resources/fanotify.ts';
 import type { ResourceImage } from '../../images/resources/registry.ts';
 import { events, group as groupFlags, mark as markFlags } from '../../kernel/fanotify-flags.ts';
 import { runLocal } from '../../kernel/local-program.ts';
-import { pause } from '../../kernel/pause.ts';
 import { parseFanotify, type FanotifyMark } from '../../kernel/proc/fanotify.ts';
 import { readNamespaces } from '../../kernel/proc/ns.ts';
 import { readStatus } from '../../kernel/proc/status.ts';
@@ -13,15 +12,13 @@ import { errnoName, Program } from '../../kernel/program.ts';
 import type { DriverContext, Refusal, SourceDriver } from './driver.ts';
 import { MarkPlaces } from './fanotify-marks.ts';
 import { refuse } from './refuse.ts';
-import type { OpenFileGroup, SeenFile } from './seen-file.ts';
+import type { OpenFileGroup } from './seen-file.ts';
 import type { Thief } from './thief.ts';
+import { isLastinglyUnread, unread } from './unread-events.ts';
 
 type Image = ResourceImage<'fanotify'>;
 type Mark = Image['marks'][number];
 
-/** A busy program has unread events again and again, and never for long. */
-const looks = 20;
-const lookAgainMs = 5;
 const sysAdmin = 1n << 21n;
 /** PROC_USER_INIT_INO of include/linux/proc_ns.h. */
 const firstUserNamespace = 4_026_531_837;
@@ -55,11 +52,6 @@ export function fanotifyRequirement(
   return Array.isArray(marks) ? imageOf(group, context.thief, marks) : undefined;
 }
 
-const unread: Refusal = {
-  reason: 'it holds events that the program has not read, and the kernel takes none from outside',
-  remedy: 'try again when the program has read them',
-};
-
 function imageOf({ first, holders }: OpenFileGroup, thief: Thief, marks: Mark[]): Image {
   const { flags = 0, eventFlags = 0 } = parseFanotify(first.info.fanotify ?? []) ?? {};
   const audits = isAudited(thief.fdOf(first));
@@ -90,14 +82,6 @@ function isAudited(fd: number): boolean {
   const program = new Program();
   const written = program.attempt('write', fd, program.bytes(auditedResponse), auditedResponse.length);
   return errnoName(runLocal(program).number(written)) === 'ENOENT';
-}
-
-function isLastinglyUnread(file: SeenFile, thief: Thief): boolean {
-  for (let look = 1; thief.isReadable(file); look++) {
-    if (look === looks) return true;
-    pause(lookAgainMs);
-  }
-  return false;
 }
 
 function marksOf(

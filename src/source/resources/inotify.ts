@@ -6,6 +6,7 @@ import { mountsOfDevice, readMountinfo } from '../../kernel/mountinfo.ts';
 import type { Refusal, SourceDriver } from './driver.ts';
 import { refuse } from './refuse.ts';
 import type { SeenFile } from './seen-file.ts';
+import { isLastinglyUnread, unread } from './unread-events.ts';
 
 type Watch = ResourceImage<'inotify'>['watches'][number];
 
@@ -21,7 +22,7 @@ export const inotify: SourceDriver<'inotify'> = {
   survey(group, { thief }) {
     const refusal = watchesOf(group.first);
     if (!Array.isArray(refusal)) return refusal;
-    return thief.isReadable(group.first) ? unread : undefined;
+    return isLastinglyUnread(group.first, thief) ? unread : undefined;
   },
 
   dump({ first }, { thief }) {
@@ -37,11 +38,6 @@ export function watchedPaths(file: SeenFile): string[] {
   const watches = watchesOf(file);
   return Array.isArray(watches) ? watches.map(({ path }) => path) : [];
 }
-
-const unread: Refusal = {
-  reason: 'it holds events that the program has not read, and the kernel takes none from outside',
-  remedy: 'try again when the program has read them',
-};
 
 function watchesOf(file: SeenFile): Watch[] | Refusal {
   const lines = file.info.inotify ?? [];
