@@ -216,17 +216,12 @@ export class Landing {
     await handOverWaits(this.#keeper.dir, this.#waiting, this.#clock.ahead);
   }
 
-  /** The source has nothing more to say: the keeper goes on alone. */
-  async leave(): Promise<void> {
-    await this.#leave();
-  }
-
   /** Lets the prepared tree stand: `resolve` will tell what becomes of it. */
   async stand(): Promise<void> {
     this.#journal.write('IN_DOUBT');
     this.#writer.close();
     this.#tree.close();
-    await this.#leave();
+    await this.leave();
   }
 
   /** Nothing of the tree stays. Before PREPARED, or when the source has aborted. */
@@ -241,10 +236,11 @@ export class Landing {
     this.#openFiles?.close();
     this.#journal.write('ABORTED', { reason });
     await this.#keeper.abort();
-    await this.#leave();
+    await this.leave();
   }
 
-  async #leave(): Promise<void> {
+  /** The keeper goes on alone: the source has nothing more to say to it. */
+  async leave(): Promise<void> {
     this.#journal[Symbol.dispose]();
     await this.#keeper.close();
   }

@@ -64,7 +64,7 @@ export const check: SourceMessage = {
     inherited: [],
     addresses: [],
     rawSockets: false,
-  connections: false,
+    connections: false,
     interfaces: ['eth0'],
     terminals: [],
     messageQueues: [{ name: '/q', unlinked: false, maxMessages: 10, messageSize: 8192, uid: 0 }],
