@@ -9,6 +9,8 @@ import type { ProbeReport } from '../kernel/probes/report.ts';
 import { checkTree } from '../source/migrate.ts';
 import { parseEndpoint } from '../transport/endpoint.ts';
 import { externalOptions, parseExternals, type ExternalArguments } from './external.ts';
+import type { FilePolicy } from '../images/memory.ts';
+import { filePolicyOption } from './file-policy.ts';
 import { linkOption, parseLink } from './link.ts';
 import { moveIpOption, parseMove } from './move-ip.ts';
 import { blockerTable } from './terminal.ts';
@@ -19,6 +21,7 @@ interface CheckArguments extends ExternalArguments {
   readonly 'tcp-close': boolean;
   readonly 'move-ip': readonly string[];
   readonly link: readonly string[];
+  readonly 'file-policy': FilePolicy;
   readonly plaintext: boolean;
   readonly json: boolean;
 }
@@ -43,6 +46,7 @@ export const checkCommand: CommandModule<object, CheckArguments> = {
       .option('tcp-close', { type: 'boolean', default: false, describe: 'as for migrate' })
       .option('move-ip', { ...moveIpOption, describe: 'as for migrate' })
       .option('link', { ...linkOption, describe: 'as for migrate' })
+      .option('file-policy', { ...filePolicyOption, describe: 'as for migrate' })
       .option('external', { ...externalOptions.external, describe: 'as for migrate' })
       .option('inherit-fd', { ...externalOptions['inherit-fd'], describe: 'as for migrate' })
       .option('plaintext', { type: 'boolean', default: false, describe: 'as for migrate' })
@@ -86,6 +90,7 @@ async function checkPid(pid: number, args: CheckArguments): Promise<void> {
     skipInFlight: false, // nothing that waits to be accepted is a blocker before the freeze
     moves: moves.map(parseMove),
     links: links.map(parseLink),
+    filePolicy: args['file-policy'],
     externals: parseExternals(args),
     plaintext,
   });

@@ -8,6 +8,8 @@ import { parseEndpoint } from '../transport/endpoint.ts';
 import { jsonDisplay } from './display-json.ts';
 import { terminalDisplay } from './display-terminal.ts';
 import { externalOptions, parseExternals, type ExternalArguments } from './external.ts';
+import type { FilePolicy } from '../images/memory.ts';
+import { filePolicyOption } from './file-policy.ts';
 import { linkOption, parseLink } from './link.ts';
 import { moveIpOption, parseMove } from './move-ip.ts';
 import { blockerTable } from './terminal.ts';
@@ -24,6 +26,7 @@ interface MigrateArguments extends ExternalArguments {
   readonly 'skip-in-flight': boolean;
   readonly 'move-ip': readonly string[];
   readonly link: readonly string[];
+  readonly 'file-policy': FilePolicy;
   readonly plaintext: boolean;
   readonly 'dry-run': boolean;
   readonly json: boolean;
@@ -83,6 +86,7 @@ export const migrateCommand: CommandModule<object, MigrateArguments> = {
       })
       .option('move-ip', moveIpOption)
       .option('link', linkOption)
+      .option('file-policy', filePolicyOption)
       .options(externalOptions)
       .option('plaintext', {
         type: 'boolean',
@@ -114,6 +118,7 @@ export const migrateCommand: CommandModule<object, MigrateArguments> = {
         skipInFlight: args['skip-in-flight'],
         moves: args['move-ip'].map(parseMove),
         links: args.link.map(parseLink),
+        filePolicy: args['file-policy'],
         externals: parseExternals(args),
         plaintext: args.plaintext,
         dryRun: args['dry-run'],

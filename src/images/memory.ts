@@ -4,6 +4,10 @@ import { address, bytes, index, list, pageAligned, path, u32, u64 } from './scal
 import { segmentSchema } from './sysv.ts';
 
 /** What makes a file the same file on another host (design: same storage, or same size and hash). */
+/** All of it, or its size, or nothing but its name. */
+export const filePolicies = ['content', 'size', 'name'] as const;
+export type FilePolicy = (typeof filePolicies)[number];
+
 export const fileIdentitySchema = z.strictObject({
   path,
   size: z.number().int().min(0),
@@ -15,6 +19,8 @@ export const fileIdentitySchema = z.strictObject({
   hash: u64.optional(),
   /** Opened or mapped so that the tree can write to it: then only the same storage will do. */
   written: z.boolean().default(false),
+  /** What has to be the same here (--file-policy), of what the tree does not write. */
+  compare: z.enum(filePolicies).default('content'),
   /** Lies on storage that no other host can have mounted (by the kind of its file system). */
   ownStorage: z.boolean().default(false),
 });

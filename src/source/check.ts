@@ -63,7 +63,7 @@ function look(pid: number, options: SurveyOptions): Survey {
     ...(hasOtherNetwork(pid) ? [] : surveyAddresses(options.moves)),
     ...surveyNetwork(root, processes, options),
   ];
-  return { root, processes, blockers, identities: new FileIdentities() };
+  return { root, processes, blockers, identities: new FileIdentities(options.filePolicy) };
 }
 
 /**

@@ -2,7 +2,7 @@
 // Hashes are made while the tree runs, and kept as long as size and times stand still.
 import { closeSync, openSync, statSync, type BigIntStats } from 'node:fs';
 import { GodwitError } from '../errors.ts';
-import type { FileIdentity } from '../images/memory.ts';
+import type { FileIdentity, FilePolicy } from '../images/memory.ts';
 import { linkOfMapping } from '../kernel/mapped-file.ts';
 import { isOwnStorage } from '../kernel/own-storage.ts';
 import type { Vma } from '../kernel/proc/maps.ts';
@@ -19,13 +19,16 @@ export class FileIdentities {
   readonly #hashes: Map<string, bigint>;
   readonly #mappings = new Map<string, number>();
 
-  constructor(hashes = new Map<string, bigint>()) {
+  readonly #policy: FilePolicy;
+
+  constructor(policy: FilePolicy = 'content', hashes = new Map<string, bigint>()) {
+    this.#policy = policy;
     this.#hashes = hashes;
   }
 
   /** An empty list that hashes nothing again. */
   anew(): FileIdentities {
-    return new FileIdentities(this.#hashes);
+    return new FileIdentities(this.#policy, this.#hashes);
   }
 
   get list(): FileIdentity[] {
@@ -82,7 +85,8 @@ export class FileIdentities {
     if (known && (known.identity.written || !written) && sameTimes(known.identity, found)) return known.index;
     const index = known?.index ?? this.#list.length;
     // The check refuses devices; reading one (/dev/zero) might never end.
-    const hashed = written || !found.isFile() ? {} : { hash: this.#hash(link, path, found) };
+    const isHashed = !written && found.isFile() && this.#policy === 'content';
+    const hashed = !isHashed ? {} : { hash: this.#hash(link, path, found) };
     const identity: FileIdentity = {
       path,
       size: Number(found.size),
@@ -90,6 +94,7 @@ export class FileIdentities {
       dev: found.dev,
       ino: found.ino,
       written: written || (known?.identity.written ?? false),
+      compare: this.#policy,
       ownStorage: written && isOwnStorage(link),
       ...hashed,
     };

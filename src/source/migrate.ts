@@ -119,8 +119,8 @@ async function allBlockers(
   pidNamespace: PidNamespaceChoice,
   signal: AbortSignal,
 ): Promise<Blocker[]> {
-  const { tcpClose, skipInFlight, moves, links, externals } = options;
-  const all = { tcpClose, skipInFlight, moves, links, externals, pidNamespace };
+  const { tcpClose, skipInFlight, moves, links, externals, filePolicy } = options;
+  const all = { tcpClose, skipInFlight, moves, links, externals, filePolicy, pidNamespace };
   const asked = await askTarget(control, found, all, signal);
   return [...found.blockers, ...surveyTalk(moves, control.localAddress), ...asked];
 }

@@ -5,7 +5,7 @@ import type { Requirements } from '../images/requirements.ts';
 import { MembershipReader } from '../kernel/memberships.ts';
 import { addressText, hostText, isLoopback } from '../kernel/socket-address.ts';
 import { unixSockets } from '../kernel/sockets.ts';
-import { FileIdentities } from './file-identities.ts';
+import type { FileIdentities } from './file-identities.ts';
 import { once } from './once.ts';
 import { prepareOpenFiles } from './open-files.ts';
 import type { OpenFileOptions } from './resources/driver.ts';
@@ -24,10 +24,11 @@ import { TreeFiles } from './resources/tree-files.ts';
 import { namedInterfaces } from './resources/udp.ts';
 import { unlessGone } from './resources/unless-gone.ts';
 
-/** What the target must have for the open files. */
+/** What the target must have for the open files. `identities`: an empty list. */
 export function openFileRequirements(
   processes: readonly ProcessRef[],
   options: OpenFileOptions,
+  identities: FileIdentities,
 ): Pick<
   Requirements,
   | 'files'
@@ -46,7 +47,7 @@ export function openFileRequirements(
   using inFlight = new InFlight('running');
   const tree = TreeFiles.read(processes, inFlight);
   const said = { options, unix: once(unixSockets) };
-  const { files } = prepareOpenFiles(processes, new FileIdentities(), options);
+  const { files } = prepareOpenFiles(processes, identities, options);
   const directories = new Set<string>();
   const ports: Requirements['ports'] = [];
   const interfaces = new Set<string>();

@@ -82,7 +82,7 @@ export function requirementsOf({ root, processes, identities }: Whose, options: 
   }
   const cpu = readCpu();
   hugePages.addObjects([...layouts.objects.values()]);
-  const open = openFileRequirements(living, openFileOptions(root.pid, options));
+  const open = openFileRequirements(living, openFileOptions(root.pid, options), identities.anew());
   for (const file of open.files) identities.adopt(file);
   return {
     bootId: bootId(),

@@ -1,4 +1,5 @@
 // What the operator said that a check depends on.
+import type { FilePolicy } from '../images/memory.ts';
 import type { Requirements } from '../images/requirements.ts';
 import type { External } from './externals.ts';
 import type { MoveRequest } from './moving-addresses.ts';
@@ -17,5 +18,7 @@ export interface SurveyOptions {
   readonly links: readonly LinkRequest[];
   /** --external, --inherit-fd: what stays behind, and what the tree gets in its place. */
   readonly externals: readonly External[];
+  /** --file-policy: how far files that the tree only reads have to be the same on the target. */
+  readonly filePolicy: FilePolicy;
   readonly pidNamespace: PidNamespaceChoice;
 }

@@ -119,9 +119,12 @@ export function mismatchOf(identity: FileIdentity, fd: number, sameKernel: boole
   if (!stat.isFile()) return 'it is not a regular file';
   const sameInode = stat.ino === identity.ino && (!sameKernel || stat.dev === identity.dev);
   if (sameInode && sameKernel) return undefined;
+  const { compare } = identity;
+  if (!identity.written && compare === 'name') return undefined;
   if (!identity.written && stat.size !== BigInt(identity.size)) {
     return `it has ${stat.size} bytes instead of ${identity.size}`;
   }
+  if (!identity.written && compare === 'size') return undefined;
   const sameTime = Math.abs(milliseconds(stat) - identity.mtimeMs) < 1;
   if (identity.written) {
     const apart = !sameKernel && identity.ownStorage && isOwnStorage(`/proc/self/fd/${fd}`);

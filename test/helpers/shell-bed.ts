@@ -73,6 +73,7 @@ export function identity(path: string): FileIdentity {
     dev,
     ino,
     written: false,
+    compare: 'content',
     ownStorage: false,
   };
 }

@@ -121,6 +121,7 @@ void t.test('the survey names a vfork that lasts, and a flight leaves out its ch
     skipInFlight: false,
     moves: [],
     links: [],
+    filePolicy: 'content',
     externals: [],
     pidNamespace: 'auto',
   });
@@ -152,6 +153,7 @@ void t.test("a vfork that ends within a second stands in nobody's way", { skip }
     skipInFlight: false,
     moves: [],
     links: [],
+    filePolicy: 'content',
     externals: [],
     pidNamespace: 'auto',
   });

@@ -19,7 +19,17 @@ t.teardown(() => {
 function identity(more: Partial<FileIdentity>): FileIdentity {
   const { dev, ino, size, mtimeNs } = statSync(path, { bigint: true });
   const mtimeMs = Number(mtimeNs) / 1e6;
-  return { path, dev, ino, size: Number(size), mtimeMs, written: false, ownStorage: false, ...more };
+  return {
+    path,
+    dev,
+    ino,
+    size: Number(size),
+    mtimeMs,
+    written: false,
+    compare: 'content',
+    ownStorage: false,
+    ...more,
+  };
 }
 
 void t.test('a file that the tree writes is the same only on storage that both hosts share', async (t) => {
@@ -34,6 +44,18 @@ void t.test('a file that the tree writes is the same only on storage that both h
   t.equal(mismatchOf(own, fd, true), undefined, 'on one kernel they are proof');
   const other = identity({ written: true, ino: 1n });
   t.match(mismatchOf(other, fd, false), /does not lie on storage/, 'another inode is another file');
+});
+
+void t.test('less may be the same where the operator says so, of what the tree does not write', async (t) => {
+  const changed = { mtimeMs: 5, hash: 5n };
+  t.equal(mismatchOf(identity({ ...changed, compare: 'size' }), fd, false), undefined);
+  t.match(
+    mismatchOf(identity({ ...changed, size: 3, compare: 'size' }), fd, false),
+    /has 7 bytes instead of 3/,
+  );
+  t.equal(mismatchOf(identity({ ...changed, size: 3, compare: 'name' }), fd, false), undefined);
+  const written = identity({ ino: 1n, written: true, compare: 'name' });
+  t.match(mismatchOf(written, fd, false), /does not lie on storage/);
 });
 
 void t.test('a file that the tree only reads is the same when its content is', async (t) => {
