@@ -120,7 +120,13 @@ async function followSource({ control, signal }: TargetContext, landing: Landing
 }
 
 /** `cause` stays what the source hears. What cannot be cleared away here, the keeper clears away when this agent has ended. */
-async function giveUp({ log, migrationId }: TargetContext, landing: Landing, cause: unknown): Promise<void> {
+async function giveUp(
+  { control, log, migrationId }: TargetContext,
+  landing: Landing,
+  cause: unknown,
+): Promise<void> {
+  // Before page connections close: a source that notices that first gives up by itself, and cannot be told any more.
+  control.tell(cause);
   try {
     await landing.abandon(asGodwitError(cause).message);
   } catch (error) {

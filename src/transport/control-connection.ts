@@ -40,6 +40,7 @@ export class ControlConnection<S extends Side> {
   /** This end's own address. */
   readonly localAddress: string | undefined;
   #closing = false;
+  #hasTold = false;
 
   /** Takes over an open WebSocket and its socket; `side` is the own one. */
   constructor(side: S, ws: WebSocket, socket: Socket, options: ControlOptions = {}) {
@@ -129,9 +130,16 @@ export class ControlConnection<S extends Side> {
     else this.ended.addEventListener('abort', ended, { once: true });
   }
 
-  /** Tells the peer why this side gives up, if it can still be told, and closes. Its own words are not sent back. */
+  /** Tells the peer why this side gives up, if it can still be told: once, and not its own words. */
+  tell(thrown: unknown): void {
+    if (this.#hasTold || peerOrigin(thrown) !== undefined) return;
+    this.#hasTold = true;
+    this.#tell(asGodwitError(thrown));
+  }
+
+  /** The same, and closes. */
   async fail(thrown: unknown): Promise<void> {
-    if (peerOrigin(thrown) === undefined) this.#tell(asGodwitError(thrown));
+    this.tell(thrown);
     await this.close();
   }
 
