@@ -45,12 +45,14 @@ export async function runSuite(
   for (const host of [a, b]) await host.receive();
   const queue = Array.from({ length: options.repeat }, () => trials).flat();
   const results: ClaimResult[] = [];
-  let lastWithTerminals: Promise<unknown> = Promise.resolve();
+  const turns = new Map<string, Promise<unknown>>();
   const run = async (trial: Trial): Promise<ClaimResult[]> => {
     const context = { a, b, flavour: options.flavour };
-    if (!trial.head.hasTerminals) return runTrial(trial, context);
-    const mine = lastWithTerminals.then(async () => runTrial(trial, context)); // which never rejects
-    lastWithTerminals = mine;
+    const { turn } = trial.head;
+    if (turn === undefined) return runTrial(trial, context);
+    const before = turns.get(turn) ?? Promise.resolve();
+    const mine = before.then(async () => runTrial(trial, context)); // which never rejects
+    turns.set(turn, mine);
     return mine;
   };
   const worker = async (): Promise<void> => {

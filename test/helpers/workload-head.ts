@@ -8,7 +8,8 @@
 //   @hugepages               it needs reserved huge pages of 2 MiB
 //   @apart                   a campaign of its own runs it, not the suite: it claims nothing
 //   @always-moving           it works all the time: there is no variant at rest
-//   @terminals               its terminals keep their numbers, which are counted anew on each host: one such tree moves at a time
+//   @turn NAME               of those with one name one runs at a time: terminals keep their numbers, which are counted anew on each host;
+//                            marks of fanotify see what others do in /dev/shm
 //   @arguments WORDS         more arguments
 import { readFileSync } from 'node:fs';
 import { native } from '../../src/native.ts';
@@ -31,7 +32,7 @@ export interface WorkloadHead {
   readonly needsHugePages: boolean;
   readonly apart: boolean;
   readonly alwaysMoving: boolean;
-  readonly hasTerminals: boolean;
+  readonly turn: string | undefined;
   readonly args: readonly string[];
 }
 
@@ -57,7 +58,7 @@ export function readHead(name: string, source: string): WorkloadHead {
     needsHugePages: values('hugepages').length > 0,
     apart: values('apart').length > 0,
     alwaysMoving: values('always-moving').length > 0,
-    hasTerminals: values('terminals').length > 0,
+    turn: values('turn')[0],
     args: values('arguments').flatMap((text) => text.split(' ')),
   };
 }

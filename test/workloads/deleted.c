@@ -2,6 +2,7 @@
 // descriptor left, two processes over one of them, one in /dev/shm, one whose name now leads to another file, one that has another
 // name; the executable and the library it runs, replaced as a package upgrade does it.
 // @family Memory
+// @turn dev-shm
 // @directory
 // @claim executable memory.deleted-file
 // @claim exe-link memory.deleted-file

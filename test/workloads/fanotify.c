@@ -1,6 +1,7 @@
 // fanotify DIR: groups as only root can make them, with descriptors, with names, that ignore, that would decide; on files, a directory,
 // a mount and a file system. Nothing is reported of the move; then each reports what it should. In motion it makes events and reads them.
 // @family Event objects
+// @turn dev-shm
 // @root
 // @directory
 // @claim silence events.fanotify

@@ -2,7 +2,7 @@
 // the time; in motion the parent juggles too.
 // @family Files
 // @directory
-// @terminals
+// @turn terminals
 // @claim kinds files.in-flight
 // @claim juggled files.in-flight
 #include <netinet/in.h>

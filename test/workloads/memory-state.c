@@ -1,6 +1,7 @@
 // What the kernel remembers of each mapping: protection, advice, locks, names; and kinds of memory of which there is one each:
 // /dev/zero, memfds with seals, /dev/shm, an AIO ring, pages shared with children by inheritance.
 // @family Memory
+// @turn dev-shm
 // @directory
 // @claim protections memory.anonymous
 // @claim dontfork memory.madvise

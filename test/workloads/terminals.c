@@ -2,7 +2,7 @@
 // through /dev/tty, and has a job that was stopped for reading in the background. Others hold unread input and output, odd
 // settings, a closed slave, a closed master. In motion the child keeps answering.
 // @family Terminals
-// @terminals
+// @turn terminals
 // @claim number tty.pty
 // @claim read calls.tty
 // @claim device files.tty
