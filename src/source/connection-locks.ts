@@ -1,10 +1,10 @@
 // Sockets that are locked for the freeze: listening ones accept nobody new, connections hear nothing and say nothing. The keeper locks
 // them, so that it can undo it from the same moment on. Where the tree runs here again, they are unlocked before it does; where it runs on
 // the target, connections stay in repair mode, in which their end is told to nobody.
-import { asGodwitError } from '../errors.ts';
 import { may } from '../kernel/rights.ts';
 import type { Keeper } from '../kernel/keeper.ts';
 import type { LockedConnection } from '../kernel/keeper-network.ts';
+import { revertAll } from './revert-all.ts';
 
 type LocksKeeper = Pick<Keeper, 'word'> & {
   readonly network: Pick<Keeper['network'], 'lock' | 'lockListener' | 'revert'>;
@@ -38,15 +38,9 @@ export class ConnectionLocks implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    const locked = this.#locked.splice(0);
     this.#listeners.clear();
-    if (this.#keeper.word.state === 'COMMITTED') return;
-    for (const number of locked) {
-      try {
-        this.#keeper.network.revert(number);
-      } catch (error) {
-        this.#warn(`a TCP socket could not be unlocked: ${asGodwitError(error).message}`);
-      }
-    }
+    revertAll(this.#keeper, this.#locked, (why) => {
+      this.#warn(`a TCP socket could not be unlocked: ${why}`);
+    });
   }
 }

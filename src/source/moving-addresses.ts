@@ -1,7 +1,6 @@
 // Addresses that move along with the tree (--move-ip): taken off this host between PREPARED and COMMIT, given back by the keeper when
 // the tree goes on here after all.
 import { readFileSync } from 'node:fs';
-import { asGodwitError } from '../errors.ts';
 import type { MovedAddress } from '../images/addresses.ts';
 import type { Blocker } from '../images/requirements.ts';
 import { interfaceName } from '../kernel/interfaces.ts';
@@ -19,6 +18,7 @@ import { isLoopback, plainHost } from '../kernel/socket-address.ts';
 import { closeLocal, openSocket } from '../kernel/socket-facts.ts';
 import { afInet, afInet6, sockDgram } from '../kernel/socket-options.ts';
 import { blocker } from './blocker.ts';
+import { revertAll } from './revert-all.ts';
 
 /** ADDR[/DEV] of --move-ip. */
 export interface MoveRequest {
@@ -145,15 +145,9 @@ export class AddressesAway implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    const undo = this.#undo.splice(0);
-    if (this.#keeper.word.state === 'COMMITTED') return;
-    for (const number of undo) {
-      try {
-        this.#keeper.network.revert(number);
-      } catch (error) {
-        this.#warn(`an address or route of this host did not come back: ${asGodwitError(error).message}`);
-      }
-    }
+    revertAll(this.#keeper, this.#undo, (why) => {
+      this.#warn(`an address or route of this host did not come back: ${why}`);
+    });
   }
 }
 

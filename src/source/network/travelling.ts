@@ -1,7 +1,7 @@
 // The network of a tree in one flight: looked at from inside, cut off from this host between PREPARED and COMMIT, and hung on it again by the
 // keeper when the tree goes on here after all.
 import { isDeepStrictEqual } from 'node:util';
-import { asGodwitError, GodwitError } from '../../errors.ts';
+import { GodwitError } from '../../errors.ts';
 import type { NetworkImage } from '../../images/network.ts';
 import type { Keeper } from '../../kernel/keeper.ts';
 import { addressKind, messageOf, routeKind } from '../../kernel/network/entries.ts';
@@ -13,6 +13,7 @@ import { openNetlink, order } from '../../kernel/netlink-messages.ts';
 import { errnoName } from '../../kernel/program.ts';
 import type { HostAddress } from '../../kernel/rtnetlink.ts';
 import { closeLocal } from '../../kernel/socket-facts.ts';
+import { revertAll } from '../revert-all.ts';
 import { ownAddresses } from '../moving-addresses.ts';
 import { entriesOn, HomeNetwork, type LinkRequest } from './outer-ends.ts';
 import { findNetwork, readTables } from './read-network.ts';
@@ -123,7 +124,9 @@ export class TravellingNetwork implements Disposable {
         this.takeOff();
       },
       [Symbol.dispose]: () => {
-        this.#comeBack();
+        revertAll(this.#keeper, this.#undo, (why) => {
+          this.#warn(`the network of the tree is not as it was: ${why}`);
+        });
       },
     };
   }
@@ -131,18 +134,6 @@ export class TravellingNetwork implements Disposable {
   [Symbol.dispose](): void {
     this.leave();
     closeLocal(this.#home);
-  }
-
-  #comeBack(): void {
-    const undo = this.#undo.splice(0);
-    if (this.#keeper.word.state === 'COMMITTED') return;
-    for (const number of undo) {
-      try {
-        this.#keeper.network.revert(number);
-      } catch (error) {
-        this.#warn(`the network of the tree is not as it was: ${asGodwitError(error).message}`);
-      }
-    }
   }
 }
 
