@@ -180,6 +180,8 @@ export interface KernelClaims {
   readonly auto: string;
   /** The counter comes back, too. */
   readonly returns: boolean;
+  /** What has protection keys moves: emulated code is slow, one kernel will do. */
+  readonly keys: boolean;
   readonly trackers: readonly string[];
   readonly features: Readonly<Record<string, string>>;
 }

@@ -10,7 +10,7 @@ import { makeScratch, removeScratch } from './scratch.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const guest = join(import.meta.dirname, 'guest');
-const workloads = ['counter', 'threads', 'huge-private', 'protection-keys', 'thread-rights'];
+const workloads = ['counter', 'threads', 'huge-private', 'protection-keys'];
 const programs = ['/usr/bin/nice', '/usr/bin/redis-server', '/usr/bin/redis-cli'];
 /** TypeScript that runs in a machine, under its own path with the ending js. */
 const guestPrograms = [

@@ -41,7 +41,7 @@ export async function testKernel(claims: KernelClaims): Promise<void> {
       async (t) => {
         const redisAndKeys = async (): Promise<void> => {
           await claimRedis(t, bed, auto);
-          await claimKeys(t, bed, auto);
+          await claimKeys(t, bed, claims);
         };
         await Promise.all([claimWorkloads(t, bed, claims), redisAndKeys()]);
         await claimClean(t, bed);

@@ -29,10 +29,13 @@ export async function claimWorkloads(
   ]);
 }
 
-/** The processor that is emulated has protection keys, which not every host has that these tests run on. The other way, as redis. */
-export async function claimKeys(t: Test, bed: VmBed, tracker: string): Promise<void> {
+/**
+ * The processor that is emulated has protection keys, which not every host has that these tests run on. The other way, as redis. Kernels
+ * that lack what this takes are found by a probe, which `features` tell of.
+ */
+export async function claimKeys(t: Test, bed: VmBed, { auto: tracker, keys }: KernelClaims): Promise<void> {
   const [b, a] = bed.guests;
-  await claimMoves(t, a, b, tracker, [{ name: 'protection-keys', moving: true }, { name: 'thread-rights' }]);
+  if (keys) await claimMoves(t, a, b, tracker, [{ name: 'protection-keys', moving: true }]);
 }
 
 async function claimMoves(
