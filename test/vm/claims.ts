@@ -180,7 +180,8 @@ export interface KernelClaims {
   readonly auto: string;
   /** The counter comes back, too. */
   readonly returns: boolean;
-  /** What has protection keys moves: emulated code is slow, one kernel will do. */
+  /** Emulated code is slow, one kernel will do: what has reserved huge pages moves, what has protection keys. */
+  readonly hugePages: boolean;
   readonly keys: boolean;
   readonly trackers: readonly string[];
   readonly features: Readonly<Record<string, string>>;

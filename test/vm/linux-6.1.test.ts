@@ -5,6 +5,7 @@ await testKernel({
   kernel: '6.1',
   auto: 'soft-dirty',
   returns: true,
+  hugePages: true,
   keys: false,
   trackers: ['soft-dirty', 'compare'],
   features: {

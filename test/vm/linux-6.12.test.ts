@@ -5,6 +5,7 @@ await testKernel({
   kernel: '6.12',
   auto: 'pagemap-scan',
   returns: false,
+  hugePages: false,
   keys: true,
   trackers: ['soft-dirty', 'pagemap-scan', 'compare'],
   features: {
