@@ -9,8 +9,8 @@ import { clearVmTable, printVmTable } from './vm-table.mjs';
 
 const min = 60_000;
 const plan = [
-  { folders: ['unit', 'native', 'compliance', 'interop'], limitMs: 5.75 * min },
-  { folders: ['programs'], limitMs: 6.5 * min },
+  { folders: ['unit', 'native', 'compliance', 'interop'], limitMs: 6.25 * min },
+  { folders: ['programs'], limitMs: 6 * min },
   { folders: ['migration'], limitMs: 7.5 * min },
   { folders: ['conformance'], limitMs: 13.5 * min },
   { folders: ['faults'], limitMs: 6 * min },
