@@ -74,3 +74,12 @@ export const networkSchema = z.strictObject({
   sysctls: list(z.tuple([z.string().min(1).max(256), z.string().max(4096)]), 100_000),
 });
 export type NetworkImage = z.output<typeof networkSchema>;
+
+/** What of it may change while a tree runs: links stay, and settings are not looked at again. */
+export const networkTablesSchema = networkSchema
+  .pick({ addresses: true, routes: true, rules: true, neighbours: true })
+  .extend({
+    /** Absent: as before. */
+    ruleset: networkSchema.shape.ruleset.optional(),
+  });
+export type NetworkTables = z.output<typeof networkTablesSchema>;

@@ -5,7 +5,7 @@ import { spaceControlsSchema } from './controls.ts';
 import { resourceLimitSchema } from './credentials.ts';
 import { treeLayoutSchema } from './layout.ts';
 import { mmFieldsSchema } from './memory.ts';
-import { networkSchema } from './network.ts';
+import { networkTablesSchema } from './network.ts';
 import { protectionKeysSchema } from './protection-keys.ts';
 import { fileLocksSchema } from './resources/file-locks.ts';
 import { removedDirectorySchema } from './removed-directory.ts';
@@ -89,6 +89,6 @@ export const treeStateSchema = z.strictObject({
   /** --move-ip: this host gets them when the tree runs. */
   addresses: list(movedAddressSchema, 64).default([]),
   /** The tree's own network, as it is now. */
-  network: networkSchema.optional(),
+  network: networkTablesSchema.optional(),
 });
 export type TreeState = z.infer<typeof treeStateSchema>;

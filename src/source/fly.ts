@@ -177,7 +177,7 @@ async function land(
       ...pages,
       ...(network === undefined
         ? { addresses: movedAddresses(plan.moves) }
-        : { addresses: [], network: network.image() }),
+        : { addresses: [], network: network.tables() }),
     },
     lastSequence: wire.pages.lastSequence,
   });

@@ -114,7 +114,7 @@ export class Landing {
   ): Promise<{ readonly times: Times; readonly heldLocks: boolean }> {
     const watch = new Stopwatch();
     const { network } = state;
-    if (network !== undefined) watch.measure('network', () => this.#network?.follow(network));
+    if (network !== undefined) watch.measure('network', () => this.#network?.change(network));
     this.#hosts = this.#network?.hosts ?? hostsOf(state.addresses);
     watch.measure('layout', () => {
       this.#tree.follow(state.layout);

@@ -2,7 +2,7 @@
 // keeper when the tree goes on here after all.
 import { isDeepStrictEqual } from 'node:util';
 import { GodwitError } from '../../errors.ts';
-import type { NetworkImage } from '../../images/network.ts';
+import type { NetworkTables } from '../../images/network.ts';
 import type { Keeper } from '../../kernel/keeper.ts';
 import { addressKind, messageOf, routeKind } from '../../kernel/network/entries.ts';
 import { iff, linkMessage, placeMessage, readLinks, type Link } from '../../kernel/network/links.ts';
@@ -32,7 +32,7 @@ export class TravellingNetwork implements Disposable {
   readonly #visit: NetworkVisit;
   readonly #links: readonly Link[];
   readonly #generation: number | undefined;
-  #image: NetworkImage;
+  readonly #name: string | undefined;
   readonly #undo: number[] = [];
 
   /** undefined: the tree has none of its own. Until it is disposed of this agent is in there. @throws GodwitError */
@@ -57,7 +57,7 @@ export class TravellingNetwork implements Disposable {
     const [obstacle] = blockers;
     if (obstacle !== undefined)
       throw new GodwitError('REFUSED', `${obstacle.object}: ${obstacle.reason}`, { hint: obstacle.remedy });
-    this.#image = image;
+    this.#name = image.name;
     this.#outer = outerEnds(pid);
     this.#home = openNetlink();
     try {
@@ -75,13 +75,11 @@ export class TravellingNetwork implements Disposable {
   }
 
   /** As it is now; settings below /proc/sys are as they were when the visit began. Preconditions: the tree stands. */
-  image(): NetworkImage {
-    // A link that comes to life by itself (its other end is up) is no other link.
+  tables(): NetworkTables {
     if (!isDeepStrictEqual(readLinks(), this.#links))
       throw new GodwitError('REFUSED', 'the interfaces of its network change', { hint: 'try again' });
-    const ruleset = rulesetGeneration() === this.#generation ? this.#image.ruleset : readRuleset();
-    this.#image = { ...this.#image, ...readTables(), ruleset };
-    return this.#image;
+    const isChanged = rulesetGeneration() !== this.#generation;
+    return { ...readTables(), ...(isChanged ? { ruleset: readRuleset() } : {}) };
   }
 
   /** Nothing comes in any more, and nothing goes out. The ways back go on the keeper's undo list first. @throws GodwitError KEEPER, SYSCALL */
@@ -107,7 +105,7 @@ export class TravellingNetwork implements Disposable {
   /** Its name went along. Preconditions: the tree has ended here. */
   forget(): void {
     this.leave();
-    const { name } = this.#image;
+    const name = this.#name;
     const problem = name === undefined ? undefined : forgetNetwork(name);
     if (problem !== undefined) this.#warn(`its network keeps its name ${name ?? ''} here: ${problem}`);
   }

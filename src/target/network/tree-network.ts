@@ -1,7 +1,8 @@
 // The network of a tree, on the target: a new namespace, in which this agent is from then on, and where keeper and shells are born. It is
 // made while the tree still runs on the source, complete and up, but for its connection with this host: that is the keeper's to make when
 // the tree runs here. Until then nobody hears of it, though it has the addresses of the one that still works.
-import type { NetworkEntry, NetworkImage, NetworkLink } from '../../images/network.ts';
+import { GodwitError } from '../../errors.ts';
+import type { NetworkEntry, NetworkImage, NetworkLink, NetworkTables } from '../../images/network.ts';
 import type { Keeper } from '../../kernel/keeper.ts';
 import { addressKind, messageOf, routeKind, type EntryKind } from '../../kernel/network/entries.ts';
 import { linkMessage, placeMessage, readLinks } from '../../kernel/network/links.ts';
@@ -39,6 +40,14 @@ export class TreeNetwork {
     const refused = makeNetwork(image, this.#image, this.#home);
     this.#image = image;
     return refused;
+  }
+
+  /** What has changed in it since, if anything has. @throws GodwitError as follow */
+  change(tables: NetworkTables): void {
+    if (this.#image === undefined)
+      throw new GodwitError('PROTOCOL', 'the source changes a network that there is not');
+    const { ruleset = this.#image.ruleset, ...others } = tables;
+    this.follow({ ...this.#image, ...others, ruleset });
   }
 
   /** Gives it the name that it had. Returns why it could not. Preconditions: the tree runs. */
