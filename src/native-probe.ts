@@ -47,4 +47,9 @@ export interface NativeProbe {
   xsaveSize(): number;
   /** XCR0. */
   xsaveFeatures(): bigint;
+  /**
+   * How far the clock of a CPU's run queue (se.exec_start of what runs there) is ahead of CLOCK_MONOTONIC, nanoseconds; mostly negative.
+   * Never more than it is. Undefined where the kernel does not tell or no thread of ours may run. Blocks for 0.1 ms.
+   */
+  schedulerAhead(cpu: number): bigint | undefined;
 }

@@ -4,6 +4,7 @@
 #include "binding/arguments.h"
 #include "binding/register.h"
 #include "sys/probe.h"
+#include "sys/scheduler_clock.h"
 
 namespace godwit {
 namespace {
@@ -29,6 +30,11 @@ Napi::Value XsaveFeaturesOf(const Napi::CallbackInfo& info) {
   return Napi::BigInt::New(info.Env(), XsaveFeatures());
 }
 
+Napi::Value SchedulerAheadOf(const Napi::CallbackInfo& info) {
+  const auto ahead = SchedulerAhead(Int32(info, 0));
+  return ahead ? Napi::Value(Napi::BigInt::New(info.Env(), *ahead)) : info.Env().Undefined();
+}
+
 }  // namespace
 
 void registerProbe(Napi::Env env, Napi::Object exports) {
@@ -37,6 +43,7 @@ void registerProbe(Napi::Env env, Napi::Object exports) {
   exports["vdsoTail"] = Napi::Function::New(env, VdsoTailOf, "vdsoTail");
   exports["xsaveSize"] = Napi::Function::New(env, XsaveSizeOf, "xsaveSize");
   exports["xsaveFeatures"] = Napi::Function::New(env, XsaveFeaturesOf, "xsaveFeatures");
+  exports["schedulerAhead"] = Napi::Function::New(env, SchedulerAheadOf, "schedulerAhead");
 }
 
 }  // namespace godwit

@@ -1,6 +1,7 @@
 // Time limits are read from threads that run: what stands in their memory need not be one any more.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import t from 'tap';
 import type { Test } from 'tap';
 import { readStat } from '../../src/kernel/proc/stat.ts';
@@ -12,7 +13,7 @@ import { forEver } from '../../src/source/state/syscall-restart.ts';
 import { durationOf, TimedWaits } from '../../src/source/state/timed-waits.ts';
 import { readSourceTree } from '../../src/source/tree.ts';
 import { nsPerSec } from '../../src/units.ts';
-import { until } from '../helpers/commands.ts';
+import { sleep, until } from '../helpers/commands.ts';
 
 const skip = process.geteuid?.() === 0 ? false : 'reading the memory of others needs root';
 
@@ -103,3 +104,44 @@ void t.test(
     t.match(waits.atStop(pid, pid, registers), { syscall: syscalls.futex, deadline: forEver });
   },
 );
+
+/** Says on which CPU it is, and when it begins to sleep. */
+const pinned = [
+  'import ctypes,os,sys,time',
+  'os.sched_setaffinity(0,{int(sys.argv[1])})',
+  'limit=(ctypes.c_int64*2)(1000,0)',
+  'libc=ctypes.CDLL(None)',
+  'print(time.clock_gettime_ns(time.CLOCK_MONOTONIC),flush=True)',
+  'libc.syscall(35,limit,None)',
+].join('\n');
+
+// Two CPUs' run queues have clocks that are seconds apart where a hypervisor takes more from one than from the other.
+void t.test('when a wait began is known on every CPU', { skip }, async (t) => {
+  const allowed = /^Cpus_allowed_list:\t(.*)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '';
+  const cpus = allowed.split(',').flatMap((range) => {
+    const [first = 0, last = first] = range.split('-').map(Number);
+    return Array.from({ length: last - first + 1 }, (_, i) => first + i);
+  });
+  t.ok(cpus.length > 0);
+  for (const cpu of cpus.slice(0, 8)) {
+    const child = spawn('/usr/bin/python3', ['-c', pinned, String(cpu)], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    t.teardown(() => child.kill('SIGKILL'));
+    const [said] = (await once(child.stdout, 'data')) as [Buffer];
+    const pid = child.pid ?? 0;
+    await until('it sleeps', () => {
+      const blocked = readSyscall(pid);
+      return blocked?.kind === 'syscall' && blocked.nr === syscalls.nanosleep;
+    });
+    await sleep(300);
+    const waits = new TimedWaits();
+    waits.sample(readSourceTree(pid));
+    const registers = new BigUint64Array(27);
+    registers[registerIndex.origRax] = BigInt(syscalls.restart_syscall);
+    const began = (waits.atStop(pid, pid, registers)?.deadline ?? 0n) - 1000n * nsPerSec;
+    const lateMs = Number(began - BigInt(said.toString().trim())) / 1e6;
+    t.ok(lateMs >= 0, `CPU ${cpu}: never taken to have begun earlier: ${lateMs} ms late`);
+    t.ok(lateMs < 250, `nor when it was looked at, but when it did: ${lateMs} ms late`);
+  }
+});

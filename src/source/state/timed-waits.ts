@@ -1,17 +1,18 @@
 // Which threads are in a wait with a time limit, and when it ends. The kernel tells nobody when a sleep began, and a stop
 // loses it; but a thread that sleeps was last on a CPU when it went to sleep, and /proc/PID/task/TID/sched shows when
-// that was (se.exec_start, on the scheduler's clock). So this is read before anything is stopped, and remembered. A wait that
+// that was (se.exec_start, on the clock of that CPU). So this is read before anything is stopped, and remembered. A wait that
 // somebody has interrupted before (an agent, SIGSTOP) began earlier than that: what is not known of it makes it end later,
 // never early.
 import { isDeepStrictEqual } from 'node:util';
-import { pause } from '../../kernel/pause.ts';
 import { readExecStart } from '../../kernel/proc/sched.ts';
+import { readStat } from '../../kernel/proc/stat.ts';
 import { readSyscall, type BlockedIn } from '../../kernel/proc/syscall.ts';
 import { readKnownWaits, type KnownWait } from '../../kernel/known-waits.ts';
 import { syscalls } from '../../kernel/syscalls.ts';
 import { native } from '../../native.ts';
 import { registerIndex as r } from '../../native-process.ts';
 import { nsPerSec } from '../../units.ts';
+import { SchedulerClocks } from './scheduler-clocks.ts';
 import type { SourceProcess } from '../tree.ts';
 import { remainderOf, restartedCall } from './restarted-call.ts';
 import { forEver, isAbsoluteFutex, type TimedWait } from './syscall-restart.ts';
@@ -30,36 +31,51 @@ const waits = new Set<number>([
 
 type BlockedCall = Extract<BlockedIn, { kind: 'syscall' }>;
 
-/** When a thread was looked at, and when it had last been put on a CPU then. */
+/** When a thread was looked at, and when and where it had last been put on a CPU then. */
 interface Seen {
   readonly now: bigint;
   readonly execStart: number | undefined;
+  readonly cpu: number | undefined;
+}
+
+/** A wait of `duration` that began when its thread last went off its CPU. */
+interface Begun {
+  readonly tid: number;
+  readonly place: string;
+  readonly syscall: number;
+  readonly duration: bigint;
+  readonly seen: Seen;
 }
 
 /** A timed wait is known by its place: the same call with the same arguments, stack and code address. */
 interface Known extends TimedWait {
   readonly place: string;
+  /** While this stays the same the thread has not run. */
+  readonly execStart: number | undefined;
   /** The thread was seen outside of it since: only restart_syscall(2) at that place is the same wait. */
   readonly isDoubtful?: boolean;
 }
 
 export class TimedWaits {
   readonly #known = new Map<number, Known>();
-  readonly #schedulerAhead: bigint;
   #handedOver: Map<number, KnownWait> | undefined;
   #frozenAt = 0n;
   #standsSince = 0n;
 
-  constructor() {
-    this.#schedulerAhead = schedulerClockAhead();
-  }
-
   /** Looks at every thread that runs undisturbed. Call it before each stop. */
   sample(processes: readonly SourceProcess[]): void {
-    for (const process of processes) {
-      if (process.zombie !== undefined) continue;
-      for (const { tid } of process.threads) this.#look(process.pid, tid);
-    }
+    const begun = processes
+      .filter(({ zombie }) => zombie === undefined)
+      .flatMap(({ pid, threads }) => threads.map(({ tid }) => this.#look(pid, tid)))
+      .filter((wait) => wait !== undefined);
+    const clocks = new SchedulerClocks(); // after all threads have been looked at
+    for (const { tid, place, syscall, duration, seen } of begun)
+      this.#known.set(tid, {
+        syscall,
+        deadline: atMostForEver(beginOf(seen, duration, clocks) + duration),
+        place,
+        execStart: seen.execStart,
+      });
   }
 
   /** To be called while these threads are stopped: a wait that began since the last sample is not the one known before. */
@@ -103,23 +119,28 @@ export class TimedWaits {
     return isSame && isPossible ? known : { syscall: Number(call), deadline: latest };
   }
 
-  #look(pid: number, tid: number): void {
+  /** What it is in goes to #known, but for a wait that has begun since: that comes back. */
+  #look(pid: number, tid: number): Begun | undefined {
     const before = this.#known.get(tid);
     const first = readSyscall(pid, tid);
     if (!canHaveLimit(first)) {
       if (first?.kind === 'syscall') this.#known.delete(tid);
       else this.#leave(tid, before);
-      return;
+      return undefined;
     }
     const execStart = readExecStart(pid, tid);
+    const hasSlept = execStart !== undefined && before?.execStart === execStart;
+    if (hasSlept && before.isDoubtful !== true) return undefined;
     const blocked = readSyscall(pid, tid);
-    const now = process.hrtime.bigint();
-    const wait =
-      blocked?.kind === 'syscall' ? this.#waitOf(pid, tid, blocked, before, { execStart, now }) : undefined;
+    const cpu = readStat(pid, tid)?.processor;
+    const seen = { execStart, cpu, now: process.hrtime.bigint() };
+    const wait = blocked?.kind === 'syscall' ? this.#waitOf(pid, tid, blocked, before, seen) : undefined;
     // A thread that has run meanwhile may have used the memory of its time limit for something else.
     if (!isAsBefore(pid, tid, execStart, blocked)) this.#leave(tid, before);
     else if (wait === undefined) this.#known.delete(tid);
+    else if ('duration' in wait) return wait;
     else this.#known.set(tid, wait);
+    return undefined;
   }
 
   /** It may just be on its way back into the wait that the last stop has interrupted. */
@@ -133,39 +154,34 @@ export class TimedWaits {
     { nr, args, sp, pc }: BlockedCall,
     before: Known | undefined,
     seen: Seen,
-  ): Known | undefined {
+  ): Known | Begun | undefined {
     const place = [...args, sp, pc].join(' ');
+    const { execStart } = seen;
+    const begun = (syscall: number, duration: bigint | undefined): Begun | undefined =>
+      duration === undefined ? undefined : { tid, place, syscall, duration, seen };
     // The call itself, at the same place, may be the next round of a loop: only a restarted one is known to be the same.
-    const isRestarted = nr === syscalls.restart_syscall;
-    if (isRestarted && before?.place === place && before.deadline > seen.now)
-      return { ...before, isDoubtful: false };
-    const wait = isRestarted
-      ? this.#restarted(pid, tid, args, seen)
-      : this.#begun(nr, durationOf(pid, [BigInt(nr), ...args]), seen);
-    return wait && { ...wait, place };
-  }
-
-  /** The wait of `duration` that began when the thread last went off its CPU. */
-  #begun(syscall: number, duration: bigint | undefined, { execStart, now }: Seen): TimedWait | undefined {
-    if (duration === undefined) return undefined;
-    const slept = execStart === undefined ? now : BigInt(Math.round(execStart * 1e6)) - this.#schedulerAhead;
-    return { syscall, deadline: atMostForEver(clamp(slept, now - duration, now) + duration) };
-  }
-
-  #restarted(pid: number, tid: number, args: readonly bigint[], seen: Seen): TimedWait | undefined {
+    if (nr !== syscalls.restart_syscall) return begun(nr, durationOf(pid, [BigInt(nr), ...args]));
+    if (before?.place === place && before.deadline > seen.now)
+      return { ...before, execStart, isDoubtful: false };
     this.#handedOver ??= readKnownWaits();
     const handed = this.#handedOver.get(tid);
-    if (handed !== undefined && handed.execStart === seen.execStart) return handed;
+    if (handed !== undefined && handed.execStart === execStart) return { ...handed, place };
     const call = restartedCall(pid, tid, args);
     // Its end is a point in time, which its arguments still name: it has only to be made again.
-    if (call === syscalls.futex && isAbsoluteFutex(args[1])) return { syscall: call, deadline: forEver };
+    const forGood = { syscall: call, deadline: forEver, place, execStart };
+    if (call === syscalls.futex && isAbsoluteFutex(args[1])) return forGood;
     const remainder = remainderOf(call, args);
     const left = remainder === undefined ? undefined : readTimespec(pid, remainder);
     const duration = left ?? durationOf(pid, [BigInt(call), ...args]);
     // poll(2) alone goes on by restart_syscall(2) without a limit too (fs/select.c).
-    if (duration === undefined && call === syscalls.poll) return { syscall: call, deadline: forEver };
-    return this.#begun(call, duration, seen);
+    return duration === undefined && call === syscalls.poll ? forGood : begun(call, duration);
   }
+}
+
+/** When a wait of this length began: not after the thread was seen in it, nor so long ago that it must be over. */
+function beginOf({ now, execStart, cpu }: Seen, duration: bigint, clocks: SchedulerClocks): bigint {
+  const slept = execStart === undefined || cpu === undefined ? undefined : clocks.monotonic(cpu, execStart);
+  return clamp(slept ?? now, now - duration, now);
 }
 
 /** Whether a thread may be in a wait that has a limit: most are in one that has none, and need no closer look. */
@@ -222,20 +238,6 @@ function readTimespec(pid: number, address: bigint): bigint | undefined {
 
 function atMostForEver(time: bigint): bigint {
   return clamp(time, 0n, forEver);
-}
-
-/** How far the scheduler's clock is ahead of CLOCK_MONOTONIC: a thread that has just been put on a CPU shows it. */
-function schedulerClockAhead(): bigint {
-  let best: bigint | undefined;
-  for (let i = 0; i < 5; i++) {
-    pause(1);
-    const before = process.hrtime.bigint();
-    const start = readExecStart(process.pid, process.pid);
-    if (start === undefined) return 0n;
-    const ahead = BigInt(Math.round(start * 1e6)) - before;
-    if (best === undefined || ahead > best) best = ahead;
-  }
-  return best ?? 0n;
 }
 
 function clamp(value: bigint, low: bigint, high: bigint): bigint {
