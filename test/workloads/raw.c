@@ -1,6 +1,7 @@
 // Raw sockets (raw(7)), IPv4 and IPv6, and classic socket filters: protocol, address, peer, options, and what the filters let through.
 // @family Internet sockets
 // @root
+// @turn raw-sockets
 // @claim raw-protocol inet.raw
 // @claim raw-connected inet.raw
 // @claim raw-options inet.raw
