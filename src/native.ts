@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import nodeGypBuild from 'node-gyp-build';
 import type { NativeDescriptors } from './native-descriptors.ts';
 import type { NativeDiag } from './native-diag.ts';
+import type { NativeForward } from './native-forward.ts';
 import type { NativeKeeper } from './native-keeper.ts';
 import type { NativeMessages } from './native-messages.ts';
 import type { NativePages } from './native-pages.ts';
@@ -15,6 +16,7 @@ import type { NativeTerminal } from './native-terminal.ts';
 type Native = NativeProcess &
   NativePages &
   NativeKeeper &
+  NativeForward &
   NativeDiag &
   NativeDescriptors &
   NativeMessages &

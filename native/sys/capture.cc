@@ -16,6 +16,7 @@ namespace godwit {
 namespace {
 
 constexpr std::size_t kMostAddresses = 64;
+constexpr std::size_t kMostPorts = 1500;    // a filter has 4096 instructions (BPF_MAXINSNS)
 constexpr int kRoom = 64 << 20;             // bytes of segments that wait to be taken
 constexpr std::size_t kLargest = 1U << 18;  // of one segment: GRO merges to 64 KiB, or what BIG TCP allows
 constexpr std::uint32_t kTcp = 6;
@@ -33,8 +34,26 @@ std::uint32_t WordAt(std::span<const std::byte> bytes, std::size_t at) {
   return ntohl(word);
 }
 
+// Goes on where the port of destination is one of these.
+void OnlyTo(std::span<const std::uint16_t> ports, bool v4, std::vector<sock_filter>& code) {
+  if (v4) {
+    code.push_back(BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, 0));  // the length of the IP header
+    code.push_back(BPF_STMT(BPF_LD | BPF_H | BPF_IND, 2));
+  } else {
+    code.push_back(BPF_STMT(BPF_LD | BPF_H | BPF_ABS, kIpv6Header + 2));
+  }
+  // Conditional jumps reach 255 instructions at most, these as far as there are some (JA).
+  for (std::size_t i = 0; i < ports.size(); i++) {
+    const auto left = static_cast<std::uint32_t>(2 * (ports.size() - i) - 1);
+    code.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ports[i], 0, 1));
+    code.push_back(BPF_STMT(BPF_JMP | BPF_JA, left));
+  }
+  code.push_back(BPF_STMT(BPF_RET | BPF_K, 0));
+}
+
 // Offsets count from the IP header: a SOCK_DGRAM socket sees no frame.
-std::vector<sock_filter> FilterFor(int family, std::span<const std::byte> addresses) {
+std::vector<sock_filter> FilterFor(int family, std::span<const std::byte> addresses,
+                                   std::span<const std::uint16_t> ports) {
   const bool v4 = family == AF_INET;
   const std::size_t length = v4 ? 4 : 16;
   const auto ignore_unless = [](std::vector<sock_filter>& to, std::uint32_t value) {
@@ -45,8 +64,13 @@ std::vector<sock_filter> FilterFor(int family, std::span<const std::byte> addres
   code.push_back(BPF_STMT(BPF_LD | BPF_B | BPF_ABS, static_cast<std::uint32_t>(SKF_AD_OFF + SKF_AD_PKTTYPE)));
   ignore_unless(code, PACKET_HOST);
   code.push_back(BPF_STMT(BPF_LD | BPF_B | BPF_ABS, v4 ? 9U : 6U));
-  code.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kTcp, 1, 0));
-  ignore_unless(code, kUdp);
+  if (ports.empty()) {
+    code.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kTcp, 1, 0));
+    ignore_unless(code, kUdp);
+  } else {
+    ignore_unless(code, kTcp);
+    OnlyTo(ports, v4, code);
+  }
   for (std::size_t at = 0; at + length <= addresses.size(); at += length) {
     const std::size_t words = length / 4;
     for (std::size_t word = 0; word < words; word++) {
@@ -102,16 +126,23 @@ int Lost(int capture) {
 
 }  // namespace
 
-int OpenCapture(int family, std::span<const std::byte> addresses, Fd& out) {
+int NarrowCapture(int capture, int family, std::span<const std::byte> addresses,
+                  std::span<const std::uint16_t> ports) {
   const std::size_t length = family == AF_INET ? 4 : 16;
   if (addresses.empty() || addresses.size() % length != 0) return -EINVAL;
   if (addresses.size() / length > kMostAddresses) return -E2BIG;
+  if (ports.size() > kMostPorts) ports = {};
+  std::vector<sock_filter> code = FilterFor(family, addresses, ports);
+  const sock_fprog program{static_cast<unsigned short>(code.size()), code.data()};
+  return setsockopt(capture, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) < 0 ? -errno : 0;
+}
+
+int OpenCapture(int family, std::span<const std::byte> addresses, Fd& out) {
   // Without a protocol it hears nothing until it is bound, and what it hears then is filtered already.
   Fd fd(socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd.valid()) return -errno;
-  std::vector<sock_filter> code = FilterFor(family, addresses);
-  const sock_fprog program{static_cast<unsigned short>(code.size()), code.data()};
-  if (setsockopt(fd.get(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) < 0) return -errno;
+  const int filtered = NarrowCapture(fd.get(), family, addresses, {});
+  if (filtered < 0) return filtered;
   const int yes = 1;
   if (setsockopt(fd.get(), SOL_PACKET, PACKET_AUXDATA, &yes, sizeof yes) < 0) return -errno;
   if (setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &kRoom, sizeof kRoom) < 0)

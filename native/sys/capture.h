@@ -19,6 +19,12 @@ namespace godwit {
 int OpenCapture(int family, std::span<const std::byte> addresses, Fd& out);
 
 /**
+ * From now on only TCP to one of these ports of the addresses, in the place of all TCP and UDP; too many, or none: as before. 0 or -errno.
+ */
+int NarrowCapture(int capture, int family, std::span<const std::byte> addresses,
+                  std::span<const std::uint16_t> ports);
+
+/**
  * Appends what has come since the last time. Returns how many segments were lost for lack of room, or -errno.
  *
  *     +------------+---------------------------+------------+---- ...

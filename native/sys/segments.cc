@@ -47,45 +47,52 @@ void FillChecksum(std::span<std::byte> payload, std::span<const std::byte> addre
   payload[at + 1] = static_cast<std::byte>(sum & 0xff);
 }
 
+// Of a packet: where its payload begins, and where both addresses are. 0 or -errno.
+struct Place {
+  std::size_t header;
+  std::size_t addresses;
+  std::size_t address;  // bytes of one
+  unsigned protocol;
+  bool whole;
+};
+
+int PlaceOf(std::span<const std::byte> packet, Place& out) {
+  const unsigned version = packet.empty() ? 0 : Byte(packet, 0) >> 4;
+  if (version == 6) {
+    out = {kIpv6Header, 8, 16, packet.size() > 6 ? Byte(packet, 6) : 0, true};
+    return packet.size() < kIpv6Header ? -EBADMSG : 0;
+  }
+  if (version != 4 || packet.size() < kIpv4Header) return -EBADMSG;
+  const std::size_t header = std::size_t{Byte(packet, 0) & 15} * 4;
+  if (header < kIpv4Header || packet.size() < header) return -EBADMSG;
+  const bool whole = ((Byte(packet, 6) << 8 | Byte(packet, 7)) & kFragment) == 0;
+  out = {header, 12, 4, Byte(packet, 9), whole};
+  return 0;
+}
+
 class Sender {
  public:
   /** 0 or -errno. */
   int Send(std::span<std::byte> packet) {
-    const unsigned version = packet.empty() ? 0 : Byte(packet, 0) >> 4;
-    if (version == 4) return Send4(packet);
-    if (version == 6) return Send6(packet);
-    return -EBADMSG;
-  }
-
- private:
-  int Send4(std::span<std::byte> packet) {
-    const std::size_t header = std::size_t{Byte(packet, 0) & 15} * 4;
-    if (header < kIpv4Header || packet.size() < header) return -EBADMSG;
-    const bool whole = ((Byte(packet, 6) << 8 | Byte(packet, 7)) & kFragment) == 0;
-    if (whole) Complete(packet.subspan(header), packet.subspan(12, 8), Byte(packet, 9));
+    Place place{};
+    const int error = PlaceOf(packet, place);
+    if (error != 0) return error;
+    const int complete = CompleteChecksum(packet);
+    if (complete != 0) return complete;
+    const auto* target = &packet[place.addresses + place.address];
+    if (place.address == 16) {
+      sockaddr_in6 to{};
+      to.sin6_family = AF_INET6;
+      std::memcpy(&to.sin6_addr, target, sizeof to.sin6_addr);
+      return Out(v6_, AF_INET6, packet, &to, sizeof to);
+    }
     sockaddr_in to{};
     to.sin_family = AF_INET;
-    std::memcpy(&to.sin_addr, &packet[16], sizeof to.sin_addr);
+    std::memcpy(&to.sin_addr, target, sizeof to.sin_addr);
     return Out(v4_, AF_INET, packet, &to, sizeof to);
   }
 
-  int Send6(std::span<std::byte> packet) {
-    if (packet.size() < kIpv6Header) return -EBADMSG;
-    Complete(packet.subspan(kIpv6Header), packet.subspan(8, 32), Byte(packet, 6));
-    sockaddr_in6 to{};
-    to.sin6_family = AF_INET6;
-    std::memcpy(&to.sin6_addr, &packet[24], sizeof to.sin6_addr);
-    return Out(v6_, AF_INET6, packet, &to, sizeof to);
-  }
-
-  static void Complete(std::span<std::byte> payload, std::span<const std::byte> addresses,
-                       unsigned protocol) {
-    if (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP) return;
-    const auto [header, at] = protocol == IPPROTO_TCP ? kTcp : kUdp;
-    if (payload.size() < header || payload[at] != std::byte{0} || payload[at + 1] != std::byte{0}) return;
-    FillChecksum(payload, addresses, protocol, at);
-  }
-
+ private:
   static int Out(Fd& fd, int family, std::span<const std::byte> packet, const void* to, socklen_t length) {
     // IPPROTO_RAW: the packet brings its IP header along (raw(7); net/ipv6/af_inet6.c).
     if (!fd.valid()) fd = Fd(socket(family, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW));
@@ -101,22 +108,38 @@ class Sender {
 
 }  // namespace
 
-int BringSegments(std::span<const std::byte> segments) {
-  Sender sender;
+int CompleteChecksum(std::span<std::byte> packet) {
+  Place place{};
+  const int error = PlaceOf(packet, place);
+  if (error != 0) return error;
+  if (!place.whole || (place.protocol != IPPROTO_TCP && place.protocol != IPPROTO_UDP)) return 0;
+  const auto payload = packet.subspan(place.header);
+  const auto [header, at] = place.protocol == IPPROTO_TCP ? kTcp : kUdp;
+  if (payload.size() < header || payload[at] != std::byte{0} || payload[at + 1] != std::byte{0}) return 0;
+  FillChecksum(payload, packet.subspan(place.addresses, 2 * place.address), place.protocol, at);
+  return 0;
+}
+
+int ForEachPacket(std::span<const std::byte> packets, const std::function<int(std::span<std::byte>)>& work) {
   std::vector<std::byte> packet;
   int failed = 0;
-  for (std::size_t at = 0; at < segments.size();) {
+  for (std::size_t at = 0; at < packets.size();) {
     std::uint32_t length = 0;
-    if (segments.size() - at < sizeof length) return -EBADMSG;
-    std::memcpy(&length, &segments[at], sizeof length);
+    if (packets.size() - at < sizeof length) return -EBADMSG;
+    std::memcpy(&length, &packets[at], sizeof length);
     at += sizeof length;
-    if (length > segments.size() - at) return -EBADMSG;
-    packet.assign(segments.begin() + static_cast<std::ptrdiff_t>(at),
-                  segments.begin() + static_cast<std::ptrdiff_t>(at + length));
+    if (length > packets.size() - at) return -EBADMSG;
+    packet.assign(packets.begin() + static_cast<std::ptrdiff_t>(at),
+                  packets.begin() + static_cast<std::ptrdiff_t>(at + length));
     at += length;
-    if (sender.Send(packet) != 0) failed++;
+    if (work(packet) != 0) failed++;
   }
   return failed;
+}
+
+int BringSegments(std::span<const std::byte> segments) {
+  Sender sender;
+  return ForEachPacket(segments, [&sender](std::span<std::byte> packet) { return sender.Send(packet); });
 }
 
 }  // namespace godwit

@@ -11,6 +11,7 @@ import { parseEndpoint } from '../transport/endpoint.ts';
 import { externalOptions, parseExternals, type ExternalArguments } from './external.ts';
 import type { FilePolicy } from '../images/memory.ts';
 import { filePolicyOption } from './file-policy.ts';
+import { checkKeeping, keepConnectionsOption, type KeepConnections } from './keep-connections.ts';
 import { linkOption, parseLink } from './link.ts';
 import { moveIpOption, parseMove } from './move-ip.ts';
 import { blockerTable } from './terminal.ts';
@@ -20,6 +21,7 @@ interface CheckArguments extends ExternalArguments {
   readonly to: string | undefined;
   readonly 'tcp-close': boolean;
   readonly 'move-ip': readonly string[];
+  readonly 'keep-connections': KeepConnections;
   readonly link: readonly string[];
   readonly 'file-policy': FilePolicy;
   readonly plaintext: boolean;
@@ -45,6 +47,7 @@ export const checkCommand: CommandModule<object, CheckArguments> = {
       })
       .option('tcp-close', { type: 'boolean', default: false, describe: 'as for migrate' })
       .option('move-ip', { ...moveIpOption, describe: 'as for migrate' })
+      .option('keep-connections', { ...keepConnectionsOption, describe: 'as for migrate' })
       .option('link', { ...linkOption, describe: 'as for migrate' })
       .option('file-policy', { ...filePolicyOption, describe: 'as for migrate' })
       .option('external', { ...externalOptions.external, describe: 'as for migrate' })
@@ -82,6 +85,7 @@ function featureTable(reports: readonly ProbeReport[]): string {
 async function checkPid(pid: number, args: CheckArguments): Promise<void> {
   const { to, 'tcp-close': tcpClose, 'move-ip': moves, link: links, plaintext, json } = args;
   if (!Number.isInteger(pid) || pid < 1) throw new GodwitError('USAGE', '--pid takes one process ID');
+  checkKeeping(args);
   const target = to === undefined ? undefined : parseEndpoint(to, '--to');
   const blockers: readonly Blocker[] = await checkTree({
     pid,
@@ -89,6 +93,7 @@ async function checkPid(pid: number, args: CheckArguments): Promise<void> {
     tcpClose,
     skipInFlight: false, // nothing that waits to be accepted is a blocker before the freeze
     moves: moves.map(parseMove),
+    keepConnections: args['keep-connections'],
     links: links.map(parseLink),
     filePolicy: args['file-policy'],
     externals: parseExternals(args),

@@ -84,6 +84,7 @@ function closingToJson(report: ClosingReport): object {
     },
     processes: report.processes,
     threads: report.threads,
+    'forwarded-connections': report.forwardedConnections,
   };
 }
 

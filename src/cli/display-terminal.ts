@@ -81,5 +81,11 @@ function closingText(report: ClosingReport): string {
       `${prettyBytes(report.bytes)}, ${report.pages} pages, ${report.zeroPages} zero pages, ${prettyBytes(report.bytesPerSecond)}/s`,
     ],
   );
+  const { forwardedConnections: forwarded } = report;
+  if (forwarded > 0)
+    table.push([
+      'forwarded',
+      `${forwarded} ${forwarded === 1 ? 'connection' : 'connections'} through this host from now on (godwit status)`,
+    ]);
   return table.toString();
 }

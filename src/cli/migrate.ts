@@ -5,11 +5,13 @@ import type { PidNamespaceChoice } from '../source/check.ts';
 import { migrate } from '../source/migrate.ts';
 import { trackerKinds, type TrackerKind } from '../source/trackers/tracker.ts';
 import { parseEndpoint } from '../transport/endpoint.ts';
+import { goToBackground, inBackground, isBackground, onCallerGone } from './background.ts';
 import { jsonDisplay } from './display-json.ts';
 import { terminalDisplay } from './display-terminal.ts';
 import { externalOptions, parseExternals, type ExternalArguments } from './external.ts';
 import type { FilePolicy } from '../images/memory.ts';
 import { filePolicyOption } from './file-policy.ts';
+import { checkKeeping, keepConnectionsOption, type KeepConnections } from './keep-connections.ts';
 import { linkOption, parseLink } from './link.ts';
 import { moveIpOption, parseMove } from './move-ip.ts';
 import { blockerTable } from './terminal.ts';
@@ -25,6 +27,7 @@ interface MigrateArguments extends ExternalArguments {
   readonly 'tcp-close': boolean;
   readonly 'skip-in-flight': boolean;
   readonly 'move-ip': readonly string[];
+  readonly 'keep-connections': KeepConnections;
   readonly link: readonly string[];
   readonly 'file-policy': FilePolicy;
   readonly plaintext: boolean;
@@ -85,6 +88,7 @@ export const migrateCommand: CommandModule<object, MigrateArguments> = {
         describe: 'drop TCP connections that wait to be accepted: these clients have to reconnect',
       })
       .option('move-ip', moveIpOption)
+      .option('keep-connections', keepConnectionsOption)
       .option('link', linkOption)
       .option('file-policy', filePolicyOption)
       .options(externalOptions)
@@ -97,12 +101,19 @@ export const migrateCommand: CommandModule<object, MigrateArguments> = {
       .option('json', { type: 'boolean', default: false, describe: 'report as JSON lines' })
       .check(checkArguments),
   handler: async (args) => {
+    if (args['keep-connections'] === 'forward' && !isBackground()) {
+      await inBackground();
+      return;
+    }
     const display = args.json ? jsonDisplay() : terminalDisplay();
     const cancel = new AbortController();
     const onSignal = (signal: NodeJS.Signals): void => {
       cancel.abort(new GodwitError('CANCELLED', `cancelled by ${signal}`));
     };
     process.on('SIGINT', onSignal).on('SIGTERM', onSignal).on('SIGHUP', onSignal);
+    onCallerGone(() => {
+      cancel.abort(new GodwitError('CANCELLED', 'cancelled: the command was killed'));
+    });
     try {
       const outcome = await migrate({
         pid: args.pid,
@@ -117,12 +128,17 @@ export const migrateCommand: CommandModule<object, MigrateArguments> = {
         tcpClose: args['tcp-close'],
         skipInFlight: args['skip-in-flight'],
         moves: args['move-ip'].map(parseMove),
+        keepConnections: args['keep-connections'],
         links: args.link.map(parseLink),
         filePolicy: args['file-policy'],
         externals: parseExternals(args),
         plaintext: args.plaintext,
         dryRun: args['dry-run'],
         observer: display.observe,
+        onForwarding: () => {
+          display.end();
+          goToBackground(exitCodes.moved);
+        },
         signal: cancel.signal,
       });
       if (outcome.blockers.length > 0) {
@@ -137,10 +153,14 @@ export const migrateCommand: CommandModule<object, MigrateArguments> = {
 };
 
 function checkArguments(
-  args: Pick<MigrateArguments, 'pid' | 'max-downtime' | 'max-rounds' | 'timeout'>,
+  args: Pick<
+    MigrateArguments,
+    'keep-connections' | 'move-ip' | 'pid' | 'max-downtime' | 'max-rounds' | 'timeout'
+  >,
 ): true {
   if (!Number.isInteger(args.pid) || args.pid < 1)
     throw new GodwitError('USAGE', '--pid takes one process ID');
+  checkKeeping(args);
   const numbers = {
     'max-downtime': args['max-downtime'],
     'max-rounds': args['max-rounds'],

@@ -8,6 +8,7 @@ import { checkCommand } from './check.ts';
 import { migrateCommand } from './migrate.ts';
 import { receiveCommand } from './receive.ts';
 import { resolveCommand } from './resolve.ts';
+import { statusCommand } from './status.ts';
 import { printError } from './terminal.ts';
 
 function version(): string {
@@ -38,7 +39,8 @@ function parser(args: readonly string[], later: (work: Work) => void): Argv {
     .command(deferred(receiveCommand, later))
     .command(deferred(checkCommand, later))
     .command(deferred(resolveCommand, later))
-    .demandCommand(1, 'Which command? One of: migrate, receive, check, resolve.')
+    .command(deferred(statusCommand, later))
+    .demandCommand(1, 'Which command? One of: migrate, receive, check, resolve, status.')
     .strict()
     .version(version())
     .epilogue(

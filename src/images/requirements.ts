@@ -1,6 +1,7 @@
 // What a tree needs of the target, told before anything moves, and what stands in the way.
 import * as z from 'zod';
 import { movedAddressSchema } from './addresses.ts';
+import { forwardingSchema } from './forwarding.ts';
 import { fileIdentitySchema, hugePageSize } from './memory.ts';
 import { fanotifySchema } from './resources/fanotify.ts';
 import { accessSchema } from './resources/inherited.ts';
@@ -38,6 +39,8 @@ export const requirementsSchema = z.strictObject({
   rawSockets: z.boolean().default(false),
   /** --move-ip: they must not be here yet, and there must be an interface for each. */
   addresses: list(movedAddressSchema, 64).default([]),
+  /** --keep-connections forward. */
+  forwarding: forwardingSchema.optional(),
   /** The tree's own, which moves along. */
   network: networkSchema.optional(),
   /** Sockets of others here, to which unix sockets of the tree (of that type) are connected. */

@@ -88,6 +88,33 @@ export function enterNewNetwork(): number {
   });
 }
 
+/** A new network that ends with whoever holds the descriptor, or has a socket in there. @throws GodwitError NO_RIGHTS */
+export function newNetwork(): number {
+  homeOf();
+  const back = enterNewNetwork();
+  try {
+    return openNetwork('self');
+  } finally {
+    go(back, () => undefined);
+    closeSync(back);
+  }
+}
+
+/** `work` sees the network of this descriptor. @throws GodwitError NO_RIGHTS */
+export function inNetwork<T>(namespace: number, work: () => T): T {
+  const back = openNetwork('self');
+  try {
+    go(namespace, () => undefined);
+    try {
+      return work();
+    } finally {
+      go(back, () => undefined);
+    }
+  } finally {
+    closeSync(back);
+  }
+}
+
 /** `work` sees a new network, which ends with it. @throws GodwitError NO_RIGHTS */
 export function inScratchNetwork<T>(work: () => T): T {
   homeOf();

@@ -14,6 +14,7 @@ export interface FlightRecord {
   readonly rounds: readonly Round[];
   readonly totals: PageCounters;
   readonly targetTimes: Readonly<Record<string, number>>;
+  readonly forwardedConnections: number;
   /** performance.now() at the borders of the downtime's parts. */
   readonly marks: {
     readonly frozenAt: number;
@@ -33,6 +34,7 @@ export function closingReport({
   rounds,
   totals,
   targetTimes,
+  forwardedConnections,
   marks,
 }: FlightRecord): ClosingReport {
   const alive = layout.processes.filter(({ zombie }) => zombie === undefined);
@@ -59,6 +61,7 @@ export function closingReport({
     bytesPerSecond: wireSpeed(rounds),
     processes: layout.processes.length,
     targetTimes,
+    forwardedConnections,
     threads: alive.reduce((sum, { threads }) => sum + threads.length, 0),
   };
 }

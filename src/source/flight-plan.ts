@@ -17,6 +17,8 @@ export interface MigrateOptions extends SurveyOptions {
   /** Check only. */
   readonly dryRun: boolean;
   readonly observer: Observer;
+  /** The tree has moved, and connections of it are forwarded: from then on `migrate` goes on as long as they last. */
+  readonly onForwarding?: () => void;
   readonly signal: AbortSignal;
 }
 

@@ -13,6 +13,7 @@ import { assumedCosts } from './converge.ts';
 import { deliver, sendLate } from './deliver.ts';
 import { dumpState, guardPages, practiseDump, sealedMappings, stalePages } from './dump.ts';
 import { Flight } from './flight.ts';
+import { Departure, type Forward } from './forwarding/departure.ts';
 import { Frozen } from './freeze.ts';
 import { freezeBetweenEvents } from './freeze-between-events.ts';
 import type { FlightPlan } from './flight-plan.ts';
@@ -44,7 +45,13 @@ interface Ground {
   readonly journal: Journal;
 }
 
-export async function flyTree(plan: FlightPlan): Promise<ClosingReport> {
+export interface Flown {
+  readonly report: ClosingReport;
+  /** Connections that this host forwards. */
+  readonly forward: Forward | undefined;
+}
+
+export async function flyTree(plan: FlightPlan): Promise<Flown> {
   const { id } = plan;
   const keeper = await Keeper.start({ role: 'source', id, resolver: resolverCommand(id) });
   const { word } = keeper;
@@ -53,10 +60,10 @@ export async function flyTree(plan: FlightPlan): Promise<ClosingReport> {
   const { address, host, port } = plan.endpoint;
   journal.write('OPEN', { pid: plan.pid, endpoint: { address, host, port }, plaintext: plan.plaintext });
   try {
-    const report = await takeOff(plan, { keeper, word, journal });
+    const flown = await takeOff(plan, { keeper, word, journal });
     appendHistory({ id, role: 'source', state: 'moved', pid: plan.pid, to: `${host}:${port}` });
-    plan.observer(report);
-    return report;
+    plan.observer(flown.report);
+    return flown;
   } catch (error) {
     if (word.state !== 'COMMITTED') await takeBack(keeper, id, error);
     throw error;
@@ -65,7 +72,7 @@ export async function flyTree(plan: FlightPlan): Promise<ClosingReport> {
   }
 }
 
-async function takeOff(plan: FlightPlan, ground: Ground): Promise<ClosingReport> {
+async function takeOff(plan: FlightPlan, ground: Ground): Promise<Flown> {
   const { survey, wire, observer } = plan;
   const tracker = chooseTracker(plan.tracker);
   const pids = survey.processes.filter(({ zombie }) => zombie === undefined).map(({ pid }) => pid);
@@ -100,7 +107,7 @@ async function land(
   preCopy: PreCopy,
   copied: { readonly reason: string; readonly predictedDowntimeMs: number },
   fence: Fence,
-): Promise<ClosingReport> {
+): Promise<Flown> {
   const { wire, survey } = plan;
   const { flight, objects, staged } = context;
   const { identities } = survey;
@@ -115,7 +122,11 @@ async function land(
   practiseDump({ flight, prepared, options });
   refuseSharedQueues(prepared.queues, flight.living);
   const addresses = new MovingAddresses(plan.moves);
-  using capture = new SegmentCapture(network?.addresses ?? addresses.addresses, warn);
+  using forwarding = Departure.of(plan, options.forwarded);
+  using capture = new SegmentCapture(
+    network?.addresses ?? forwarding?.addresses ?? addresses.addresses,
+    warn,
+  );
   collectYoung();
   using listeners = new ConnectionLocks(keeper, warn);
   if (!options.tcpClose) await settleHandshakes(flight.living, listeners);
@@ -143,7 +154,10 @@ async function land(
     options,
     lateObject: (object) => objects.late(object),
     locks: {
-      lock: (fds) => connections.lock(fds),
+      lock: (fds) => {
+        forwarding?.keep(fds);
+        return connections.lock(fds);
+      },
       lockListener: (fd, inode) => {
         listeners.lockListener(fd, inode);
       },
@@ -154,6 +168,7 @@ async function land(
     terminalQueues: (master) => keeper.terminalQueues(master),
     messages: (queue) => frozen.whileFenced(() => keeper.messages(queue)),
   });
+  forwarding?.know(state.openFiles, capture);
   if (objects.hasLate) {
     await staged.update(flight, flight.living, delta.vmasOf);
     addCounters(delta, await objects.sendLate(preCopy.rounds.length, wire.pages));
@@ -188,7 +203,7 @@ async function land(
     inFlight,
     network: { addresses: away, leave: () => network?.leave(), capture },
   });
-
+  const forward = forwarding?.begin(capture);
   const cut = cutFarewells(moving);
   if (cut > 0)
     warn(`${cut} connections that their program had closed end before the other end has everything`);
@@ -197,7 +212,7 @@ async function land(
   await keeper.finish();
   network?.forget();
   sendLate(wire.control, capture, state.openFiles);
-  return closingReport({
+  const report = closingReport({
     plan,
     copied,
     layout,
@@ -205,8 +220,10 @@ async function land(
     rounds: preCopy.rounds,
     totals: preCopy.totals,
     targetTimes,
+    forwardedConnections: forward?.connections ?? 0,
     marks: { frozenAt, stoppedAt, deltaAt, sentAt, preparedAt, runningAt },
   });
+  return { report, forward };
 }
 
 /** Every thread runs again already; the keeper takes the rest back: fences, cgroups, its own folder. */

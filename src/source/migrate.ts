@@ -87,10 +87,20 @@ async function attempt(
     });
     try {
       const wire = { control, pages, signal: AbortSignal.any([signal, pages.ended]) };
-      return {
-        blockers,
-        report: await flyTree({ ...options, id, endpoint, survey: found, wire, peerBootId: welcome.bootId }),
-      };
+      const { report, forward } = await flyTree({
+        ...options,
+        id,
+        endpoint,
+        survey: found,
+        wire,
+        peerBootId: welcome.bootId,
+      });
+      if (forward !== undefined) {
+        await pages.close();
+        options.onForwarding?.();
+        await forward.ended;
+      }
+      return { blockers, report };
     } finally {
       await pages.close();
     }
@@ -119,10 +129,8 @@ async function allBlockers(
   pidNamespace: PidNamespaceChoice,
   signal: AbortSignal,
 ): Promise<Blocker[]> {
-  const { tcpClose, skipInFlight, moves, links, externals, filePolicy } = options;
-  const all = { tcpClose, skipInFlight, moves, links, externals, filePolicy, pidNamespace };
-  const asked = await askTarget(control, found, all, signal);
-  return [...found.blockers, ...surveyTalk(moves, control.localAddress), ...asked];
+  const asked = await askTarget(control, found, { ...options, pidNamespace }, signal);
+  return [...found.blockers, ...surveyTalk(options.moves, control.localAddress), ...asked];
 }
 
 export interface CheckOptions extends Omit<SurveyOptions, 'pidNamespace'> {

@@ -92,7 +92,7 @@ export function openFileRequirements(
       const own = options.tcpClose ? undefined : connectionAddress(facts);
       if (own === undefined) return;
       connections = true;
-      if (!isLoopback(own) && !options.moving.has(hostText(own)))
+      if (!isLoopback(own) && !options.moving.has(hostText(own)) && !options.forwarded.has(hostText(own)))
         hosts.set(hostText(own), { family, type, address: own, text: hostText(own) });
     });
     thief.release();

@@ -103,7 +103,13 @@ function rehearseDump(root: number, tracker: ChosenTracker): TreeState {
       identities,
       prepared,
       inFlight,
-      options: { tcpClose: false, skipInFlight: false, moving: new Set(), externals: [] },
+      options: {
+        tcpClose: false,
+        skipInFlight: false,
+        moving: new Set(),
+        forwarded: new Set(),
+        externals: [],
+      },
       lateObject,
     });
     const pages = {

@@ -67,6 +67,8 @@ export interface ClosingReport {
   readonly targetTimes: Readonly<Record<string, number>>;
   readonly processes: number;
   readonly threads: number;
+  /** Connections that this host forwards from now on. */
+  readonly forwardedConnections: number;
 }
 
 export type Report = RoundReport | PhaseReport | WarningReport | ClosingReport;

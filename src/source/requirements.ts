@@ -13,6 +13,7 @@ import { readStatus } from '../kernel/proc/status.ts';
 import { readExecutable } from './deleted-files.ts';
 import type { FileIdentities } from './file-identities.ts';
 import { Layouts } from './layout.ts';
+import { forwardedHosts, forwardingImage } from './forwarding/forwardable.ts';
 import { movedAddresses, movingHosts, ownHosts } from './moving-addresses.ts';
 import { openFileRequirements } from './open-file-requirements.ts';
 import { HugePageCount } from './pages/huge-pages.ts';
@@ -29,10 +30,18 @@ import type { SourceProcess } from './tree.ts';
 /** Preconditions: this agent is in the network of the tree, where it may go there. */
 export function openFileOptions(
   root: number,
-  { tcpClose, skipInFlight, moves, externals }: Omit<SurveyOptions, 'pidNamespace' | 'links'>,
+  {
+    tcpClose,
+    skipInFlight,
+    moves,
+    externals,
+    keepConnections,
+  }: Omit<SurveyOptions, 'pidNamespace' | 'links'>,
 ): OpenFileOptions {
-  const moving = hasOtherNetwork(root) ? ownHosts() : movingHosts(moves);
-  return { tcpClose, skipInFlight: skipInFlight || tcpClose, moving, externals };
+  const hasOwn = hasOtherNetwork(root);
+  const moving = hasOwn ? ownHosts() : movingHosts(moves);
+  const forwarded = keepConnections === 'forward' && !hasOwn ? forwardedHosts() : new Set<string>();
+  return { tcpClose, skipInFlight: skipInFlight || tcpClose, moving, forwarded, externals };
 }
 
 export function alive(processes: readonly SourceProcess[]): SourceProcess[] {
@@ -82,7 +91,8 @@ export function requirementsOf({ root, processes, identities }: Whose, options: 
   }
   const cpu = readCpu();
   hugePages.addObjects([...layouts.objects.values()]);
-  const open = openFileRequirements(living, openFileOptions(root.pid, options), identities.anew());
+  const fileOptions = openFileOptions(root.pid, options);
+  const open = openFileRequirements(living, fileOptions, identities.anew());
   for (const file of open.files) identities.adopt(file);
   return {
     bootId: bootId(),
@@ -99,6 +109,7 @@ export function requirementsOf({ root, processes, identities }: Whose, options: 
     connections: open.connections,
     rawSockets: open.rawSockets,
     addresses: movedAddresses(options.moves),
+    ...(fileOptions.forwarded.size === 0 ? {} : { forwarding: forwardingImage() }),
     interfaces: open.interfaces,
     elsewhere: open.elsewhere,
     inherited: open.inherited,

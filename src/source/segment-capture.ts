@@ -26,8 +26,15 @@ const mostBytes = 32 << 20;
 /** What COMMIT may carry: until it is there the tree stands still. The rest comes late. */
 const mostAtOnce = 1 << 20;
 
+/** A packet socket for addresses of one family. */
+interface Capture {
+  readonly fd: number;
+  readonly family: number;
+  readonly hosts: Uint8Array;
+}
+
 export class SegmentCapture implements Disposable {
-  readonly #fds: readonly number[];
+  #captures: readonly Capture[];
   readonly #warn: (text: string) => void;
   #waiting: readonly Uint8Array[] = [];
   /** What comes from now on is in no queue of the image. */
@@ -36,16 +43,44 @@ export class SegmentCapture implements Disposable {
   /** @throws GodwitError SYSCALL */
   constructor(addresses: readonly HostAddress[], warn: (text: string) => void) {
     this.#warn = warn;
-    const fds: number[] = [];
-    this.#fds = fds;
+    const captures: Capture[] = [];
+    this.#captures = captures;
     if (isSwitchedOff('segment-capture')) return;
-    for (const wanted of [afInet, afInet6]) {
-      const own = addresses.filter(({ family }) => family === wanted).map(({ address }) => address);
+    for (const family of [afInet, afInet6]) {
+      const own = addresses.filter((one) => one.family === family).map(({ address }) => address);
       if (own.length === 0) continue;
-      const fd = native.openCapture(wanted, Buffer.concat(own));
-      if (fd >= 0) fds.push(fd);
+      const hosts = Buffer.concat(own);
+      const fd = native.openCapture(family, hosts);
+      if (fd >= 0) captures.push({ fd, family, hosts });
       else this.#failed(fd);
     }
+  }
+
+  /** From now on only TCP to one of these ports of the addresses. */
+  narrow(ports: ReadonlySet<number>): void {
+    for (const { fd, family, hosts } of this.#captures)
+      native.narrowCapture(fd, family, hosts, Uint16Array.from(ports));
+  }
+
+  /** Somebody else goes on with it: this one hears nothing more. */
+  handOver(): SegmentCapture {
+    const other = new SegmentCapture([], this.#warn);
+    other.#captures = this.#captures;
+    this.#captures = [];
+    return other;
+  }
+
+  /** Everything that has come since the last time. */
+  everything(): Uint8Array[] {
+    return this.#packets();
+  }
+
+  /** Settled when something has come, or after so many milliseconds. */
+  async wait(timeoutMs: number): Promise<void> {
+    await native.waitReadable(
+      Int32Array.from(this.#captures, ({ fd }) => fd),
+      timeoutMs,
+    );
   }
 
   /** What has come until now was heard by its sockets, but for what their locks have dropped: first segments of new connections. */
@@ -72,11 +107,12 @@ export class SegmentCapture implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const fd of this.#fds) native.closeFd(fd);
+    for (const { fd } of this.#captures) native.closeFd(fd);
+    this.#captures = [];
   }
 
   #packets(): Uint8Array[] {
-    return this.#fds.flatMap((fd) => {
+    return this.#captures.flatMap(({ fd }) => {
       const lost = new Int32Array(1);
       const segments = native.takeSegments(fd, lost);
       if ((lost[0] ?? 0) > 0) this.#warn(`${lost[0]} packets found no room: TCP sends its own again`);
@@ -90,7 +126,8 @@ export class SegmentCapture implements Disposable {
   }
 }
 
-function firstOf(packets: readonly Uint8Array[], bytes: number): readonly Uint8Array[] {
+/** As many as have so many bytes together. */
+export function firstOf(packets: readonly Uint8Array[], bytes: number): readonly Uint8Array[] {
   let left = bytes;
   const end = packets.findIndex(({ length }) => (left -= length) < 0);
   return end < 0 ? packets : packets.slice(0, end);

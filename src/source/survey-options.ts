@@ -14,6 +14,8 @@ export interface SurveyOptions {
   readonly skipInFlight: boolean;
   /** --move-ip: addresses that move along with the tree. */
   readonly moves: readonly MoveRequest[];
+  /** --keep-connections: with the address that moves, or through this host, which forwards them for as long as they last. */
+  readonly keepConnections: 'address' | 'forward';
   /** --link: where the other ends of the links of a tree with a network of its own go. */
   readonly links: readonly LinkRequest[];
   /** --external, --inherit-fd: what stays behind, and what the tree gets in its place. */

@@ -17,6 +17,7 @@ import { checkRoom } from './check/room.ts';
 import { checkSysv } from './check/sysv.ts';
 import { checkTerminals } from './check/terminals.ts';
 import { checkPowers, checkUsers } from './check/users.ts';
+import { checkForwarding } from './forwarding/check.ts';
 import { checkAddresses } from './moved-addresses.ts';
 import { checkNetwork } from './network/check.ts';
 import { takenIds } from './pid-namespace.ts';
@@ -43,6 +44,7 @@ export async function checkRequirements(requirements: Requirements): Promise<Blo
     ...checkConnections(requirements),
     ...checkRawSockets(requirements),
     ...checkNetwork(requirements.network),
+    ...checkForwarding(requirements.forwarding),
     // In a network of its own the tree finds what it had, and nobody else.
     ...(requirements.network === undefined
       ? [

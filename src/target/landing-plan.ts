@@ -2,6 +2,7 @@
 import type { Clocks, TreeLayout } from '../images/layout.ts';
 import type { ClockReading } from '../kernel/clocks.ts';
 import type { PageReceiver } from '../transport/page-receiver.ts';
+import type { Arrival } from './forwarding/arrival.ts';
 import type { TreeNetwork } from './network/tree-network.ts';
 import type { PidNamespaceChoice } from './pid-namespace.ts';
 import type { TargetContext } from './session.ts';
@@ -22,4 +23,6 @@ export interface LandingPlan {
   readonly clocks: { readonly source: Clocks; readonly here: ClockReading };
   /** The tree's own, in which this agent is. */
   readonly network?: TreeNetwork | undefined;
+  /** Connections that are forwarded to this host. */
+  readonly forwarding?: Arrival | undefined;
 }

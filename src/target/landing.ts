@@ -15,6 +15,7 @@ import type { LandingContext, LandingPlan } from './landing-plan.ts';
 import { takeLateLocks } from './late-locks.ts';
 import type { RestoredOpenFiles } from './open-files.ts';
 import { hostsOf } from './moved-addresses.ts';
+import type { Arrival } from './forwarding/arrival.ts';
 import type { TreeNetwork } from './network/tree-network.ts';
 import { PageWriter } from './pages/page-writer.ts';
 import { idsOf, needsNewNamespace } from './pid-namespace.ts';
@@ -36,6 +37,8 @@ export class Landing {
   readonly #clock: TreeClock;
   readonly #sysvUndo: SysvUndo;
   readonly #network: TreeNetwork | undefined;
+  /** Connections that are forwarded to this host. */
+  readonly forwarding: Arrival | undefined;
   readonly #tree: ShellTree;
   readonly #writer: PageWriter;
   readonly #pages: ReturnType<LandingContext['openPages']>;
@@ -53,13 +56,14 @@ export class Landing {
   }
 
   private constructor(
-    { context, sameKernel, pidNamespace, layout, network }: LandingPlan,
+    { context, sameKernel, pidNamespace, layout, network, forwarding }: LandingPlan,
     clock: TreeClock,
     keeper: Keeper,
   ) {
     this.#context = context;
     this.#sameKernel = sameKernel;
     this.#network = network;
+    this.forwarding = forwarding;
     this.#clock = clock;
     this.#keeper = keeper;
     this.#journal = Journal.open(keeper.dir, context.migrationId, 'target');
@@ -116,6 +120,7 @@ export class Landing {
     const { network } = state;
     if (network !== undefined) watch.measure('network', () => this.#network?.change(network));
     this.#hosts = this.#network?.hosts ?? hostsOf(state.addresses);
+    this.forwarding?.know(state.openFiles);
     watch.measure('layout', () => {
       this.#tree.follow(state.layout);
     });
@@ -136,7 +141,7 @@ export class Landing {
           };
         },
         sysvUndo: this.#sysvUndo,
-        speaker: speakerFor(this.#keeper.network, state.addresses, this.#network),
+        speaker: speakerFor(this.#keeper.network, state.addresses, this.#network, this.forwarding),
         dropped: (vpid, runs) => {
           this.#writer.dropped(vpid, { runs: Float64Array.from(runs), count: runs.length / 2 });
         },
@@ -170,6 +175,7 @@ export class Landing {
     watch.measure('run', () => {
       if (segments !== undefined) this.#deliver(segments, 'saySegments');
       const unsaid = this.#keeper.run();
+      this.forwarding?.begin(segments);
       if (unsaid !== '') this.#context.log('warning', `connections may be lost: ${unsaid}`);
     });
     this.#journal.write('RUNNING');
@@ -178,13 +184,14 @@ export class Landing {
 
   /** Segments that came to the source after it has committed. */
   bring(segments: Uint8Array): void {
+    this.forwarding?.bring(segments);
     this.#deliver(segments, 'bring');
   }
 
   /** After COMMIT nothing may keep the tree from running: what is lost is sent again by whoever has sent it. */
   #deliver(segments: Uint8Array, how: 'saySegments' | 'bring'): void {
     try {
-      this.#keeper.network[how](segmentsHere(segments, this.#hosts));
+      if (this.#hosts.size > 0) this.#keeper.network[how](segmentsHere(segments, this.#hosts));
     } catch (error) {
       this.#context.log('warning', `TCP segments are lost: ${asGodwitError(error).message}`);
     }

@@ -137,7 +137,12 @@ interface Made {
   readonly watches: Watches;
 }
 
-const silent: Speaker = { moving: new Set(), connections: () => undefined, segments: () => undefined };
+const silent: Speaker = {
+  moving: new Set(),
+  forwarded: undefined,
+  connections: () => undefined,
+  segments: () => undefined,
+};
 
 /** Kinds that are opened by name have their flags from the beginning, given ones those of their giver. */
 const haveFlags = new Set<ResourceKind>([

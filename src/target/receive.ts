@@ -8,6 +8,7 @@
 // the source says commit or abort, on this connection or by `resolve`.
 import { once } from 'node:events';
 import { asGodwitError, GodwitError } from '../errors.ts';
+import type { Forwarding } from '../images/forwarding.ts';
 import type { NetworkImage } from '../images/network.ts';
 import { bootId } from '../kernel/boot-id.ts';
 import { readClocks, type ClockReading } from '../kernel/clocks.ts';
@@ -16,6 +17,7 @@ import type { SourceMessage } from '../transport/messages.ts';
 import { peerOrigin } from '../transport/problem.ts';
 import { warmDecoder } from '../transport/warm-decoder.ts';
 import { checkRequirements } from './check.ts';
+import { Arrival } from './forwarding/arrival.ts';
 import { Landing } from './landing.ts';
 import { TreeNetwork } from './network/tree-network.ts';
 import type { PidNamespaceChoice } from './pid-namespace.ts';
@@ -58,11 +60,12 @@ async function checkAndBegin(
   const sameKernel = hello.bootId === bootId();
   let pidNamespace: PidNamespaceChoice = 'auto';
   let image: NetworkImage | undefined;
+  let forwarding: Forwarding | undefined;
   for (;;) {
     const message = await nextBeforeStaging(context);
     if (message === undefined) return undefined;
     if (message.type === 'check') {
-      ({ pidNamespace, network: image } = message.requirements);
+      ({ pidNamespace, network: image, forwarding } = message.requirements);
       control.send({ type: 'checked', blockers: await checkRequirements(message.requirements) });
       setImmediate(warmDecoder, 'source'); // the source has enough to do for the while
     } else if (message.type === 'rehearse') {
@@ -71,8 +74,15 @@ async function checkAndBegin(
     } else if (message.type === 'stage') {
       const { layout } = message;
       const clocks = { source: message.clocks, here: lastReply() ?? readClocks() };
-      const network = image && makeNetwork(image, context);
-      const landing = await Landing.begin({ context, sameKernel, pidNamespace, layout, clocks, network });
+      const landing = await Landing.begin({
+        context,
+        sameKernel,
+        pidNamespace,
+        layout,
+        clocks,
+        network: image && makeNetwork(image, context),
+        forwarding: forwarding && new Arrival(forwarding),
+      });
       try {
         control.send({ type: 'staged', ms: landing.stage(layout) });
         return landing;
@@ -154,7 +164,7 @@ async function awaitCommit(context: TargetContext, landing: Landing): Promise<Co
 
 /** Also when the connection breaks just now: the source asks again by `resolve`. */
 async function run(
-  { control, log }: TargetContext,
+  { control, log, migrationId }: TargetContext,
   landing: Landing,
   segments: Uint8Array | undefined,
 ): Promise<void> {
@@ -165,8 +175,10 @@ async function run(
     log('warning', `the tree runs; the source could not be told: ${asGodwitError(error).message}`);
   }
   await landing.cleanUp();
-  await endOf(control);
+  const { forwarding } = landing;
+  if (forwarding?.isNeeded !== true) await endOf(control);
   await landing.leave();
+  await forwarding?.relay(control, migrationId);
 }
 
 /** The source brings what came to it late, and hangs up when its own tree has ended. */

@@ -3,6 +3,7 @@ import { GodwitError } from '../errors.ts';
 import type { MovedAddress } from '../images/addresses.ts';
 import type { Keeper } from '../kernel/keeper.ts';
 import { joinSegments, readSegment, splitSegments } from '../kernel/tcp-segment.ts';
+import type { Arrival } from './forwarding/arrival.ts';
 import type { TreeNetwork } from './network/tree-network.ts';
 import { readDatagram } from '../kernel/udp-packet.ts';
 import { arrivalMessage, checkAddresses, hostsOf } from './moved-addresses.ts';
@@ -22,6 +23,7 @@ export function speakerFor(
   network: Keeper['network'],
   addresses: readonly MovedAddress[],
   own: TreeNetwork | undefined,
+  forwarding: Pick<Arrival, 'network' | 'hold'> | undefined,
 ): Speaker {
   own?.sayTo(network);
   const [obstacle] = checkAddresses(addresses);
@@ -30,11 +32,13 @@ export function speakerFor(
   for (const moved of addresses) network.sayAddress(arrivalMessage(moved));
   return {
     moving: own?.hosts ?? hostsOf(addresses),
+    forwarded: forwarding?.network,
     connections: (connections) => {
       network.sayConnections(connections);
     },
     segments: (packets) => {
-      network.saySegments(joinSegments(packets));
+      const here = forwarding?.hold(packets) ?? packets;
+      if (here.length > 0) network.saySegments(joinSegments(here));
     },
   };
 }

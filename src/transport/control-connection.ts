@@ -37,8 +37,9 @@ export class ControlConnection<S extends Side> {
   readonly #handlers = new Map<string, (message: Incoming<S>) => void>();
   readonly #closed: Promise<void>;
   readonly #stopKeepAlive: () => void;
-  /** This end's own address. */
+  /** This end's own address, and the other's. */
   readonly localAddress: string | undefined;
+  readonly remoteAddress: string | undefined;
   #closing = false;
   #hasTold = false;
 
@@ -50,6 +51,7 @@ export class ControlConnection<S extends Side> {
     this.#states = new SessionStates(side);
     this.ended = this.#end.signal;
     this.localAddress = socket.localAddress;
+    this.remoteAddress = socket.remoteAddress;
     socket.setNoDelay(true);
     this.#stopKeepAlive = keepAlive(ws, socket, {
       deadAfterMs: options.deadAfterMs ?? deadAfterMs,
@@ -76,6 +78,11 @@ export class ControlConnection<S extends Side> {
   /** Where the session stands; 'ended' after an abort or error of either side. */
   get state(): SessionState {
     return this.#states.state;
+  }
+
+  /** Bytes that wait to leave. */
+  get unsent(): number {
+    return this.#ws.bufferedAmount;
   }
 
   /** Messages of this type go to `handler` as they arrive, past the queue of receive. For notices and clock probes. */

@@ -29,7 +29,7 @@
 //                   |  committing
 //                   |    | T running
 //                   |    v
-//                   |  running <---> running       (S late)
+//                   |  running <---> running       (S late, T forward)
 //
 //   S abort:  any state from ready to prepared ----> ended
 //   error:    any state, either side           ----> ended   (the last word of who sends it)
@@ -71,7 +71,7 @@ const steps: Readonly<Record<SessionState, Transitions>> = {
   applying: { prepared: 'prepared' },
   prepared: { commit: 'committing' },
   committing: { running: 'running' },
-  running: { late: 'running' },
+  running: { late: 'running', forward: 'running' },
   resolving: { resolved: 'resolved' },
   resolved: {},
   ended: {},

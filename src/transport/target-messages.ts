@@ -1,7 +1,7 @@
 // Control messages from target to source. Schemas only: what may follow what stands in session-states.ts.
 import * as z from 'zod';
 import { blockerSchema } from '../images/requirements.ts';
-import { i64, list } from '../images/scalars.ts';
+import { bytes, i64, list } from '../images/scalars.ts';
 import { count, hostFields, migrationId, problemFields, sequence, times, version } from './message-fields.ts';
 
 export const targetMessages = [
@@ -26,6 +26,15 @@ export const targetMessages = [
    */
   z.strictObject({ type: z.literal('prepared'), times, heldLocks: z.boolean().optional() }),
   z.strictObject({ type: z.literal('running'), times }),
+  /**
+   * Packets of the tree's connections that are forwarded (kernel/tcp-segment.ts), which leave the source in its name; and those that have
+   * ended, as connectionName writes them.
+   */
+  z.strictObject({
+    type: z.literal('forward'),
+    segments: bytes(48 << 20),
+    ended: list(z.string().max(128), 100_000),
+  }),
   z.strictObject({
     type: z.literal('resolved'),
     state: z.enum(['running', 'prepared', 'aborted', 'unknown']),

@@ -54,6 +54,7 @@ export class Client {
   problem = '';
   got = 0;
   ended = false;
+  #isLeaving = false;
   last = performance.now();
   worstMs = 0;
   #sent = 0;
@@ -73,8 +74,14 @@ export class Client {
         if (!data.equals(pattern(data.length, this.got))) this.problem ||= `wrong bytes behind ${this.got}`;
       }
       this.got += data.length;
-      if (kind === 'E' && this.got === this.#sent) this.ask();
+      if (kind === 'E' && this.got === this.#sent && !this.#isLeaving) this.ask();
     });
+  }
+
+  /** Its last word. */
+  finish(): void {
+    this.#isLeaving = true;
+    this.socket.end();
   }
 
   ask(): void {

@@ -36,6 +36,7 @@ export async function dumpPuppets(
     tcpClose: trip.tcpClose ?? false,
     skipInFlight: trip.tcpClose ?? false,
     moving: new Set<string>(),
+    forwarded: new Set<string>(),
     externals: [],
   };
   const blockers = surveyOpenFiles(refs, options);

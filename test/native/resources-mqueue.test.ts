@@ -114,6 +114,7 @@ keep.update(file=os.open('eighty', os.O_RDONLY), told=told)
     tcpClose: false,
     skipInFlight: false,
     moving: new Set<string>(),
+    forwarded: new Set<string>(),
     externals: [],
   });
   t.match(first, {
@@ -122,7 +123,13 @@ keep.update(file=os.open('eighty', os.O_RDONLY), told=told)
   });
   closeSync(held);
   t.same(
-    surveyOpenFiles(refs, { tcpClose: false, skipInFlight: false, moving: new Set<string>(), externals: [] }),
+    surveyOpenFiles(refs, {
+      tcpClose: false,
+      skipInFlight: false,
+      moving: new Set<string>(),
+      forwarded: new Set<string>(),
+      externals: [],
+    }),
     blockers,
     'again, for a look takes nothing',
   );

@@ -37,7 +37,7 @@ export interface ConnectionLocker {
 export interface ConnectionPairs {
   /** The open file of the tree that is the other end. */
   peerOf(facts: Pick<SocketFacts, 'local' | 'remote'>): OpenFileGroup | undefined;
-  /** Its address moves along, and its other end is on another host. */
+  /** Its address moves along, or stays and is forwarded, and its other end is on another host. */
   isWithOthers(facts: Pick<SocketFacts, 'local' | 'remote'>): boolean;
   /** Once: nothing reaches listening sockets any more. @throws GodwitError REFUSED */
   lockListeners(locks: ConnectionLocker): void;
@@ -57,6 +57,8 @@ export interface OpenFileOptions {
   readonly skipInFlight: boolean;
   /** Addresses that move along (--move-ip), as `hostText` writes them. */
   readonly moving: ReadonlySet<string>;
+  /** Addresses that stay, while connections to them are forwarded (--keep-connections forward). */
+  readonly forwarded: ReadonlySet<string>;
   /** --external, --inherit-fd: what the tree gets in the place of what stays behind. */
   readonly externals: readonly External[];
 }

@@ -13,7 +13,7 @@ import type { SocketFacts } from '../../kernel/socket-facts.ts';
 import { solSocket, solTcp, soRcvbuf, soSndbuf, type OptionValue } from '../../kernel/socket-options.ts';
 import { changedOptions } from '../../kernel/socket-values.ts';
 import { isEnded, isShut, sequence } from '../../kernel/tcp-repair.ts';
-import type { ConnectionLocker, ConnectionPairs, DumpedConnection } from './driver.ts';
+import type { ConnectionLocker, ConnectionPairs, DumpedConnection, OpenFileOptions } from './driver.ts';
 import { refuse } from './refuse.ts';
 import type { OpenFileGroup, SeenFile } from './seen-file.ts';
 import { ipprotoMptcp, isConnection, isTcp } from './tcp-facts.ts';
@@ -38,16 +38,19 @@ interface ReadEnd {
 
 export class TcpConnections implements ConnectionPairs {
   readonly #thief: Thief;
-  readonly #moving: ReadonlySet<string>;
+  readonly #hosts: Pick<OpenFileOptions, 'moving' | 'forwarded'>;
   #own: ReadonlySet<string> | undefined;
   readonly #listeners: OpenFileGroup[] = [];
   readonly #ends = new Map<string, OpenFileGroup>();
   #read: ReadonlyMap<OpenFileGroup, ReadEnd> | undefined;
 
-  /** `moving`: addresses that move along, as hostText writes them. */
-  constructor(groups: readonly OpenFileGroup[], thief: Thief, moving: ReadonlySet<string>) {
+  constructor(
+    groups: readonly OpenFileGroup[],
+    thief: Thief,
+    hosts: Pick<OpenFileOptions, 'moving' | 'forwarded'>,
+  ) {
     this.#thief = thief;
-    this.#moving = moving;
+    this.#hosts = hosts;
     for (const group of groups) {
       if (!group.first.link.startsWith('socket:[')) continue;
       const facts = thief.socket(group.first);
@@ -63,7 +66,9 @@ export class TcpConnections implements ConnectionPairs {
   }
 
   isWithOthers({ local, remote }: Pick<SocketFacts, 'local' | 'remote'>): boolean {
-    if (remote === undefined || !this.#moving.has(hostText(local))) return false;
+    const { moving, forwarded } = this.#hosts;
+    const host = hostText(local);
+    if (remote === undefined || !(moving.has(host) || forwarded.has(host))) return false;
     return !isLoopback(remote) && !this.#isOwn(hostText(remote));
   }
 

@@ -77,7 +77,9 @@ const isElsewhere = 'its other end is not in the tree';
 function remedyFor(obstacle: string, { local, remote }: SocketFacts): string {
   if (obstacle === needsRight) return 'run migrate as root';
   const canMove = obstacle === isElsewhere && !isLoopback(local) && remote !== undefined;
-  return canMove ? `give --move-ip ${hostText(local)}, if that address is to move along` : 'close it';
+  return canMove
+    ? `give --move-ip ${hostText(local)}, if that address is to move along, or --keep-connections forward`
+    : 'close it';
 }
 
 function nameOf({ local, remote }: SocketFacts): string {

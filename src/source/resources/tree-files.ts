@@ -73,7 +73,7 @@ export class TreeFiles {
       linkedTo: (link) => this.#byLink.get(link) ?? [],
       fileAt: (pid, fd) => this.#byNumber.get(`${pid}:${fd}`),
       withInode: (ino) => this.#byInode.get(ino) ?? [],
-      connections: once(() => new TcpConnections(this.groups, thief, options.moving)),
+      connections: once(() => new TcpConnections(this.groups, thief, options)),
       memberships: once(() => new MembershipReader()),
       unix: once((): ReadonlyMap<number, UnixSocketInfo> => unixSockets()),
       outside: once(() => findOutside(this.#sharedLinks())),

@@ -5,6 +5,7 @@ import type { OpenFile } from '../../images/state.ts';
 import type { Outcome, Program } from '../../kernel/program.ts';
 import type { SilentConnection } from '../../kernel/keeper-network.ts';
 import type { LateRecord } from '../../kernel/struct-flock.ts';
+import type { ForwardNetwork } from '../forwarding/forward-network.ts';
 import type { RemovedDirectories } from '../removed-directories.ts';
 import type { Terminals } from '../terminals.ts';
 import type { TreeRoot } from '../tree-root.ts';
@@ -27,6 +28,8 @@ export interface Actor extends Runner {
 export interface Speaker {
   /** Addresses that come along, as hostText writes them. */
   readonly moving: ReadonlySet<string>;
+  /** For connections whose addresses stay with the source. */
+  readonly forwarded: Pick<ForwardNetwork, 'hosts' | 'openSocket'> | undefined;
   readonly connections: (connections: readonly SilentConnection[]) => void;
   /** Packets for sockets of this host (kernel/tcp-segment.ts). */
   readonly segments: (packets: readonly Uint8Array[]) => void;

@@ -44,11 +44,9 @@ function makeLater(
   { local, connection }: LateEnd,
   { speaker, elapsed }: Pick<OpenContext, 'speaker' | 'elapsed'>,
 ): SilentConnection {
-  if (!speaker.moving.has(hostText(local)))
-    throw new GodwitError(
-      'PROTOCOL',
-      `the source names a connection of ${hostText(local)}, which does not move`,
-    );
+  const host = hostText(local);
+  if (!speaker.moving.has(host) && speaker.forwarded?.hosts.has(host) !== true)
+    throw new GodwitError('PROTOCOL', `the source names a connection of ${host}, which does not move`);
   // Nothing may reach it from the first moment on.
   const locked = native.stopHearing(fd);
   if (locked < 0) throw new GodwitError('SYSCALL', `a TCP connection cannot be locked: ${errnoName(locked)}`);

@@ -3,7 +3,7 @@ import { GodwitError } from '../../errors.ts';
 import type { ResourceImage } from '../../images/resources/registry.ts';
 import { runLocal } from '../../kernel/local-program.ts';
 import { errnoName, Program } from '../../kernel/program.ts';
-import { addressText } from '../../kernel/socket-address.ts';
+import { addressText, hostText } from '../../kernel/socket-address.ts';
 import { closeLocal, openSocket } from '../../kernel/socket-facts.ts';
 import { setOptions } from '../../kernel/socket-values.ts';
 import { afInet, afInet6, sockStream, solTcp } from '../../kernel/socket-options.ts';
@@ -17,7 +17,13 @@ const discardPort = 9;
 export const tcp: TargetDriver<'tcp'> = {
   open(image, { id }, context) {
     const { family, state, local, connection, options } = image;
-    const fd = openSocket(family, sockStream, image.protocol);
+    const { moving, forwarded } = context.speaker;
+    const isForwarded =
+      connection?.outside !== undefined && local !== undefined && !moving.has(hostText(local));
+    const fd =
+      isForwarded && forwarded !== undefined
+        ? forwarded.openSocket(family)
+        : openSocket(family, sockStream, image.protocol);
     try {
       if (state === 'dropped') abort(fd, family);
       else if (state === 'connected') {
