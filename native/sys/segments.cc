@@ -36,15 +36,27 @@ std::uint64_t Sum(std::span<const std::byte> bytes) {
   return sum;
 }
 
+std::uint64_t Folded(std::uint64_t sum) {
+  while (sum >> 16 != 0) sum = (sum & 0xffff) + (sum >> 16);
+  return sum;
+}
+
 // `addresses`: of both ends, as they stand in the IP header; they and the length are the pseudo header.
 void FillChecksum(std::span<std::byte> payload, std::span<const std::byte> addresses, unsigned protocol,
                   std::size_t at) {
-  std::uint64_t sum = Sum(payload) + Sum(addresses) + protocol + payload.size();
-  while (sum >> 16 != 0) sum = (sum & 0xffff) + (sum >> 16);
-  sum = ~sum & 0xffff;
+  std::uint64_t sum = Folded(Sum(payload) + Sum(addresses) + protocol + payload.size()) ^ 0xffff;
   if (sum == 0 && protocol == IPPROTO_UDP) sum = 0xffff;  // 0 is for "none" there
   payload[at] = static_cast<std::byte>(sum >> 8);
   payload[at + 1] = static_cast<std::byte>(sum & 0xff);
+}
+
+// Of IPv4, where it is 0: who makes a packet for a raw socket leaves it to the kernel (raw(7)).
+void FillHeaderChecksum(std::span<std::byte> header) {
+  constexpr std::size_t kAt = 10;
+  if (Byte(header, 0) >> 4 != 4 || header[kAt] != std::byte{0} || header[kAt + 1] != std::byte{0}) return;
+  const std::uint64_t sum = Folded(Sum(header)) ^ 0xffff;
+  header[kAt] = static_cast<std::byte>(sum >> 8);
+  header[kAt + 1] = static_cast<std::byte>(sum & 0xff);
 }
 
 // Of a packet: where its payload begins, and where both addresses are. 0 or -errno.
@@ -112,6 +124,7 @@ int CompleteChecksum(std::span<std::byte> packet) {
   Place place{};
   const int error = PlaceOf(packet, place);
   if (error != 0) return error;
+  FillHeaderChecksum(packet.first(place.header));
   if (!place.whole || (place.protocol != IPPROTO_TCP && place.protocol != IPPROTO_UDP)) return 0;
   const auto payload = packet.subspan(place.header);
   const auto [header, at] = place.protocol == IPPROTO_TCP ? kTcp : kUdp;

@@ -14,7 +14,7 @@ namespace godwit {
  */
 int BringSegments(std::span<const std::byte> segments);
 
-/** Reckons the checksum of TCP or UDP in a whole packet, where it is 0. 0, or -EBADMSG: it is no packet of IP. */
+/** Reckons the checksums of IPv4, and of TCP or UDP in a whole packet, where they are 0. 0, or -EBADMSG: it is no packet of IP. */
 int CompleteChecksum(std::span<std::byte> packet);
 
 /** `work` gets a copy of each, and returns 0 or -errno. Returns how many failed, or -EBADMSG. */

@@ -93,8 +93,14 @@ await t.test(
       20_000,
     );
     late.socket.destroy();
-    await until('the last is forwarded no more', async () => (await statusOf(a)).length === 0, 20_000, 500);
-    t.strictSame(await a.lastingLeftovers(), [], 'nothing is left where it came from');
+    let last: unknown;
+  await until(
+    () => `the last is forwarded no more: ${JSON.stringify(last)}`,
+    async () => ((last = await statusOf(a)) as Forwarding[]).length === 0,
+    20_000,
+    500,
+  );
+  t.strictSame(await a.lastingLeftovers(), [], 'nothing is left where it came from');
     t.strictSame(await statusOf(b), []);
   },
 );
