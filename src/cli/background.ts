@@ -53,6 +53,7 @@ export function onCallerGone(callback: () => void): void {
   if (!isBackground()) return;
   callerGone = callback;
   process.once('disconnect', () => callerGone?.());
+  process.channel?.unref(); // a listener alone keeps no process
 }
 
 /** From the background: the caller ends with this code, and nobody hears this process any more. */

@@ -1,7 +1,7 @@
 // Network namespaces (network_namespaces(7)). An agent looks at, or builds, the network of a tree from inside: its one thread that makes
 // system calls goes there. Sockets stay in the namespace that they were made in, so that connections to the other agent stand; processes
 // that it starts are born where it is.
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, statSync } from 'node:fs';
 import { GodwitError } from '../errors.ts';
 import { runLocal } from './local-program.ts';
 import { readProcLink } from './proc/read-proc.ts';
@@ -21,6 +21,22 @@ let home: string | undefined;
 function homeOf(): string | undefined {
   home ??= readProcLink('self', 'ns/net');
   return home;
+}
+
+/** SIOCGSKNS of linux/sockios.h: the network namespace of a socket. */
+const siocgskns = 0x894c;
+
+/** Whether a socket was made in another network than this agent is in; false where that cannot be told (no CAP_NET_ADMIN). */
+export function isSocketElsewhere(socket: number): boolean {
+  const program = new Program();
+  const found = program.attempt('ioctl', socket, siocgskns, 0);
+  const namespace = runLocal(program).number(found);
+  if (namespace < 0) return false;
+  try {
+    return fstatSync(namespace).ino !== statSync('/proc/self/ns/net').ino;
+  } finally {
+    closeSync(namespace);
+  }
 }
 
 /** A visit to the network of a process; it ends where it began. */

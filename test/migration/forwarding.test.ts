@@ -1,9 +1,11 @@
 // --keep-connections forward: the tree goes to a host with another address, and its connections go on through the one that it has left.
+import { readFileSync } from 'node:fs';
 import t from 'tap';
-import { until } from '../helpers/commands.ts';
+import { sleep, until } from '../helpers/commands.ts';
 import type { Host } from '../helpers/host.ts';
-import { makeHosts } from '../helpers/hosts.ts';
+import { makeHosts, type Hosts } from '../helpers/hosts.ts';
 import { Client, makeBed, pattern } from '../helpers/moving-bed.ts';
+import type { Spawned } from '../helpers/namespace-host.ts';
 import { explain } from '../helpers/round-trip.ts';
 import { unless } from '../helpers/skip-unless.ts';
 
@@ -93,14 +95,112 @@ await t.test(
       20_000,
     );
     late.socket.destroy();
-    let last: unknown;
-  await until(
-    () => `the last is forwarded no more: ${JSON.stringify(last)}`,
-    async () => ((last = await statusOf(a)) as Forwarding[]).length === 0,
-    20_000,
-    500,
-  );
-  t.strictSame(await a.lastingLeftovers(), [], 'nothing is left where it came from');
+    let last: Forwarding[] = [];
+    await until(
+      () => `the last is forwarded no more: ${JSON.stringify(last)}`,
+      async () => (last = await statusOf(a)).length === 0,
+      20_000,
+      500,
+    );
+    t.strictSame(await a.lastingLeftovers(), [], 'nothing is left where it came from');
     t.strictSame(await statusOf(b), []);
   },
 );
+
+/** A stream in each direction through a server that has moved from a to b, and whoever forwards it. */
+async function forwarded(hosts: Hosts): Promise<{ stream: Client; tree: Spawned; forwarder: number }> {
+  const { a, b, tree } = await makeBed(hosts);
+  const stream = new Client(a.ip, 'E');
+  stream.ask();
+  await until('it flows', () => stream.got > 10_000);
+  const moved = await a.migrate(tree.pid, b, { args });
+  if (moved.code !== 0) throw new Error(`it does not move: ${explain(moved, b)}`);
+  const before = stream.got;
+  await until('it flows on', () => stream.got > before + 10_000);
+  return { stream, tree, forwarder: (await statusOf(a))[0]?.pid ?? 0 };
+}
+
+await t.test('whoever forwards dies, and both ends hear of it', { skip }, async (t) => {
+  await using hosts = await makeHosts({ count: 2 });
+  const { a, b } = hosts;
+  const { stream, tree, forwarder } = await forwarded(hosts);
+  t.teardown(() => stream.socket.destroy());
+  const again = await b.migrate(tree.pid, a, { args });
+  t.equal(again.code, 3, 'it is refused to move on');
+  t.match(again.stdout, /it is in another network namespace/);
+  a.kill(forwarder, 'SIGKILL');
+  await until('the client hears of it', () => stream.problem.includes('ECONNRESET'));
+  await until('and the tree', () => tree.log().includes('error'));
+  t.match(tree.log(), /connection abort/i, 'ECONNABORTED');
+  t.strictSame(await statusOf(a), [], 'the status does not believe the dead');
+  t.strictSame(await a.lastingLeftovers(), [], 'nothing is left');
+  t.strictSame(await statusOf(b), []);
+  const late = new Client(b.ip, 'E');
+  late.ask();
+  await until('the tree serves others', () => late.got > 10_000);
+  late.socket.destroy();
+});
+
+await t.test('the operator ends it, or the target dies', { skip }, async (t) => {
+  for (const how of ['operator', 'worker'] as const) {
+    await using hosts = await makeHosts({ count: 2 });
+    const { a, b } = hosts;
+    const { stream, tree, forwarder } = await forwarded(hosts);
+    t.teardown(() => stream.socket.destroy());
+    if (how === 'operator') a.kill(forwarder, 'SIGTERM');
+    else b.kill((await statusOf(b))[0]?.pid ?? 0, 'SIGKILL');
+    await until('the client hears of it', () => stream.problem.includes('ECONNRESET'));
+    if (how === 'operator') await until('and the tree', () => tree.log().includes('error'));
+    await until('nothing is forwarded', async () => (await statusOf(a)).length === 0);
+    t.strictSame(await a.lastingLeftovers(), [], `nothing is left (${how})`);
+    t.not(b.process(tree.pid), undefined, 'the tree lives');
+  }
+});
+
+await t.test('a flight that fails leaves every connection as it was', { skip }, async (t) => {
+  await using hosts = await makeHosts({ count: 2 });
+  const { a, b, tree } = await makeBed(hosts);
+  const streams = Array.from({ length: 3 }, () => new Client(a.ip, 'E'));
+  for (const stream of streams) stream.ask();
+  t.teardown(() => {
+    for (const { socket } of streams) socket.destroy();
+  });
+  const goOn = async (why: string): Promise<void> => {
+    const before = streams.map(({ got }) => got);
+    await until(why, () => streams.every(({ got }, i) => got > (before[i] ?? 0) + 10_000));
+  };
+  await goOn('they flow');
+  await b.run('mount', ['--bind', '/dev/null', '/dev/net/tun']);
+  const refused = await a.migrate(tree.pid, b, { args });
+  t.equal(refused.code, 3, 'a target without tun devices');
+  t.match(refused.stdout, /a tun device cannot be made/);
+  await goOn('they flow as before');
+  const both = await a.godwit(['check', '--pid', String(tree.pid), ...args, '--move-ip', a.ip]);
+  t.equal(both.code, 2, 'an address moves, or it is answered for');
+  await b.run('umount', ['/dev/net/tun']);
+
+  // The agent dies when its connections may be locked already.
+  for (let wait = 0; wait < 4; wait++) {
+    const flight = a.start(process.execPath, a.migrateArgs(tree.pid, b, ['--json', ...args]), {
+      timeoutMs: 60_000,
+    });
+    const caller = await a.pidOf(flight);
+    await until('it freezes', () => flight.stdout.includes('"phase":"freeze"'), 30_000, 1);
+    await sleep(8 * wait);
+    const children = readFileSync(`/proc/${caller}/task/${caller}/children`, 'utf8').trim().split(' ');
+    for (const pid of [...children.map(Number), caller]) process.kill(pid, 'SIGKILL');
+    await flight.ended;
+    const hasMoved = (): boolean => a.process(tree.pid) === undefined;
+    await until('one copy is left', () => hasMoved() !== (b.process(tree.pid) === undefined), 30_000);
+    if (hasMoved()) {
+      t.comment(`it had moved ${8 * wait} ms behind the beginning of the freeze`);
+      return;
+    }
+    await goOn(`after a kill, ${8 * wait} ms behind the beginning of the freeze`);
+  }
+  t.strictSame(await a.lastingLeftovers([tree.pid]), []);
+  t.strictSame(
+    streams.map(({ problem }) => problem),
+    ['', '', ''],
+  );
+});

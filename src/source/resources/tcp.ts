@@ -1,6 +1,7 @@
 // TCP: listening sockets with their options and backlog, sockets that are not connected yet, and connections of which the tree has both
 // ends, or whose address moves along (tcp-connections.ts); others are refused by name, or dropped by --tcp-close. MPTCP (protocol 262) listeners are made as what they are.
 import { hasListenerFilter } from '../../kernel/listener-filter.ts';
+import { isSocketElsewhere } from '../../kernel/network-namespace.ts';
 import { may } from '../../kernel/rights.ts';
 import { endpointText } from '../../kernel/proc/inet-address.ts';
 import {
@@ -74,8 +75,12 @@ function refusal(group: OpenFileGroup, context: DriverContext, isFrozen = false)
 const needsRight = 'that needs CAP_NET_ADMIN';
 const isElsewhere = 'its other end is not in the tree';
 
+/** Where --keep-connections forward has brought it (target/forwarding/). */
+const isForwarded = 'it is in another network namespace: another host forwards it to this one';
+
 function remedyFor(obstacle: string, { local, remote }: SocketFacts): string {
   if (obstacle === needsRight) return 'run migrate as root';
+  if (obstacle === isForwarded) return 'wait for its end (godwit status names it)';
   const canMove = obstacle === isElsewhere && !isLoopback(local) && remote !== undefined;
   return canMove
     ? `give --move-ip ${hostText(local)}, if that address is to move along, or --keep-connections forward`
@@ -99,7 +104,8 @@ function obstacleTo(
   const peer = context.connections().peerOf(facts);
   if (peer?.first === file) return 'it is connected to itself';
   const isKnown = peer !== undefined || context.connections().isWithOthers(facts);
-  if (!isKnown && !(isEnded(state) && isForsaken(facts))) return isElsewhere;
+  if (!isKnown && !(isEnded(state) && isForsaken(facts)))
+    return isSocketElsewhere(thief.fdOf(file)) ? isForwarded : isElsewhere;
   const holder = context.outside().get(file.link);
   if (holder !== undefined) return `${holder}, outside the tree, holds it too`;
   const upper = isFrozen ? '' : upperProtocol(thief.fdOf(file));

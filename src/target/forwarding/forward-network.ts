@@ -50,7 +50,6 @@ export class ForwardNetwork implements Disposable {
 
   private constructor({ hosts, mtu }: Forwarding, namespace: number) {
     this.#namespace = namespace;
-    this.hosts = new Set(hosts.map((host) => addressText(host)));
     this.tunnel = native.openTunnel(device);
     if (this.tunnel < 0)
       throw new GodwitError('UNSUPPORTED', `a tun device cannot be made: ${errnoName(this.tunnel)}`, {
@@ -58,7 +57,7 @@ export class ForwardNetwork implements Disposable {
       });
     this.diag = openNetlink(netlinkSockDiag);
     try {
-      furnish(hosts, mtu);
+      this.hosts = new Set(furnish(hosts, mtu).map((host) => addressText(host)));
     } catch (error) {
       closeLocal(this.tunnel, this.diag);
       throw error;
@@ -93,8 +92,8 @@ export class ForwardNetwork implements Disposable {
   }
 }
 
-/** Preconditions: in there. @throws GodwitError SYSCALL */
-function furnish(hosts: readonly Uint8Array<ArrayBuffer>[], mtu: number): void {
+/** Returns the addresses that it has: not those of IPv6 where this host has none. Preconditions: in there. @throws GodwitError SYSCALL */
+function furnish(hosts: readonly Uint8Array<ArrayBuffer>[], mtu: number): Uint8Array<ArrayBuffer>[] {
   const links = readLinks();
   const tun = links.find(({ name }) => name === device);
   if (tun === undefined) throw new GodwitError('SYSCALL', 'the tun device has gone');
@@ -102,18 +101,22 @@ function furnish(hosts: readonly Uint8Array<ArrayBuffer>[], mtu: number): void {
   if (loopback !== undefined) expect(setLink(loopback.index, { flags: iff.up }), 'set up');
   expect(setLink(tun.index, { mtu, flags: iff.up }), 'set up');
   const familyOf = ({ length }: Uint8Array): number => (length === 4 ? afInet : afInet6);
-  for (const address of hosts) {
+  const given = hosts.filter((address) => {
+    const family = familyOf(address);
     const message = addressMessage({
-      family: familyOf(address),
+      family,
       address,
       prefix: 8 * address.length,
       scope: 0,
       interfaceIndex: tun.index,
       broadcast: undefined,
     });
-    expect(order(rtmNewaddr, message, orderFlags.create | orderFlags.exclusive), 'given an address');
-  }
-  for (const family of new Set(hosts.map(familyOf))) {
+    const errno = order(rtmNewaddr, message, orderFlags.create | orderFlags.exclusive);
+    if (errno < 0 && family === afInet6) return false;
+    expect(errno, 'given an address');
+    return true;
+  });
+  for (const family of new Set(given.map(familyOf))) {
     const everywhere = Uint8Array.of(
       family,
       0,
@@ -131,6 +134,7 @@ function furnish(hosts: readonly Uint8Array<ArrayBuffer>[], mtu: number): void {
     const route = Buffer.concat([everywhere, attribute(rtaOif, numberValue(tun.index))]);
     expect(order(rtmNewroute, route, orderFlags.create), 'given a route');
   }
+  return given;
 }
 
 function expect(errno: number, what: string): void {

@@ -52,7 +52,8 @@ export class Relay {
   async run(control: Control, id: string, peer: string): Promise<void> {
     using record = new ForwardRecordFile(id, 'target', peer);
     let lookedAt = -Infinity;
-    while (this.#connections.size > 0 && !control.ended.aborted) {
+    const isOver = (): boolean => control.ended.aborted;
+    while (this.#connections.size > 0 && !isOver()) {
       let ended: readonly string[] = [];
       if (performance.now() - lookedAt > lookEveryMs) {
         lookedAt = performance.now();
@@ -60,7 +61,7 @@ export class Relay {
         record.write({ connections: [...this.#connections], there: this.#there, back: this.#back });
       }
       await native.waitReadable(Int32Array.of(this.#network.tunnel), waitMs);
-      while (control.unsent > mostUnsent && !control.ended.aborted) await sleep(1);
+      while (control.unsent > mostUnsent && !isOver()) await sleep(1);
       this.#return(control, ended);
     }
     this.#destroy();

@@ -63,6 +63,7 @@ export const check: SourceMessage = {
     elsewhere: [],
     inherited: [],
     addresses: [],
+    forwarding: { hosts: [Uint8Array.of(10, 0, 0, 5), new Uint8Array(16)], mtu: 1500 },
     rawSockets: false,
     connections: false,
     interfaces: ['eth0'],
