@@ -11,6 +11,7 @@ const protocolTcp = 6;
 const hops = 64;
 export const tcpFin = 1;
 export const tcpSyn = 2;
+export const tcpRst = 4;
 export const tcpAck = 16;
 
 export interface SeenSegment {

@@ -1,7 +1,7 @@
 // Connections that are to be forwarded, while their tree still leaves: their sockets are kept, what comes for them is captured, and when the
 // tree runs on the target somebody forwards it.
 import type { OpenFile } from '../../images/state.ts';
-import { forwardedConnections } from '../../kernel/forwarded-connections.ts';
+import { ForwardedConnections } from '../../kernel/forwarded-connections.ts';
 import type { HostAddress } from '../../kernel/rtnetlink.ts';
 import { addressPort } from '../../kernel/socket-address.ts';
 import type { FlightPlan } from '../flight-plan.ts';
@@ -41,7 +41,7 @@ export class Departure implements Disposable {
   /** They have been read: from now on the capture hears nothing else. */
   know(openFiles: readonly OpenFile[], capture: SegmentCapture): void {
     const { id, wire, endpoint } = this.#plan;
-    const connections = forwardedConnections(openFiles, this.#hosts);
+    const connections = new ForwardedConnections(openFiles, this.#hosts);
     if (connections.size === 0) return;
     const peer = `${endpoint.host}:${endpoint.port}`;
     this.#forwarder = new Forwarder({ id, peer, control: wire.control, connections });
@@ -61,10 +61,9 @@ export class Departure implements Disposable {
   /** The tree runs on the target: every moment counts. undefined: there is nothing to forward. */
   begin(capture: SegmentCapture): Forward | undefined {
     const forwarder = this.#forwarder;
-    if (forwarder === undefined || forwarder.connections.size === 0) return undefined;
+    if (forwarder === undefined || forwarder.connections === 0) return undefined;
     const [heard, sockets] = [capture.handOver(), this.#sockets.handOver()];
-    const connections = forwarder.connections.size;
-    return { connections, ended: forwarder.run(heard, sockets, this.#plan.signal) };
+    return { connections: forwarder.connections, ended: forwarder.run(heard, sockets, this.#plan.signal) };
   }
 
   [Symbol.dispose](): void {

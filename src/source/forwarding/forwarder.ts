@@ -5,7 +5,7 @@
 //                                 raw socket               <-- forward ---  with this host's addresses
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { packetsOf } from '../../kernel/forwarded-connections.ts';
+import type { ForwardedConnections } from '../../kernel/forwarded-connections.ts';
 import { ForwardRecordFile } from '../../kernel/forward-record.ts';
 import { joinSegments, splitSegments } from '../../kernel/tcp-segment.ts';
 import { native } from '../../native.ts';
@@ -28,13 +28,12 @@ export interface ForwarderParts {
   /** The target, "10.0.0.7:7070". */
   readonly peer: string;
   readonly control: Control;
-  /** kernel/forwarded-connections.ts */
-  readonly connections: ReadonlySet<string>;
+  readonly connections: ForwardedConnections;
 }
 
 export class Forwarder {
   readonly #parts: ForwarderParts;
-  readonly #connections: Set<string>;
+  readonly #connections: ForwardedConnections;
   #there = 0;
   #back = 0;
   #recordedAt = -Infinity;
@@ -43,19 +42,18 @@ export class Forwarder {
   /** What the target sends is heard from now on. Preconditions: it sends nothing yet. */
   constructor(parts: ForwarderParts) {
     this.#parts = parts;
-    this.#connections = new Set(parts.connections);
+    this.#connections = parts.connections;
     parts.control.handle('forward', (message) => {
       this.#return(message);
     });
   }
 
-  get connections(): ReadonlySet<string> {
-    return this.#connections;
+  get connections(): number {
+    return this.#connections.size;
   }
 
   /**
-   * Until the last connection has ended, the target is gone, or `signal` aborts: then other ends that speak on are reset by the kernel. It
-   * disposes of what it is given.
+   * Until the last connection has ended, the target is gone, or `signal` aborts: then the others are reset. It disposes of what it is given.
    */
   async run(capture: SegmentCapture, sockets: KeptSockets, signal: AbortSignal): Promise<void> {
     const { id, peer, control } = this.#parts;
@@ -67,11 +65,13 @@ export class Forwarder {
     while (this.#connections.size > 0 && !control.ended.aborted && !signal.aborted) {
       if (performance.now() - this.#recordedAt > recordEveryMs) {
         this.#recordedAt = performance.now();
-        record.write({ connections: [...this.#connections], there: this.#there, back: this.#back });
+        record.write({ connections: this.#connections.names, there: this.#there, back: this.#back });
       }
       await capture.wait(waitMs);
-      await this.#bring(packetsOf(this.#connections, capture.everything(), true));
+      await this.#bring(this.#connections.packetsOf(capture.everything(), true));
     }
+    sockets[Symbol.dispose](); // or this kernel would not answer whoever asks about its reset
+    native.sendSegments(joinSegments(this.#connections.resets()));
   }
 
   async #bring(packets: readonly Uint8Array[]): Promise<void> {
@@ -96,7 +96,7 @@ export class Forwarder {
 
   /** The target could send anything to anybody in this host's name: only what is of these connections leaves it. */
   #return({ segments, ended }: Forward): void {
-    const packets = packetsOf(this.#connections, splitSegments(segments), false);
+    const packets = this.#connections.packetsOf(splitSegments(segments), false);
     if (packets.length > 0) native.sendSegments(joinSegments(packets));
     this.#back += segments.length;
     for (const name of ended) {

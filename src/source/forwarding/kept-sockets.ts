@@ -21,7 +21,7 @@ export class KeptSockets implements Disposable {
   }
 
   /** Keeps those of connections that have one of these names. */
-  only(names: ReadonlySet<string>): void {
+  only(names: Pick<ReadonlySet<string>, 'has'>): void {
     for (const fd of this.#unnamed.splice(0)) {
       const { local, remote } = socketFacts(fd);
       const name = remote === undefined ? '' : connectionName(endpointKey(local), endpointKey(remote));

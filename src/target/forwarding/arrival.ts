@@ -2,7 +2,7 @@
 // runs, and whoever carries their packets from then on.
 import type { Forwarding } from '../../images/forwarding.ts';
 import type { OpenFile } from '../../images/state.ts';
-import { forwardedConnections, packetsOf } from '../../kernel/forwarded-connections.ts';
+import { ForwardedConnections } from '../../kernel/forwarded-connections.ts';
 import { joinSegments } from '../../kernel/tcp-segment.ts';
 import type { ControlConnection } from '../../transport/control-connection.ts';
 import { ForwardNetwork } from './forward-network.ts';
@@ -10,7 +10,7 @@ import { Relay } from './relay.ts';
 
 export class Arrival implements Disposable {
   readonly network: ForwardNetwork;
-  #connections: ReadonlySet<string> = new Set();
+  #connections = new ForwardedConnections([], new Set());
   #relay: Relay | undefined;
   #held: Uint8Array[] = [];
 
@@ -21,12 +21,12 @@ export class Arrival implements Disposable {
 
   /** Which there are, before their sockets are made. */
   know(openFiles: readonly OpenFile[]): void {
-    this.#connections = forwardedConnections(openFiles, this.network.hosts);
+    this.#connections = new ForwardedConnections(openFiles, this.network.hosts);
   }
 
   /** Keeps those of the packets that are theirs until the tree runs; returns the others. */
   hold(packets: readonly Uint8Array[]): Uint8Array[] {
-    const own = new Set(packetsOf(this.#connections, packets, true));
+    const own = new Set(this.#connections.packetsOf(packets, true));
     this.#held.push(...own);
     return packets.filter((packet) => !own.has(packet));
   }

@@ -1,7 +1,7 @@
 // The target's half of forwarded connections (source/forwarding/forwarder.ts has the picture): what their sockets say goes to the source,
 // what comes from there is given to them, and both are told when one has ended.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { connectionName, packetsOf } from '../../kernel/forwarded-connections.ts';
+import { connectionName, type ForwardedConnections } from '../../kernel/forwarded-connections.ts';
 import { ForwardRecordFile } from '../../kernel/forward-record.ts';
 import { order } from '../../kernel/netlink-messages.ts';
 import { plainHost } from '../../kernel/socket-address.ts';
@@ -29,21 +29,20 @@ const noCookie = 0xffffffff;
 
 export class Relay {
   readonly #network: ForwardNetwork;
-  readonly #connections: Set<string>;
+  readonly #connections: ForwardedConnections;
   /** Those in TIME_WAIT, and when they were first seen there: performance.now(). */
   readonly #farewells = new Map<string, number>();
   #there = 0;
   #back = 0;
 
-  /** `connections`: kernel/forwarded-connections.ts. */
-  constructor(network: ForwardNetwork, connections: ReadonlySet<string>) {
+  constructor(network: ForwardNetwork, connections: ForwardedConnections) {
     this.#network = network;
-    this.#connections = new Set(connections);
+    this.#connections = connections;
   }
 
   /** What the source has heard for them. Preconditions: they hear again. */
   bring(segments: Uint8Array): void {
-    const packets = packetsOf(this.#connections, splitSegments(segments), true);
+    const packets = this.#connections.packetsOf(splitSegments(segments), true);
     this.#there += segments.length;
     if (packets.length > 0) native.givePackets(this.#network.tunnel, joinSegments(packets));
   }
@@ -58,7 +57,7 @@ export class Relay {
       if (performance.now() - lookedAt > lookEveryMs) {
         lookedAt = performance.now();
         ended = this.#look();
-        record.write({ connections: [...this.#connections], there: this.#there, back: this.#back });
+        record.write({ connections: this.#connections.names, there: this.#there, back: this.#back });
       }
       await native.waitReadable(Int32Array.of(this.#network.tunnel), waitMs);
       while (control.unsent > mostUnsent && !isOver()) await sleep(1);
@@ -70,7 +69,7 @@ export class Relay {
   #return(control: Control, ended: readonly string[]): void {
     const packets = native.takePackets(this.#network.tunnel, mostAtOnce);
     if (typeof packets === 'number') return;
-    const own = packetsOf(this.#connections, splitSegments(packets), false);
+    const own = this.#connections.packetsOf(splitSegments(packets), false);
     if (own.length === 0 && ended.length === 0) return;
     const segments = joinSegments(own);
     this.#back += segments.length;
@@ -86,7 +85,7 @@ export class Relay {
   #look(): readonly string[] {
     const now = performance.now();
     const states = new Map(this.#sockets().map((socket) => [nameOf(socket), socket.state]));
-    return [...this.#connections].filter((name) => {
+    return this.#connections.names.filter((name) => {
       const state = states.get(name);
       if (state !== timeWait) return state === undefined;
       const since = this.#farewells.get(name) ?? now;

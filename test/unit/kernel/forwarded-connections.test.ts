@@ -1,12 +1,8 @@
 // Which packets belong to connections that are forwarded: a peer may send nothing else in this host's name, nor to its sockets.
 import t from 'tap';
 import type { OpenFile } from '../../../src/images/state.ts';
-import {
-  connectionName,
-  forwardedConnections,
-  packetsOf,
-} from '../../../src/kernel/forwarded-connections.ts';
-import { makeSegment, tcpAck } from '../../../src/kernel/tcp-segment.ts';
+import { connectionName, ForwardedConnections } from '../../../src/kernel/forwarded-connections.ts';
+import { makeSegment, readSegment, tcpAck, tcpRst } from '../../../src/kernel/tcp-segment.ts';
 import { sockaddr } from '../../helpers/sockaddr.ts';
 
 const segment = (from: Uint8Array, to: Uint8Array): Uint8Array =>
@@ -24,7 +20,11 @@ const file = (local: Uint8Array, remote: Uint8Array, outside = true): OpenFile =
       kind: 'tcp',
       state: 'connected',
       local,
-      connection: { remote, ...(outside ? { outside: {} } : {}) },
+      connection: {
+        remote,
+        sendNext: 1000,
+        ...(outside ? { outside: { sent: new Uint8Array(5), finSent: true } } : {}),
+      },
     },
   }) as unknown as OpenFile;
 
@@ -38,19 +38,17 @@ t.test('those with others, of addresses that stay', (t) => {
     { resource: { kind: 'tcp', state: 'listening', local: tree } } as unknown as OpenFile,
     { resource: { kind: 'pipe' } } as unknown as OpenFile,
   ];
-  t.strictSame(
-    [...forwardedConnections(files, new Set(['10.0.0.5', 'fd00::5']))],
-    [
-      '10.0.0.5:80 10.0.0.9:4000',
-      '10.0.0.5:443 10.0.0.9:4001',
-      connectionName('[fd00::5]:80', '[fd00::9]:4000'),
-    ],
-  );
+  t.strictSame(new ForwardedConnections(files, new Set(['10.0.0.5', 'fd00::5'])).names, [
+    '10.0.0.5:80 10.0.0.9:4000',
+    '10.0.0.5:443 10.0.0.9:4001',
+    connectionName('[fd00::5]:80', '[fd00::9]:4000'),
+  ]);
   t.end();
 });
 
 t.test('their packets, there and back', (t) => {
-  const names = new Set(['10.0.0.5:80 10.0.0.9:4000', '[fd00::5]:80 [fd00::9]:4000']);
+  const files = [file(tree, client), file(tree6, client6)];
+  const connections = new ForwardedConnections(files, new Set(['10.0.0.5', 'fd00::5']));
   const there = [segment(client, tree), segment(client6, tree6)];
   const back = [segment(tree, client), segment(tree6, client6)];
   const udp = segment(client, tree);
@@ -62,7 +60,28 @@ t.test('their packets, there and back', (t) => {
     new Uint8Array(),
     Uint8Array.of(69),
   ];
-  t.strictSame(packetsOf(names, [...back, ...there, ...others], true), there);
-  t.strictSame(packetsOf(names, [...there, ...back, ...others], false), back);
+  t.strictSame(connections.packetsOf([...back, ...there, ...others], true), there);
+  t.strictSame(connections.packetsOf([...there, ...back, ...others], false), back);
+  t.end();
+});
+
+t.test('what tells their other ends of the end', (t) => {
+  const connections = new ForwardedConnections([file(tree, client)], new Set(['10.0.0.5']));
+  const reset = (): unknown => connections.resets().map((packet) => readSegment(packet));
+  const expected = { source: '10.0.0.5:80', destination: '10.0.0.9:4000', flags: tcpRst };
+  t.match(reset(), [{ ...expected, sequence: 1006 }], 'behind what it had said when it was frozen');
+  connections.packetsOf(
+    [makeSegment({ from: client, to: tree, sequence: 1, acknowledged: 2000, flags: tcpAck, window: 1 })],
+    true,
+  );
+  t.match(reset(), [{ ...expected, sequence: 2000 }], 'or what the other end knows to have come');
+  connections.packetsOf(
+    [makeSegment({ from: tree, to: client, sequence: 1500, acknowledged: 1, flags: tcpAck, window: 1 })],
+    false,
+  );
+  t.match(reset(), [{ ...expected, sequence: 2000 }], 'what is said again tells nothing');
+  connections.delete('10.0.0.5:80 10.0.0.9:4000');
+  t.strictSame(reset(), []);
+  t.equal(connections.size, 0);
   t.end();
 });
