@@ -33,12 +33,14 @@ def sink(c): # says how much it was, when it was that much
         left = int.from_bytes(n, 'little') << 16
         while left > 0: left -= len(c.recv(min(left, 1 << 18)))
         c.sendall(b'!')
+def serve(c):
+    with c: kinds[c.recv(1)](c)
 kinds = {b'A': answer, b'S': source, b'D': sink}
 l = socket.create_server(('', ${String(port)}))
 print('ready', flush=True)
 while True:
     c = l.accept()[0]; c.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    threading.Thread(target=lambda c: kinds[c.recv(1)](c), args=(c,), daemon=True).start()
+    threading.Thread(target=serve, args=(c,), daemon=True).start()
 `;
 
 async function read(socket: Socket, bytes: number): Promise<void> {

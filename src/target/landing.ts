@@ -170,7 +170,9 @@ export class Landing {
     const watch = new Stopwatch();
     if (this.#openFiles?.hasLateLocks === true) {
       const files = this.#openFiles;
-      await watch.measureAsync('locks', () => this.#takeLocks(files));
+      const problem = await watch.measureAsync('locks', () => takeLateLocks(this.#tree, files, this.#keeper));
+      if (problem !== undefined)
+        this.#context.log('warning', `migration ${this.#context.migrationId}: ${problem}`);
     }
     watch.measure('run', () => {
       if (segments !== undefined) this.#deliver(segments, 'saySegments');
@@ -194,20 +196,6 @@ export class Landing {
       if (this.#hosts.size > 0) this.#keeper.network[how](segmentsHere(segments, this.#hosts));
     } catch (error) {
       this.#context.log('warning', `TCP segments are lost: ${asGodwitError(error).message}`);
-    }
-  }
-
-  /** Whatever goes wrong, the tree belongs to this host and has to run. */
-  async #takeLocks(files: RestoredOpenFiles): Promise<void> {
-    const warn = (text: string): void => {
-      this.#context.log('warning', `migration ${this.#context.migrationId}: ${text}`);
-    };
-    try {
-      using fence = Fence.at(this.#keeper.status().fence ?? '');
-      const missing = await takeLateLocks(this.#tree, files, fence);
-      if (missing > 0) warn(`${missing} locks on files are held by others, the tree runs without them`);
-    } catch (error) {
-      warn(`locks on files could not be taken: ${asGodwitError(error).message}`);
     }
   }
 

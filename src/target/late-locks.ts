@@ -2,7 +2,9 @@
 // of open files through the agent's descriptors; record locks (F_SETLK) by their processes, by code that cures itself: an agent
 // that dies here leaves a tree that runs.
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Fence } from '../kernel/fence.ts';
+import { asGodwitError } from '../errors.ts';
+import { Fence } from '../kernel/fence.ts';
+import type { Keeper } from '../kernel/keeper.ts';
 import { LiveProcess } from '../kernel/live-process.ts';
 import { Program } from '../kernel/program.ts';
 import { stopTasks, suspendSeccomp } from '../kernel/stopped.ts';
@@ -14,12 +16,28 @@ import type { ShellTree } from './shell-tree.ts';
 /** A lock that somebody else has taken meanwhile: the tree waits this long for it. */
 const patienceMs = 2000;
 
-/** Preconditions: the tree stands in the frozen fence, the source has committed. Returns how many locks somebody else has. */
+/**
+ * Preconditions: the tree stands in the keeper's frozen fence, the source has committed: whatever goes wrong, the tree belongs to this host
+ * and has to run. Returns what did.
+ */
 export async function takeLateLocks(
   tree: ShellTree,
   files: RestoredOpenFiles,
-  fence: Fence,
-): Promise<number> {
+  keeper: Pick<Keeper, 'status'>,
+): Promise<string | undefined> {
+  try {
+    using fence = Fence.at(keeper.status().fence ?? '');
+    const missing = await takeAll(tree, files, fence);
+    return missing === 0
+      ? undefined
+      : `${missing} locks on files are held by others, the tree runs without them`;
+  } catch (error) {
+    return `locks on files could not be taken: ${asGodwitError(error).message}`;
+  }
+}
+
+/** Returns how many locks somebody else has. */
+async function takeAll(tree: ShellTree, files: RestoredOpenFiles, fence: Fence): Promise<number> {
   let records = files.lateRecords;
   const until = performance.now() + patienceMs;
   for (let waitMs = 1; ; waitMs *= 2) {

@@ -17,6 +17,7 @@ import { placeDescriptors, type Placement } from './resources/place.ts';
 import { targetDriverOf } from './resources/registry.ts';
 import { lockOrLater, takeLease, takeRecords, type TakeLock } from './resources/file-locks.ts';
 import type { Speaker } from './resources/driver.ts';
+import { silentSpeaker } from './speaker.ts';
 import type { RemovedDirectories } from './removed-directories.ts';
 import type { StandIns } from './stand-ins.ts';
 import { Terminals } from './terminals.ts';
@@ -137,13 +138,6 @@ interface Made {
   readonly watches: Watches;
 }
 
-const silent: Speaker = {
-  moving: new Set(),
-  forwarded: undefined,
-  connections: () => undefined,
-  segments: () => undefined,
-};
-
 /** Kinds that are opened by name have their flags from the beginning, given ones those of their giver. */
 const haveFlags = new Set<ResourceKind>([
   'regular',
@@ -180,7 +174,7 @@ function openAll(options: RestoreOptions, { undo, agentFds, closeLater, locks, w
       watches.add(fd, act);
     },
     whenOpen: (act) => void whenOpen.push(act),
-    speaker: options.speaker ?? silent,
+    speaker: options.speaker ?? silentSpeaker,
     closeLater: (fd) => void closeLater.push(fd),
     shared: <T>(key: object, make: () => T): T => {
       if (!shared.has(key)) shared.set(key, make());

@@ -42,3 +42,11 @@ export function speakerFor(
     },
   };
 }
+
+/** For a tree that has nothing to say to anybody. */
+export const silentSpeaker: Speaker = {
+  moving: new Set(),
+  forwarded: undefined,
+  connections: () => undefined,
+  segments: () => undefined,
+};

@@ -13,10 +13,12 @@ export class Stopwatch {
     return this.#add(name, performance.now() - began);
   }
 
-  async measureAsync(name: string, work: () => Promise<void>): Promise<number> {
+  /** Returns what the work does. */
+  async measureAsync<T>(name: string, work: () => Promise<T>): Promise<T> {
     const began = performance.now();
-    await work();
-    return this.#add(name, performance.now() - began);
+    const result = await work();
+    this.#add(name, performance.now() - began);
+    return result;
   }
 
   #add(name: string, ms: number): number {
