@@ -15,6 +15,7 @@ const tcpUlp = 31; // Linux 4.13
 const siocInq = 0x541b;
 const siocOutq = 0x5411;
 const siocOutqnsd = 0x894b;
+const msgOob = 1;
 const msgPeek = 2;
 const soOobinline = 10;
 const soPeekOff = 42;
@@ -34,6 +35,8 @@ export interface TcpSnapshot {
   /** rcv_nxt. */
   readonly receiveNext: number;
   readonly unread: Uint8Array<ArrayBuffer>;
+  /** What follows in the queue from the urgent byte on, which is its first one, and has not been read. */
+  readonly urgent: Uint8Array<ArrayBuffer> | undefined;
   /** write_seq. */
   readonly sendNext: number;
   /** Sequence number of its first byte: snd_una. */
@@ -62,13 +65,14 @@ export function readConnection(fd: number, sendWindow: number): TcpSnapshot {
   ) as [Data, Data, Data];
   set(program, fd, tcpRepairQueue, int(receiveQueue));
   const received = ask(program, fd, solTcp, tcpQueueSeq, 4).value;
-  const unread = program.room(4);
-  program.call('ioctl', fd, siocInq, unread);
-  // While an urgent mark stands, only what is before it is told (tcp_inq).
+  // While an urgent mark stands, a socket that does not read it inline is told only of what is before it (tcp_inq).
   const inline = ask(program, fd, solSocket, soOobinline, 4).value;
-  program.call('setsockopt', fd, solSocket, soOobinline, program.bytes(int(1)), 4);
-  const withUrgent = program.room(4);
-  program.call('ioctl', fd, siocInq, withUrgent);
+  const [unread, withUrgent] = [0, 1].map((way) => {
+    program.call('setsockopt', fd, solSocket, soOobinline, program.bytes(int(way)), 4);
+    const waiting = program.room(4);
+    program.call('ioctl', fd, siocInq, waiting);
+    return waiting;
+  }) as [Data, Data];
   program.call('setsockopt', fd, solSocket, soOobinline, inline, 4);
   set(program, fd, tcpRepairQueue, int(sendQueue));
   const sent = ask(program, fd, solTcp, tcpQueueSeq, 4).value;
@@ -88,7 +92,6 @@ export function readConnection(fd: number, sendWindow: number): TcpSnapshot {
   const windows = outcome.view(window);
   const outstanding = number(unacknowledged);
   const sendNext = number(sent);
-  if (number(unread) !== number(withUrgent)) throw refused('urgent data was sent in it, and is not read yet');
   if (!isError(outcome.result(upper.result)) && outcome.view(upper.length).getUint32(0, true) > 0)
     throw refused('a protocol works in it (TCP_ULP)');
   if (!carriedStates.has(state)) throw refused('it has ended while it was read');
@@ -113,8 +116,51 @@ export function readConnection(fd: number, sendWindow: number): TcpSnapshot {
     unsent: Math.max(0, number(notSent) - Number(isShut(state))),
     isFinSent: isShut(state) && number(notSent) === 0,
     ...peek(fd, number(unread), Math.max(0, outstanding - Number(isShut(state)))),
+    urgent:
+      number(unread) === number(withUrgent)
+        ? undefined
+        : readUrgent(fd, number(unread), number(withUrgent) - number(unread)),
   };
 }
+
+/** `before`: bytes in front of the urgent one. @throws GodwitError REFUSED */
+function readUrgent(fd: number, before: number, length: number): Uint8Array<ArrayBuffer> {
+  const program = new Program();
+  const byte = program.room(1);
+  // EINVAL: it has been read, and only its mark stands still, which nothing makes again.
+  const waits = program.attempt('recvfrom', fd, byte, 1, msgOob | msgPeek | msgDontwait, 0, 0);
+  const inline = ask(program, fd, solSocket, soOobinline, 4).value;
+  program.call('setsockopt', fd, solSocket, soOobinline, program.bytes(int(1)), 4);
+  const peekAt = ask(program, fd, solSocket, soPeekOff, 4);
+  // One read ends at the mark: so the second one begins there (Linux 6.9).
+  const begins = program.attempt('setsockopt', fd, solSocket, soPeekOff, program.bytes(int(before)), 4);
+  set(program, fd, tcpRepairQueue, int(receiveQueue));
+  const data = program.room(length);
+  const got = program.attempt('recvfrom', fd, data, length, msgPeek | msgDontwait, 0, 0);
+  set(program, fd, tcpRepairQueue, int(noQueue));
+  program.attempt('setsockopt', fd, solSocket, soPeekOff, peekAt.value, 4);
+  program.call('setsockopt', fd, solSocket, soOobinline, inline, 4);
+  const outcome = runLocal(program, 'urgent data of a TCP connection');
+  const isInline = outcome.view(inline).getUint32(0, true) !== 0;
+  if (!isInline && outcome.number(waits) < 0)
+    throw refused('its urgent byte has been read, and what is before it has not');
+  if (before > 0 && outcome.number(begins) < 0) throw refused(urgentNeedsPeek);
+  const seen = outcome.number(got);
+  if (seen !== length) throw new GodwitError('INTERNAL', `urgent data of ${length} bytes shows ${seen}`);
+  return outcome.bytes(data).slice(0, length);
+}
+
+/** Whether this kernel lets one look behind an urgent mark. `fd`: a TCP socket, which stays as it is. */
+export function canPeekBehind(fd: number): boolean {
+  const program = new Program();
+  const { value } = ask(program, fd, solSocket, soPeekOff, 4);
+  const same = program.attempt('setsockopt', fd, solSocket, soPeekOff, value, 4);
+  return !isError(runLocal(program).result(same));
+}
+
+/** Why nobody can look behind a mark. */
+export const urgentNeedsPeek =
+  'urgent data waits in it, and this kernel shows nothing behind it (SO_PEEK_OFF of TCP, Linux 6.9)';
 
 function refused(why: string): GodwitError {
   return new GodwitError('REFUSED', `a TCP connection cannot be carried: ${why}`, { hint: 'try again' });

@@ -13,6 +13,7 @@ export const tcpFin = 1;
 export const tcpSyn = 2;
 export const tcpRst = 4;
 export const tcpAck = 16;
+export const tcpUrg = 32;
 
 export interface SeenSegment {
   /** "10.0.0.1:80" */
@@ -77,14 +78,23 @@ export interface ShortSegment {
   readonly flags: number;
   /** As it stands in the header. */
   readonly window: number;
+  readonly data?: Uint8Array;
+  /** As it stands in the header, and means something with the flag. */
+  readonly urgentPointer?: number;
 }
 
-/** A packet without data and options. Its TCP checksum is left to whoever sends it (0). */
-export function makeSegment({ from, to, ...fields }: ShortSegment): Uint8Array {
+/** A packet without options. Its checksums are left to whoever sends it (0). */
+export function makeSegment({
+  from,
+  to,
+  data = new Uint8Array(),
+  urgentPointer = 0,
+  ...fields
+}: ShortSegment): Uint8Array {
   const [source, destination] = [hostBytes(from), hostBytes(to)];
   const isV4 = source.length === 4;
   const header = isV4 ? 20 : ipv6Header;
-  const packet = new Uint8Array(header + tcpHeader);
+  const packet = new Uint8Array(header + tcpHeader + data.length);
   const view = new DataView(packet.buffer);
   if (isV4) {
     packet.set([0x45, 0]);
@@ -94,7 +104,7 @@ export function makeSegment({ from, to, ...fields }: ShortSegment): Uint8Array {
     packet.set(destination, 16);
   } else {
     view.setUint32(0, 0x6000_0000);
-    view.setUint16(4, tcpHeader);
+    view.setUint16(4, tcpHeader + data.length);
     packet.set([protocolTcp, hops], 6);
     packet.set(source, 8);
     packet.set(destination, 24);
@@ -105,6 +115,8 @@ export function makeSegment({ from, to, ...fields }: ShortSegment): Uint8Array {
   view.setUint32(header + 8, fields.acknowledged);
   packet.set([(tcpHeader / 4) << 4, fields.flags], header + 12);
   view.setUint16(header + 14, fields.window);
+  view.setUint16(header + 18, urgentPointer);
+  packet.set(data, header + tcpHeader);
   return packet;
 }
 

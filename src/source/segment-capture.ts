@@ -149,9 +149,9 @@ export function segmentsFor(openFiles: readonly OpenFile[], packets: readonly Ui
     if (state === 'listening')
       listeners.add(isAnyAddress(local) ? `*:${addressPort(local)}` : endpointKey(local));
     if (connection?.outside === undefined) continue;
-    const { remote, receiveFirst, unread, sendNext, ended } = connection;
+    const { remote, receiveFirst, unread, urgent, sendNext, ended } = connection;
     connections.set(`${endpointKey(remote)} ${endpointKey(local)}`, {
-      receiveNext: sequence(receiveFirst + unread.length + Number(ended)),
+      receiveNext: sequence(receiveFirst + unread.length + (urgent?.length ?? 0) + Number(ended)),
       sendFirst: sendNext,
     });
   }

@@ -1,4 +1,5 @@
 // A server whose addresses move along with it (--move-ip), and clients that check every byte and never connect again.
+import { spawn } from 'node:child_process';
 import { connect, type Socket } from 'node:net';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -26,11 +27,15 @@ def closing(c): # hears the last word first
 def unread(c):
     c.sendall(b'k'); go.wait(); d = c.recv(100000, socket.MSG_WAITALL)
     c.sendall(b'right' if d == bytes(i % 251 for i in range(100000)) else b'wrong')
+def urgent(c): # what waits has an urgent byte in it
+    c.sendall(b'k'); go.wait()
+    d = (c.recv(64), c.recv(1, socket.MSG_OOB), c.recv(64))
+    c.sendall(b'right' if d == (b'before', b'!', b'behind') else repr(d).encode())
 def brief(c): # says its only word, and is gone
     c.sendall(b'bye')
 def flood(c): # more than finds room anywhere
     c.sendall(bytes(i % 251 for i in range(251 * 40000)))
-kinds = {b'E': echo, b'S': shut, b'C': closing, b'U': unread, b'F': flood, b'B': brief}
+kinds = {b'E': echo, b'S': shut, b'C': closing, b'U': unread, b'F': flood, b'B': brief, b'O': urgent}
 def serve(c):
     try: kinds[c.recv(1)](c)
     except OSError as e: print('error', e, flush=True)
@@ -88,6 +93,28 @@ export class Client {
     const length = 1 + (this.#sent % 3000);
     this.socket.write(pattern(length, this.#sent));
     this.#sent += length;
+  }
+}
+
+/** Says its piece with an urgent byte in it, which node cannot; `said`: what it is answered. */
+export class UrgentClient implements Disposable {
+  said = '';
+  readonly #child;
+
+  constructor(host: string) {
+    const script = [
+      'import socket,sys,time',
+      `c = socket.create_connection(('${host}', 7001)); c.sendall(b'O'); c.recv(1)`,
+      "c.sendall(b'before'); c.send(b'!', socket.MSG_OOB); time.sleep(0.1); c.sendall(b'behind')",
+      "print('said', flush=True); print(c.recv(64).decode(), flush=True)",
+    ].join('\n');
+    this.#child = spawn('python3', ['-c', script], { stdio: ['ignore', 'pipe', 'pipe'] });
+    for (const stream of [this.#child.stdout, this.#child.stderr])
+      stream.on('data', (data: Buffer) => (this.said += data.toString()));
+  }
+
+  [Symbol.dispose](): void {
+    this.#child.kill('SIGKILL');
   }
 }
 

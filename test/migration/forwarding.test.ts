@@ -4,7 +4,7 @@ import t from 'tap';
 import { sleep, until } from '../helpers/commands.ts';
 import type { Host } from '../helpers/host.ts';
 import { makeHosts, type Hosts } from '../helpers/hosts.ts';
-import { Client, makeBed, pattern } from '../helpers/moving-bed.ts';
+import { Client, makeBed, pattern, UrgentClient } from '../helpers/moving-bed.ts';
 import type { Spawned } from '../helpers/namespace-host.ts';
 import { explain } from '../helpers/round-trip.ts';
 import { unless } from '../helpers/skip-unless.ts';
@@ -41,12 +41,14 @@ await t.test(
     });
     flood.socket.pause();
     closing.socket.end('last word');
+    using urgent = new UrgentClient(a.ip);
+    await until('it has said all', () => urgent.said === 'said\n');
     await until('its last words', () => shut.ended && tree.log().includes('closing') && unread.got === 1);
     unread.socket.write(pattern(60_000));
 
     const moved = await a.migrate(tree.pid, b, { args });
     if (!t.equal(moved.code, 0, `it moves: ${explain(moved, b)}`)) return;
-    t.equal(moved.report?.['forwarded-connections'], streams.length + others.length);
+    t.equal(moved.report?.['forwarded-connections'], streams.length + others.length + 1);
     Client.flights++;
     const before = streams.map(({ got }) => got);
     await until('every stream goes on', () => streams.every(({ got }, i) => got > (before[i] ?? 0) + 50_000));
@@ -78,6 +80,10 @@ await t.test(
     await until(
       () => `all of it comes: ${JSON.stringify([unread.got, closing.got, flood.got, tree.log()])}`,
       () => unread.got === 6 && closing.ended && flood.ended && tree.log().includes('shut heard'),
+    );
+    await until(
+      () => `urgent data was where it was: ${urgent.said}`,
+      () => urgent.said === 'said\nright\n',
     );
     t.equal(closing.got, 4, "what it says behind the other end's last word");
     t.equal(flood.got, 251 * 40_000, 'what waited in its send queue, and much more');

@@ -4,7 +4,7 @@ import t from 'tap';
 import { sleep, until } from '../helpers/commands.ts';
 import type { Host } from '../helpers/host.ts';
 import { makeHosts } from '../helpers/hosts.ts';
-import { Client, makeBed, pattern } from '../helpers/moving-bed.ts';
+import { Client, makeBed, pattern, UrgentClient } from '../helpers/moving-bed.ts';
 import { explain } from '../helpers/round-trip.ts';
 import { unless } from '../helpers/skip-unless.ts';
 
@@ -22,6 +22,8 @@ await t.test('clients do not notice', { skip }, async (t) => {
   const [shut, closing, unread, flood] = [of('S'), of('C'), of('U'), of('F')];
   flood.socket.pause();
   closing.socket.end('last word');
+  using urgent = new UrgentClient(addresses[0] ?? '');
+  await until('it has said all', () => urgent.said === 'said\n');
   await until('its last words', () => shut.ended && tree.log().includes('closing') && unread.got === 1);
   unread.socket.write(pattern(60_000));
   t.teardown(() => {
@@ -64,6 +66,10 @@ await t.test('clients do not notice', { skip }, async (t) => {
   t.match(tree.log(), /shut heard 8\b/, 'what came behind its own last word');
   t.equal(closing.got, 4, "what it says behind the other end's last word");
   t.equal(flood.got, 251 * 40_000, 'what waited in its send queue');
+  await until(
+    () => `urgent data was where it was: ${urgent.said}`,
+    () => urgent.said === 'said\nright\n',
+  );
   const all = [...streams, shut, closing, unread, flood, late];
   t.strictSame(
     all.flatMap(({ problem }) => (problem === '' ? [] : [problem])),

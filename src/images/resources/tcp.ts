@@ -34,6 +34,8 @@ const connectionSchema = z.strictObject({
   /** Sequence number of the first byte of `unread`. */
   receiveFirst: u32,
   unread: waiting,
+  /** Behind them: the urgent byte, which has not been read either, and what follows it. */
+  urgent: waiting.optional(),
   /** What the other end has not received yet. */
   unsent: waiting,
   /** shutdown(2) with SHUT_WR. */

@@ -167,20 +167,31 @@ function locked<T>(file: SeenFile, work: () => T): T {
 
 type Streams = Pick<
   TcpConnectionImage,
-  'sendNext' | 'receiveFirst' | 'unread' | 'unsent' | 'window' | 'outside'
+  'sendNext' | 'receiveFirst' | 'unread' | 'urgent' | 'unsent' | 'window' | 'outside'
 >;
 
 /** include/net/tcp_states.h: FIN_WAIT2, its FIN is acknowledged. */
 const finWait2 = 5;
 
+/** Both parts of the receive queue, and where it begins. */
+function received({
+  unread,
+  urgent,
+  receiveNext,
+  state,
+}: TcpSnapshot): Pick<Streams, 'receiveFirst' | 'unread' | 'urgent'> {
+  const length = unread.length + (urgent?.length ?? 0);
+  const receiveFirst = sequence(receiveNext - Number(isEnded(state)) - length);
+  return { unread, receiveFirst, ...(urgent === undefined ? {} : { urgent }) };
+}
+
 /** What it is to somebody who has whatever was on its way. */
 function withOthers(own: TcpSnapshot): Streams {
-  const { unread, unacknowledged, state } = own;
+  const { unacknowledged, state } = own;
   const finAcknowledged = state === finWait2;
   const sentBytes = unacknowledged.length - own.unsent;
   return {
-    unread,
-    receiveFirst: sequence(own.receiveNext - Number(isEnded(state)) - unread.length),
+    ...received(own),
     sendNext: sequence(own.sendFirst - Number(finAcknowledged)),
     unsent: unacknowledged.slice(sentBytes),
     outside: { sent: unacknowledged.slice(0, sentBytes), finSent: own.isFinSent, finAcknowledged },
@@ -190,14 +201,10 @@ function withOthers(own: TcpSnapshot): Streams {
 
 /** What one end has still to send, by what the other has got. */
 function betweenTwo(own: TcpSnapshot, peer: TcpSnapshot | undefined): Streams {
-  const { unread } = own;
-  const ended = Number(isEnded(own.state));
-  const receiveFirst = sequence(own.receiveNext - ended - unread.length);
   if (peer === undefined) {
     const sendNext = sequence(own.sendNext - Number(isShut(own.state)));
     return {
-      unread,
-      receiveFirst,
+      ...received(own),
       sendNext,
       unsent: new Uint8Array(),
       window: windowOf(own, own.window.send),
@@ -205,16 +212,16 @@ function betweenTwo(own: TcpSnapshot, peer: TcpSnapshot | undefined): Streams {
   }
   const sendNext = sequence(peer.receiveNext - Number(isEnded(peer.state)));
   // Nothing but a FIN was acknowledged: one less.
-  const received = (sendNext - own.sendFirst) | 0;
-  if (received < -Number(isShut(own.state)) || received > own.unacknowledged.length) {
+  const has = (sendNext - own.sendFirst) | 0;
+  if (has < -Number(isShut(own.state)) || has > own.unacknowledged.length) {
     throw new GodwitError(
       'INTERNAL',
-      `one end of a TCP connection has ${received} of the ${own.unacknowledged.length} bytes that the other has sent`,
+      `one end of a TCP connection has ${has} of the ${own.unacknowledged.length} bytes that the other has sent`,
     );
   }
-  const unsent = own.unacknowledged.slice(Math.max(0, received));
+  const unsent = own.unacknowledged.slice(Math.max(0, has));
   const room = (peer.window.receiveUpdate + peer.window.receive - sendNext) | 0;
-  return { unread, receiveFirst, sendNext, unsent, window: windowOf(own, Math.max(0, room)) };
+  return { ...received(own), sendNext, unsent, window: windowOf(own, Math.max(0, room)) };
 }
 
 function windowOf({ window }: TcpSnapshot, send: number): Streams['window'] {

@@ -16,6 +16,7 @@ import { afInet, afInet6 } from '../../kernel/socket-options.ts';
 import { socketFacts, upperProtocol, waitingBytes, type SocketFacts } from '../../kernel/socket-facts.ts';
 import { changedOptions } from '../../kernel/socket-values.ts';
 import { tcpSockets } from '../../kernel/sockets.ts';
+import { canPeekBehind, urgentNeedsPeek } from '../../kernel/read-connection.ts';
 import { isEnded } from '../../kernel/tcp-repair.ts';
 import type { DumpContext, DriverContext, Refusal, SourceDriver } from './driver.ts';
 import { refuse } from './refuse.ts';
@@ -110,7 +111,7 @@ function obstacleTo(
   if (holder !== undefined) return `${holder}, outside the tree, holds it too`;
   const upper = isFrozen ? '' : upperProtocol(thief.fdOf(file));
   if (upper !== '') return `${upper} works in it (TCP_ULP)`;
-  if (!isFrozen && thief.isUrgent(file)) return 'urgent data waits in it';
+  if (!isFrozen && thief.isUrgent(file) && !canPeekBehind(thief.fdOf(file))) return urgentNeedsPeek;
   return may('tcp-repair') ? undefined : needsRight;
 }
 

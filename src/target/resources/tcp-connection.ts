@@ -12,11 +12,14 @@ import { addressText, endpointKey, hostText, isLoopback } from '../../kernel/soc
 import { closeLocal, openSocket, socketFacts } from '../../kernel/socket-facts.ts';
 import { sockStream } from '../../kernel/socket-options.ts';
 import { isEnded, isShut, sequence } from '../../kernel/tcp-repair.ts';
+import { joinSegments } from '../../kernel/tcp-segment.ts';
 import { native } from '../../native.ts';
 import type { OpenContext, Speaker } from './driver.ts';
+import { heardSegments } from './heard-segments.ts';
 import { makeAllLater, speaksLater } from './tcp-later.ts';
 
 const shutRead = 0;
+const widest = 0xffff;
 const shutWrite = 1;
 /** For segments between two sockets of this host. */
 const settleMs = 1000;
@@ -64,6 +67,7 @@ function connectAll(
   try {
     for (const end of ends) if (end.connection.peer === undefined) helpers.push(forsakenPeer(end));
     for (const { file, connection } of ends) letSpeak(fdOf(file), connection.reuse);
+    for (const end of ends) hearUrgent(end);
     for (const end of ends) sendRest(fdOf(end.file), end);
     for (const fd of helpers) shut(fd, shutWrite);
     for (const end of ends) awaitState(fdOf(end.file), end);
@@ -124,7 +128,7 @@ function forsakenPeer({ family, local, connection }: End): number {
     makeConnection(fd, {
       local: connection.remote,
       remote: local,
-      sendNext: sequence(receiveFirst + unread.length),
+      sendNext: sequence(receiveFirst + unread.length + (connection.urgent?.length ?? 0)),
       receiveFirst: sendNext,
       unread: new Uint8Array(),
       terms: { ...terms, ...(scales && { scales: { send: scales.receive, receive: scales.send } }) },
@@ -143,6 +147,30 @@ function forsakenPeer({ family, local, connection }: End): number {
     closeLocal(fd);
     throw error;
   }
+}
+
+/** Both ends are on this host: nothing but this brings it in the order that it had. */
+function hearUrgent({ local, connection }: End): void {
+  const { remote, receiveFirst, unread, urgent, sendNext, window, terms } = connection;
+  if (urgent === undefined) return;
+  const segments = heardSegments({
+    from: remote,
+    to: local,
+    sequence: sequence(receiveFirst + unread.length),
+    acknowledged: sendNext,
+    window: Math.min(widest, window.send >>> (terms.scales?.send ?? 0)),
+    urgent,
+    ended: false, // the other end says that itself
+  });
+  const failed = native.sendSegments(joinSegments(segments));
+  if (failed === 0) return;
+  throw new GodwitError(
+    'REFUSED',
+    `the TCP connection ${addressText(local)}: its urgent data cannot be brought`,
+    {
+      hint: 'it needs CAP_NET_RAW: run receive as root',
+    },
+  );
 }
 
 function sendRest(fd: number, { local, connection }: End): void {

@@ -8,10 +8,10 @@ import { makeConnection } from '../../kernel/make-connection.ts';
 import { errnoName, Program } from '../../kernel/program.ts';
 import { hostText } from '../../kernel/socket-address.ts';
 import { sequence, type TcpTerms } from '../../kernel/tcp-repair.ts';
-import { makeSegment, tcpAck, tcpFin } from '../../kernel/tcp-segment.ts';
 import { native } from '../../native.ts';
 import { asIfHere } from './bind-socket.ts';
 import type { OpenContext, Speaker } from './driver.ts';
+import { heardSegments } from './heard-segments.ts';
 
 const shutRead = 0;
 const widest = 0xffff;
@@ -35,7 +35,7 @@ export function makeAllLater(
   context: Pick<OpenContext, 'speaker' | 'elapsed'>,
 ): void {
   context.speaker.connections(ends.map((end) => makeLater(end.fd, end, context)));
-  const words = ends.flatMap((end) => lastWord(end) ?? []);
+  const words = ends.flatMap((end) => wordsOf(end));
   if (words.length > 0) context.speaker.segments(words);
 }
 
@@ -79,16 +79,17 @@ export function termsNow(terms: TcpTerms, elapsedNs: bigint): TcpTerms {
   return { ...terms, timestamp: sequence(timestamp + (passed & ~inMicroseconds)) };
 }
 
-/** What the other end had told by segments without data: its end, and that it has got ours. */
-function lastWord({ local, connection }: LateEnd): Uint8Array | undefined {
-  const { outside, ended, remote, receiveFirst, unread, sendNext, window, terms } = connection;
-  if (outside === undefined || !(ended || outside.finAcknowledged)) return undefined;
-  return makeSegment({
+/** What the other end had told, and a queue alone does not tell: its end, that it has got ours, and urgent data. */
+function wordsOf({ local, connection }: LateEnd): Uint8Array[] {
+  const { outside, ended, remote, receiveFirst, unread, urgent, sendNext, window, terms } = connection;
+  if (outside === undefined || !(ended || outside.finAcknowledged || urgent !== undefined)) return [];
+  return heardSegments({
     from: remote,
     to: local,
     sequence: sequence(receiveFirst + unread.length),
     acknowledged: sequence(sendNext + Number(outside.finAcknowledged)),
-    flags: tcpAck | (ended ? tcpFin : 0),
     window: Math.min(widest, window.send >>> (terms.scales?.send ?? 0)),
+    urgent,
+    ended,
   });
 }
