@@ -23,6 +23,7 @@ export const nativeProbeNames = [
   'raise-limits',
   'lower-oom-score',
   'tcp-repair',
+  'tcp-peek-off',
   'ptrace-seize',
   'ptrace-rseq',
   'ptrace-suspend-seccomp',

@@ -38,6 +38,7 @@ constexpr Probe kProbes[] = {
     {"page-frames", probes::PageFrames},
     {"guard-regions", probes::GuardRegions},
     {"mseal", probes::Mseal},
+    {"tcp-peek-off", probes::TcpPeekOff},
     {"protection-keys", probes::ProtectionKeys},
     {"pidfd-getfd", probes::PidfdGetfd},
     {"clone3-set-tid", probes::Clone3SetTid},

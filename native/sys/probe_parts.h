@@ -26,6 +26,7 @@ int Kcmp();
 int TimerRestoreIds();  // Linux 6.16
 int RaiseLimits();      // CAP_SYS_RESOURCE
 int LowerOomScore();    // CAP_SYS_RESOURCE
+int TcpPeekOff();       // Linux 6.9
 int TcpRepair();
 
 // What a tracer needs (probe_trace.cc)

@@ -185,4 +185,11 @@ int TcpRepair() {
   return setsockopt(socket_fd.get(), IPPROTO_TCP, TCP_REPAIR, &on, sizeof(on)) < 0 ? -errno : 0;
 }
 
+int TcpPeekOff() {
+  const Fd socket_fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP));
+  const int off = -1;
+  if (!socket_fd.valid()) return -errno;
+  return setsockopt(socket_fd.get(), SOL_SOCKET, SO_PEEK_OFF, &off, sizeof(off)) < 0 ? -errno : 0;
+}
+
 }  // namespace godwit::probes

@@ -150,14 +150,6 @@ function readUrgent(fd: number, before: number, length: number): Uint8Array<Arra
   return outcome.bytes(data).slice(0, length);
 }
 
-/** Whether this kernel lets one look behind an urgent mark. `fd`: a TCP socket, which stays as it is. */
-export function canPeekBehind(fd: number): boolean {
-  const program = new Program();
-  const { value } = ask(program, fd, solSocket, soPeekOff, 4);
-  const same = program.attempt('setsockopt', fd, solSocket, soPeekOff, value, 4);
-  return !isError(runLocal(program).result(same));
-}
-
 /** Why nobody can look behind a mark. */
 export const urgentNeedsPeek =
   'urgent data waits in it, and this kernel shows nothing behind it (SO_PEEK_OFF of TCP, Linux 6.9)';

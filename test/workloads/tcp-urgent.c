@@ -1,6 +1,7 @@
 // TCP connections in which an urgent byte waits that nobody has read: before, behind and among other data, read apart or inline, with the end of
 // the other end behind it; by IPv4, IPv6 and mapped addresses. In motion one more pair exchanges such bytes.
 // @family Internet sockets
+// @probe tcp-peek-off
 // @claim urgent-among inet.tcp-urgent
 // @claim urgent-first inet.tcp-urgent
 // @claim urgent-last inet.tcp-urgent

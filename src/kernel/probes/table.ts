@@ -83,6 +83,11 @@ export const probes: readonly Probe[] = [
     'mappings are read as text, some 30 µs a process more in the freeze',
   ),
   optional('guard-regions', 'guard regions (Linux 6.13)', 'programs that use them cannot come here'),
+  optional(
+    'tcp-peek-off',
+    'look behind urgent data of TCP connections (SO_PEEK_OFF, Linux 6.9)',
+    'connections in which an urgent byte waits behind others cannot leave',
+  ),
   optional('mseal', 'seal mappings (mseal, Linux 6.10)', 'programs that use it cannot come here'),
   optional(
     'protection-keys',

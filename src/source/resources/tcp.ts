@@ -16,8 +16,9 @@ import { afInet, afInet6 } from '../../kernel/socket-options.ts';
 import { socketFacts, upperProtocol, waitingBytes, type SocketFacts } from '../../kernel/socket-facts.ts';
 import { changedOptions } from '../../kernel/socket-values.ts';
 import { tcpSockets } from '../../kernel/sockets.ts';
-import { canPeekBehind, urgentNeedsPeek } from '../../kernel/read-connection.ts';
+import { urgentNeedsPeek } from '../../kernel/read-connection.ts';
 import { isEnded } from '../../kernel/tcp-repair.ts';
+import { native } from '../../native.ts';
 import type { DumpContext, DriverContext, Refusal, SourceDriver } from './driver.ts';
 import { refuse } from './refuse.ts';
 import type { OpenFileGroup, SeenFile } from './seen-file.ts';
@@ -111,7 +112,7 @@ function obstacleTo(
   if (holder !== undefined) return `${holder}, outside the tree, holds it too`;
   const upper = isFrozen ? '' : upperProtocol(thief.fdOf(file));
   if (upper !== '') return `${upper} works in it (TCP_ULP)`;
-  if (!isFrozen && thief.isUrgent(file) && !canPeekBehind(thief.fdOf(file))) return urgentNeedsPeek;
+  if (!isFrozen && thief.isUrgent(file) && native.probe('tcp-peek-off') < 0) return urgentNeedsPeek;
   return may('tcp-repair') ? undefined : needsRight;
 }
 

@@ -50,6 +50,7 @@ t.test(
       'set-mm-map',
       'new-pid-namespace',
     ];
+    if (since(6, 9)) expected.push('tcp-peek-off');
     if (since(6, 11)) expected.push('procmap-query');
     if (since(6, 13)) expected.push('guard-regions');
     if (since(6, 16)) expected.push('timer-restore-ids');
