@@ -84,10 +84,10 @@ function readRecord(path: string): ForwardRecord | undefined {
 }
 
 function removeRecord(path: string): void {
-  rmSync(path, { force: true });
   try {
+    rmSync(path, { force: true });
     rmdirSync(folder());
   } catch {
-    // there are others
+    // there are others, or it is somebody else's
   }
 }

@@ -66,6 +66,8 @@ await t.test(
       new Set(hostsOf.map(local)),
       'the status names them',
     );
+    const { stdout: said } = await a.godwit(['status']);
+    t.match(said, new RegExp(`${streams.length + others.length + 1} connections forwarded to ${b.ip}:`));
     t.equal((await statusOf(b))[0]?.role, 'target', 'also on the host that has the tree');
     const late = new Client(b.ip, 'E');
     late.ask();

@@ -1,5 +1,6 @@
 // Connections that are to be forwarded, while their tree still leaves: their sockets are kept, what comes for them is captured, and when the
 // tree runs on the target somebody forwards it.
+import { asGodwitError } from '../../errors.ts';
 import type { OpenFile } from '../../images/state.ts';
 import { ForwardedConnections } from '../../kernel/forwarded-connections.ts';
 import type { HostAddress } from '../../kernel/rtnetlink.ts';
@@ -63,7 +64,11 @@ export class Departure implements Disposable {
     const forwarder = this.#forwarder;
     if (forwarder === undefined || forwarder.connections === 0) return undefined;
     const [heard, sockets] = [capture.handOver(), this.#sockets.handOver()];
-    return { connections: forwarder.connections, ended: forwarder.run(heard, sockets, this.#plan.signal) };
+    const { signal, observer } = this.#plan;
+    const ended = forwarder.run(heard, sockets, signal).catch((error: unknown) => {
+      observer({ kind: 'warning', text: `connections are not forwarded: ${asGodwitError(error).message}` });
+    });
+    return { connections: forwarder.connections, ended };
   }
 
   [Symbol.dispose](): void {

@@ -77,6 +77,9 @@ function refusal(group: OpenFileGroup, context: DriverContext, isFrozen = false)
 const needsRight = 'that needs CAP_NET_ADMIN';
 const isElsewhere = 'its other end is not in the tree';
 
+/** mptcp_supported_sockopt (net/mptcp/sockopt.c, 6.18): ENOPROTOOPT, also for one that fell back to TCP, whose numbers nothing else tells. */
+const isMultipath = 'it is one of MPTCP, whose sockets the kernel does not let repair (TCP_REPAIR)';
+
 /** Where --keep-connections forward has brought it (target/forwarding/). */
 const isForwarded = 'it is in another network namespace: another host forwards it to this one';
 
@@ -101,7 +104,7 @@ function obstacleTo(
 ): string | undefined {
   const { thief } = context;
   const state = facts.tcp?.state ?? 0;
-  if (facts.protocol === ipprotoMptcp) return 'it is one of MPTCP';
+  if (facts.protocol === ipprotoMptcp) return isMultipath;
   if (state === tcpSynSent || state === tcpSynReceived) return 'it is being set up';
   const peer = context.connections().peerOf(facts);
   if (peer?.first === file) return 'it is connected to itself';
