@@ -34,9 +34,7 @@ std::optional<std::int64_t> ExecStart() {
   long long ms = 0;
   long long ns = 0;
   if (colon == std::string_view::npos) return std::nullopt;
-  // The kernel's own text, two numbers: none is out of range.
-  if (std::sscanf(&text[colon + 1], "%lld.%6lld", &ms, &ns) != 2)
-    return std::nullopt;  // NOLINT(cert-err34-c)
+  if (std::sscanf(&text[colon + 1], "%lld.%6lld", &ms, &ns) != 2) return std::nullopt;
   return ms * kNsPerMs + ns;
 }
 

@@ -26,15 +26,19 @@ const sleeper = [
   'libc.syscall(35,limit,None)',
 ].join('\n');
 
+async function untilAsleep(pid: number): Promise<void> {
+  await until('it sleeps', () => {
+    const blocked = readSyscall(pid);
+    return blocked?.kind === 'syscall' && blocked.nr === syscalls.nanosleep;
+  });
+}
+
 async function startSleeper(t: Test): Promise<{ pid: number; limitAt: number }> {
   const child = spawn('/usr/bin/python3', ['-c', sleeper], { stdio: ['ignore', 'pipe', 'inherit'] });
   t.teardown(() => child.kill('SIGKILL'));
   const [said] = (await once(child.stdout, 'data')) as [Buffer];
   const pid = child.pid ?? 0;
-  await until('it sleeps', () => {
-    const blocked = readSyscall(pid);
-    return blocked?.kind === 'syscall' && blocked.nr === syscalls.nanosleep;
-  });
+  await untilAsleep(pid);
   return { pid, limitAt: Number(said.toString()) };
 }
 
@@ -130,11 +134,8 @@ void t.test('when a wait began is known on every CPU', { skip }, async (t) => {
     t.teardown(() => child.kill('SIGKILL'));
     const [said] = (await once(child.stdout, 'data')) as [Buffer];
     const pid = child.pid ?? 0;
-    await until('it sleeps', () => {
-      const blocked = readSyscall(pid);
-      return blocked?.kind === 'syscall' && blocked.nr === syscalls.nanosleep;
-    });
-    await sleep(300);
+    await untilAsleep(pid);
+    await sleep(300); // who takes it to begin when it is looked at is found out
     const waits = new TimedWaits();
     waits.sample(readSourceTree(pid));
     const registers = new BigUint64Array(27);
