@@ -61,7 +61,7 @@ export function goToBackground(code: number): void {
   callerGone = undefined;
   const answer: Answer = { code };
   process.send?.(answer, undefined, undefined, () => {
-    process.disconnect();
+    if (process.connected) process.disconnect(); // else the caller has died just now
   });
   process.chdir('/');
   // Whoever reads what the command writes waits for the end of it.
