@@ -3,19 +3,26 @@
 //   receive queue    | unread           | U and what follows |      U: the urgent byte
 //                      by TCP_REPAIR      by segments with URG, FIN behind it
 import { readFileSync } from 'node:fs';
+import type { TcpConnectionImage } from '../../images/resources/tcp.ts';
 import { sequence } from '../../kernel/tcp-repair.ts';
-import { makeSegment, tcpAck, tcpFin, tcpUrg, type ShortSegment } from '../../kernel/tcp-segment.ts';
+import { makeSegment, tcpAck, tcpFin, tcpUrg } from '../../kernel/tcp-segment.ts';
 
 /** A packet of IP has 65,535 bytes at most. */
 const mostBytes = 60_000;
+const widest = 0xffff;
 
-export interface Heard extends Pick<ShortSegment, 'from' | 'to' | 'sequence' | 'acknowledged' | 'window'> {
-  /** Begins with the urgent byte. */
-  readonly urgent: Uint8Array | undefined;
+/** Its end of the stream, that ours has come: what the other end has told besides. */
+export interface HeardBesides {
   readonly ended: boolean;
+  readonly finAcknowledged: boolean;
 }
 
-export function heardSegments({ urgent = new Uint8Array(), ended, ...ends }: Heard): Uint8Array[] {
+/** At least one. */
+export function heardSegments(
+  { local, connection }: { readonly local: Uint8Array; readonly connection: TcpConnectionImage },
+  { ended, finAcknowledged }: HeardBesides,
+): Uint8Array[] {
+  const { remote, receiveFirst, unread, urgent = new Uint8Array(), sendNext, window, terms } = connection;
   const segments: Uint8Array[] = [];
   for (let at = 0; at === 0 || at < urgent.length; at += mostBytes) {
     const data = urgent.subarray(at, at + mostBytes);
@@ -23,9 +30,12 @@ export function heardSegments({ urgent = new Uint8Array(), ended, ...ends }: Hea
     const isLast = at + data.length === urgent.length;
     segments.push(
       makeSegment({
-        ...ends,
-        sequence: sequence(ends.sequence + at),
+        from: remote,
+        to: local,
+        sequence: sequence(receiveFirst + unread.length + at),
+        acknowledged: sequence(sendNext + Number(finAcknowledged)),
         flags: tcpAck | (isUrgent ? tcpUrg : 0) | (ended && isLast ? tcpFin : 0),
+        window: Math.min(widest, window.send >>> (terms.scales?.send ?? 0)),
         urgentPointer: isUrgent ? pointerToFirst() : 0,
         data,
       }),

@@ -19,7 +19,6 @@ import { heardSegments } from './heard-segments.ts';
 import { makeAllLater, speaksLater } from './tcp-later.ts';
 
 const shutRead = 0;
-const widest = 0xffff;
 const shutWrite = 1;
 /** For segments between two sockets of this host. */
 const settleMs = 1000;
@@ -150,23 +149,14 @@ function forsakenPeer({ family, local, connection }: End): number {
 }
 
 /** Both ends are on this host: nothing but this brings it in the order that it had. */
-function hearUrgent({ local, connection }: End): void {
-  const { remote, receiveFirst, unread, urgent, sendNext, window, terms } = connection;
-  if (urgent === undefined) return;
-  const segments = heardSegments({
-    from: remote,
-    to: local,
-    sequence: sequence(receiveFirst + unread.length),
-    acknowledged: sendNext,
-    window: Math.min(widest, window.send >>> (terms.scales?.send ?? 0)),
-    urgent,
-    ended: false, // the other end says that itself
-  });
+function hearUrgent(end: End): void {
+  if (end.connection.urgent === undefined) return;
+  const segments = heardSegments(end, { ended: false, finAcknowledged: false }); // the other end says that itself
   const failed = native.sendSegments(joinSegments(segments));
   if (failed === 0) return;
   throw new GodwitError(
     'REFUSED',
-    `the TCP connection ${addressText(local)}: its urgent data cannot be brought`,
+    `the TCP connection ${addressText(end.local)}: its urgent data cannot be brought`,
     {
       hint: 'it needs CAP_NET_RAW: run receive as root',
     },

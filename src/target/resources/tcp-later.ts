@@ -14,7 +14,6 @@ import type { OpenContext, Speaker } from './driver.ts';
 import { heardSegments } from './heard-segments.ts';
 
 const shutRead = 0;
-const widest = 0xffff;
 /** Milliseconds that a timestamp is ahead of what the source may have sent last: the other end drops what goes back (PAWS, RFC 7323). */
 const aheadMs = 1000n;
 /** In the lowest bit of TCP_TIMESTAMP: its clock counts microseconds, not milliseconds (Linux 6.7). */
@@ -80,16 +79,8 @@ export function termsNow(terms: TcpTerms, elapsedNs: bigint): TcpTerms {
 }
 
 /** What the other end had told, and a queue alone does not tell: its end, that it has got ours, and urgent data. */
-function wordsOf({ local, connection }: LateEnd): Uint8Array[] {
-  const { outside, ended, remote, receiveFirst, unread, urgent, sendNext, window, terms } = connection;
+function wordsOf(end: LateEnd): Uint8Array[] {
+  const { outside, ended, urgent } = end.connection;
   if (outside === undefined || !(ended || outside.finAcknowledged || urgent !== undefined)) return [];
-  return heardSegments({
-    from: remote,
-    to: local,
-    sequence: sequence(receiveFirst + unread.length),
-    acknowledged: sequence(sendNext + Number(outside.finAcknowledged)),
-    window: Math.min(widest, window.send >>> (terms.scales?.send ?? 0)),
-    urgent,
-    ended,
-  });
+  return heardSegments(end, { ended, finAcknowledged: outside.finAcknowledged });
 }
