@@ -2,7 +2,7 @@
 //
 //   name   "10.0.0.5:7000 10.0.0.9:40312"     the tree's end, the other end
 import type { OpenFile } from '../images/state.ts';
-import { endpointKey, hostText } from './socket-address.ts';
+import { addressPort, endpointKey, hostText } from './socket-address.ts';
 import { isAfter, sequence } from './tcp-repair.ts';
 import { makeSegment, readSegment, tcpFin, tcpRst, type SeenSegment } from './tcp-segment.ts';
 
@@ -36,6 +36,11 @@ export class ForwardedConnections {
 
   get names(): string[] {
     return [...this.#byName.keys()];
+  }
+
+  /** Of the tree's ends. */
+  get ports(): Set<number> {
+    return new Set([...this.#byName.values()].map(({ local }) => addressPort(local)));
   }
 
   has(name: string): boolean {

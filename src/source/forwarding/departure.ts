@@ -4,7 +4,6 @@ import { asGodwitError } from '../../errors.ts';
 import type { OpenFile } from '../../images/state.ts';
 import { ForwardedConnections } from '../../kernel/forwarded-connections.ts';
 import type { HostAddress } from '../../kernel/rtnetlink.ts';
-import { addressPort } from '../../kernel/socket-address.ts';
 import type { FlightPlan } from '../flight-plan.ts';
 import type { SegmentCapture } from '../segment-capture.ts';
 import { forwardable } from './forwardable.ts';
@@ -21,7 +20,7 @@ export class Departure implements Disposable {
   readonly addresses: readonly HostAddress[] = forwardable();
   readonly #plan: FlightPlan;
   readonly #hosts: ReadonlySet<string>;
-  readonly #sockets = new KeptSockets();
+  #sockets = new KeptSockets();
   #forwarder: Forwarder | undefined;
 
   /** `hosts`: whose connections are forwarded; undefined when there are none. */
@@ -46,24 +45,15 @@ export class Departure implements Disposable {
     if (connections.size === 0) return;
     const peer = `${endpoint.host}:${endpoint.port}`;
     this.#forwarder = new Forwarder({ id, peer, control: wire.control, connections });
-    capture.narrow(
-      new Set(
-        openFiles.flatMap(({ resource }) =>
-          resource.kind === 'tcp' &&
-          resource.connection?.outside !== undefined &&
-          resource.local !== undefined
-            ? [addressPort(resource.local)]
-            : [],
-        ),
-      ),
-    );
+    capture.narrow(connections.ports);
   }
 
   /** The tree runs on the target: every moment counts. undefined: there is nothing to forward. */
   begin(capture: SegmentCapture): Forward | undefined {
     const forwarder = this.#forwarder;
     if (forwarder === undefined || forwarder.connections === 0) return undefined;
-    const [heard, sockets] = [capture.handOver(), this.#sockets.handOver()];
+    const [heard, sockets] = [capture.handOver(), this.#sockets];
+    this.#sockets = new KeptSockets(); // those are the forwarder's now
     const { signal, observer } = this.#plan;
     const ended = forwarder.run(heard, sockets, signal).catch((error: unknown) => {
       observer({ kind: 'warning', text: `connections are not forwarded: ${asGodwitError(error).message}` });

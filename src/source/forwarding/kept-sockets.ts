@@ -9,7 +9,7 @@ import { connectionName } from '../../kernel/forwarded-connections.ts';
 const fDupfdCloexec = 1030;
 
 export class KeptSockets implements Disposable {
-  #unnamed: number[] = [];
+  readonly #unnamed: number[] = [];
   readonly #byName = new Map<string, number>();
 
   /** Copies of these. In the freeze: names can wait. @throws GodwitError SYSCALL */
@@ -35,16 +35,6 @@ export class KeptSockets implements Disposable {
     const fd = this.#byName.get(name);
     if (fd !== undefined) closeLocal(fd);
     this.#byName.delete(name);
-  }
-
-  /** All of it, for somebody else. */
-  handOver(): KeptSockets {
-    const other = new KeptSockets();
-    for (const [name, fd] of this.#byName) other.#byName.set(name, fd);
-    other.#unnamed = this.#unnamed;
-    this.#byName.clear();
-    this.#unnamed = [];
-    return other;
   }
 
   [Symbol.dispose](): void {

@@ -61,23 +61,25 @@ export class Relay {
       }
       await native.waitReadable(Int32Array.of(this.#network.tunnel), waitMs);
       while (control.unsent > mostUnsent && !isOver()) await sleep(1);
-      this.#return(control, ended);
+      if (!this.#return(control, ended)) break;
     }
     this.#destroy();
   }
 
-  #return(control: Control, ended: readonly string[]): void {
+  /** False: there is no way back any more. */
+  #return(control: Control, ended: readonly string[]): boolean {
     const packets = native.takePackets(this.#network.tunnel, mostAtOnce);
-    if (typeof packets === 'number') return;
+    if (typeof packets === 'number') return false;
     const own = this.#connections.packetsOf(splitSegments(packets), false);
-    if (own.length === 0 && ended.length === 0) return;
+    if (own.length === 0 && ended.length === 0) return true;
     const segments = joinSegments(own);
     this.#back += segments.length;
     for (const name of ended) this.#connections.delete(name);
     try {
       control.send({ type: 'forward', segments, ended: [...ended] });
+      return true;
     } catch {
-      // the link broke, which is the end
+      return false; // the link broke
     }
   }
 
