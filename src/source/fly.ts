@@ -210,8 +210,8 @@ async function land(
   if (plan.tcpClose) closeConnections(flight.living);
   frozen.detach();
   await keeper.finish();
-  network?.forget();
   sendLate(wire.control, capture, state.openFiles);
+  network?.forget();
   const report = closingReport({
     plan,
     copied,

@@ -5,7 +5,14 @@ import { GodwitError } from '../../errors.ts';
 import type { NetworkTables } from '../../images/network.ts';
 import type { Keeper } from '../../kernel/keeper.ts';
 import { addressKind, messageOf, routeKind } from '../../kernel/network/entries.ts';
-import { iff, linkMessage, placeMessage, readLinks, type Link } from '../../kernel/network/links.ts';
+import {
+  iff,
+  linkMessage,
+  placeMessage,
+  readLinks,
+  removeLink,
+  type Link,
+} from '../../kernel/network/links.ts';
 import { forgetNetwork } from '../../kernel/network/names.ts';
 import { readRuleset, rulesetGeneration } from '../../kernel/network/nftables.ts';
 import { hasOtherNetwork, inNetworkOf, NetworkVisit } from '../../kernel/network-namespace.ts';
@@ -102,9 +109,13 @@ export class TravellingNetwork implements Disposable {
     }
   }
 
-  /** Its name went along. Preconditions: the tree has ended here. */
+  /**
+   * Its name went along, and its links: the kernel takes a namespace down in its own time, and until then the other ends keep their
+   * addresses here, so that the tree could not come back at once. Preconditions: the tree has ended here.
+   */
   forget(): void {
     this.leave();
+    for (const { index } of this.#outer) removeLink(index); // -ENODEV: the kernel was faster
     const name = this.#name;
     const problem = name === undefined ? undefined : forgetNetwork(name);
     if (problem !== undefined) this.#warn(`its network keeps its name ${name ?? ''} here: ${problem}`);
