@@ -1,6 +1,7 @@
 // The pause of a client whose connection moves along with the server's address (--move-ip), beside what `migrate` reports; and what it is
 // when segments that come during the freeze are dropped instead of captured. GODWIT_MOVES: how many flights of each kind (10).
-// One client is looked at: it asks as soon as it is answered, or thinks a while; the others are there, and ask once a second.
+// One client is looked at: it asks as soon as it is answered, or thinks a while. The others ask once a second; or they are there and ask
+// nothing until the flights are over, so that the one's wait has none of the server's own work for them in it.
 import { connect } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { canMakeHosts } from '../test/helpers/can-make-hosts.ts';
@@ -47,12 +48,21 @@ class Probe implements Disposable {
   }
 }
 
+interface Kind {
+  readonly others: number;
+  readonly isCapturing: boolean;
+  /** How long the one client thinks before it asks, milliseconds. */
+  readonly thinkMs: number;
+  /** How long each other client thinks; none asks again in the flights if they are shorter than that. */
+  readonly othersMs: number;
+}
+
 interface Flights {
   readonly pauses: number[];
   readonly downtimes: number[];
 }
 
-async function fly(others: number, isCapturing: boolean, thinkMs: number): Promise<Flights> {
+async function fly({ others, isCapturing, thinkMs, othersMs }: Kind): Promise<Flights> {
   await using hosts = await makeHosts();
   const { a, b } = hosts;
   const address = a.ip.replace(/\.\d+$/, '.100');
@@ -61,9 +71,9 @@ async function fly(others: number, isCapturing: boolean, thinkMs: number): Promi
   const path = fileURLToPath(new URL('../test/programs/echo-server.py', import.meta.url));
   const server = await a.spawn('python3', [path, String(port)]);
   await until('the server is ready', () => server.log().includes('ready'));
-  using clients = ManyClients.echoes(address, port, others, 1000);
+  using clients = ManyClients.echoes(address, port, others, othersMs);
   using probe = new Probe(address, thinkMs);
-  if (others > 0) await clients.goOn('at first');
+  await clients.first();
   const flights: Flights = { pauses: [], downtimes: [] };
   for (let i = 0; i < moves; i++) {
     const [from, to] = i % 2 === 0 ? [a, b] : [b, a];
@@ -92,17 +102,25 @@ const three = (values: readonly number[]): string =>
 /** Of a client that may be found thinking; about half as long as the freeze. */
 const thinkMs = 25;
 
-for (const [others, isCapturing, think] of [
-  [0, true, 0],
-  [0, true, thinkMs],
-  [0, false, thinkMs],
-  [49, true, 0],
-  [199, true, 0],
-] as const) {
-  const { pauses, downtimes } = await fly(others, isCapturing, think);
+const often = 1000;
+const never = 3_600_000;
+const kinds: readonly Kind[] = [
+  { others: 0, isCapturing: true, thinkMs: 0, othersMs: never },
+  { others: 0, isCapturing: true, thinkMs, othersMs: never },
+  { others: 0, isCapturing: false, thinkMs, othersMs: never },
+  { others: 49, isCapturing: true, thinkMs: 0, othersMs: never },
+  { others: 199, isCapturing: true, thinkMs: 0, othersMs: never },
+  { others: 49, isCapturing: true, thinkMs: 0, othersMs: often },
+  { others: 199, isCapturing: true, thinkMs: 0, othersMs: often },
+];
+const chosen = process.env['GODWIT_KINDS']?.split(',').map(Number);
+for (const [i, kind] of kinds.entries()) {
+  if (chosen !== undefined && !chosen.includes(i)) continue;
+  const { others, isCapturing, thinkMs, othersMs } = kind;
+  const { pauses, downtimes } = await fly(kind);
   const more = pauses.map((pause, i) => pause - (downtimes[i] ?? 0));
   console.log(
-    `${String(others + 1)} connections, asked ${think === 0 ? 'at once' : `after ${String(think)} ms`}, segments ${isCapturing ? 'captured' : 'dropped'}: ${String(pauses.length)} flights, ms`,
+    `${String(others + 1)} connections, asked ${thinkMs === 0 ? 'at once' : `after ${String(thinkMs)} ms`}, ${others === 0 ? '' : othersMs === never ? 'the others idle, ' : 'the others once a second, '}segments ${isCapturing ? 'captured' : 'dropped'}: ${String(pauses.length)} flights, ms`,
   );
   console.log(`  wait for an answer       ${three(pauses)}`);
   console.log(`  downtime as reported     ${three(downtimes)}`);

@@ -94,6 +94,7 @@ class Keeper final : public Executor {
   bool closing_ = false;   // ABORTED, all undone: leave as soon as nobody needs us
   bool bye_ = false;       // the agent has done its part of an abort
   bool finished_ = false;  // leave now
+  std::int64_t ran_at_us_ = 0;
   std::int64_t leave_fence_us_ = 0;
 };
 

@@ -168,6 +168,8 @@ int Keeper::RunTree(std::string& unsaid) {
   if (!Change(kPrepared, kRunning) && LoadWord(word_) != kRunning) return -EPERM;
   unsaid = speech_.Run();
   if (!unsaid.empty()) WriteHistory(options_, "unsaid", "\"failed\":" + Quoted(unsaid));
+  // Before, for what runs may keep this process from its CPU.
+  if (ran_at_us_ == 0) ran_at_us_ = MonotonicUs();
   if (const int error = tree_.Thaw(); error != 0) return error;
   if (leave_fence_us_ == 0) leave_fence_us_ = MonotonicUs() + kSettleUs;
   ReapChildren();

@@ -5,7 +5,7 @@
 //   say connections (REUSE SENT UNSENT FIN-SENT SHUT)* (+ sockets, + memory with the data of all)
 //   say segments (+ memory)                           all of these before RUNNING
 //   bring (+ memory)                                  segments that come too late for that, while RUNNING
-//   run                                               -> what could not be said
+//   run                                               -> what could not be said, when the tree was let run (CLOCK_MONOTONIC, us)
 #include <cerrno>
 #include <utility>
 #include <vector>
@@ -85,7 +85,7 @@ Reply Keeper::ExecuteBring(const Request& request) const {
 Reply Keeper::ExecuteRun() {
   std::string unsaid;
   if (const int error = RunTree(unsaid); error != 0) return Error(error, "run");
-  return Ok(unsaid);
+  return Ok(unsaid + "\t" + std::to_string(ran_at_us_));
 }
 
 }  // namespace godwit

@@ -184,11 +184,12 @@ export class Keeper implements FenceUndo, AsyncDisposable {
   }
 
   /**
-   * Target: PREPARED -> RUNNING and thaws; may be repeated. Returns what was to be said (KeeperNetwork) and could not, or "".
-   * @throws GodwitError KEEPER: in another state, or the tree is dead.
+   * Target: PREPARED -> RUNNING and thaws; may be repeated. `unsaid`: what was to be said (KeeperNetwork) and could not, or ""; `ranMs`:
+   * how long the tree has run. @throws GodwitError KEEPER: in another state, or the tree is dead.
    */
-  run(): string {
-    return this.#socket.request({ fields: ['run'] }).fields[0] ?? '';
+  run(): { readonly unsaid: string; readonly ranMs: number } {
+    const [unsaid = '', ranAtUs = ''] = this.#socket.request({ fields: ['run'] }).fields;
+    return { unsaid, ranMs: Number(process.hrtime.bigint() / 1000n - BigInt(ranAtUs)) / 1000 };
   }
 
   /** -> ABORTED. The source runs as before, the target keeps nothing, when this resolves. @throws GodwitError KEEPER after COMMITTED */

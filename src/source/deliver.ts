@@ -23,6 +23,7 @@ const runningTimeoutMs = 10_000;
 
 export interface Delivery {
   readonly preparedAt: number;
+  /** performance.now() when the tree ran on the target, as far as this host can tell. */
   readonly runningAt: number;
   /** Where the target's time went until PREPARED, milliseconds by name. */
   readonly targetTimes: Readonly<Record<string, number>>;
@@ -62,15 +63,17 @@ export async function deliver(
   frozen.giveUp();
   load.flight.abandon();
   if (heldLocks === true) letGoOfLocks(plan, frozen, load);
+  let ranMs = 0;
   try {
     const segments = capture.take(load.state.openFiles);
     control.send({ type: 'commit', ...(segments.length === 0 ? {} : { segments }) });
-    await control.expect('running', { timeoutMs: runningTimeoutMs });
+    ({ ranMs } = await control.expect('running', { timeoutMs: runningTimeoutMs }));
   } catch (error) {
     load.network.leave();
     await askAgain(plan, error);
   }
-  const runningAt = performance.now();
+  // What a target says may be wrong; it has not run before COMMIT.
+  const runningAt = Math.max(preparedAt, performance.now() - ranMs);
   journal.write('RUNNING');
   sendLate(control, capture, load.state.openFiles);
   return { preparedAt, runningAt, targetTimes: times };

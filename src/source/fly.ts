@@ -132,11 +132,7 @@ async function land(
   if (!options.tcpClose) await settleHandshakes(flight.living, listeners);
   plan.observer({ kind: 'phase', phase: 'freeze', text: `freezing: ${copied.reason}` });
 
-  let frozenAt = 0;
-  using frozen = freezeBetweenEvents(prepared.watchers, () => {
-    frozenAt = performance.now();
-    return Frozen.freeze(flight, fence);
-  });
+  using frozen = freezeBetweenEvents(prepared.watchers, () => Frozen.freeze(flight, fence));
   const stoppedAt = performance.now();
   using connections = new ConnectionLocks(keeper, warn);
   using away = network?.away() ?? new AddressesAway(addresses, keeper, warn);
@@ -221,7 +217,7 @@ async function land(
     totals: preCopy.totals,
     targetTimes,
     forwardedConnections: forward?.connections ?? 0,
-    marks: { frozenAt, stoppedAt, deltaAt, sentAt, preparedAt, runningAt },
+    marks: { frozenAt: frozen.beganAt, stoppedAt, deltaAt, sentAt, preparedAt, runningAt },
   });
   return { report, forward };
 }

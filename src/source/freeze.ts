@@ -14,12 +14,15 @@ import { readTasks, sortByVfork, type Task } from './vfork.ts';
 const vforkMs = 1000;
 
 export class Frozen implements Disposable {
+  /** performance.now() when the freeze began. */
+  readonly beganAt: number;
   readonly #fence: FlightFence;
   readonly #stopped: Stopped;
   #isFenced = false;
   #isGivenUp = false;
 
-  private constructor(fence: FlightFence, stopped: Stopped) {
+  private constructor(fence: FlightFence, stopped: Stopped, beganAt: number) {
+    this.beganAt = beganAt;
     this.#fence = fence;
     this.#stopped = stopped;
   }
@@ -27,6 +30,7 @@ export class Frozen implements Disposable {
   /** Stops every task of the tree. On failure all of them run on. */
   static freeze(flight: Flight, fence: FlightFence): Frozen {
     flight.timedWaits.sample(flight.living);
+    const beganAt = performance.now();
     flight.timedWaits.freezeBegins();
     fence.freeze();
     flight.timedWaits.treeStands();
@@ -35,7 +39,7 @@ export class Frozen implements Disposable {
       stopFrozen(fence, stopped);
       if (stopped.tids.length === 0)
         throw new GodwitError('NO_PROCESS', 'every process of the tree has ended');
-      return new Frozen(fence, stopped);
+      return new Frozen(fence, stopped, beganAt);
     } catch (error) {
       stopped[Symbol.dispose]();
       throw error;

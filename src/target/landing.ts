@@ -29,6 +29,12 @@ import { treeClock, type TreeClock } from './time-namespace.ts';
 /** Number of the agent's pidfd in every shell: small, for tables of descriptors are copied at each fork. */
 const agentPidfd = 1000;
 
+export interface Landed {
+  readonly times: Times;
+  /** performance.now() when the tree was let run. */
+  readonly ranAt: number;
+}
+
 export class Landing {
   readonly #context: LandingContext;
   readonly #sameKernel: boolean;
@@ -166,8 +172,9 @@ export class Landing {
   }
 
   /** The source has committed. `segments`: came for its connections meanwhile. @throws GodwitError KEEPER: the tree is dead */
-  async run(segments?: Uint8Array): Promise<Times> {
+  async run(segments?: Uint8Array): Promise<Landed> {
     const watch = new Stopwatch();
+    let ranAt = 0;
     if (this.#openFiles?.hasLateLocks === true) {
       const files = this.#openFiles;
       const problem = await watch.measureAsync('locks', () => takeLateLocks(this.#tree, files, this.#keeper));
@@ -176,12 +183,13 @@ export class Landing {
     }
     watch.measure('run', () => {
       if (segments !== undefined) this.#deliver(segments, 'saySegments');
-      const unsaid = this.#keeper.run();
+      const { unsaid, ranMs } = this.#keeper.run();
+      ranAt = performance.now() - ranMs;
       this.forwarding?.begin(segments);
       if (unsaid !== '') this.#context.log('warning', `connections may be lost: ${unsaid}`);
     });
     this.#journal.write('RUNNING');
-    return watch.times;
+    return { times: watch.times, ranAt };
   }
 
   /** Segments that came to the source after it has committed. */

@@ -168,9 +168,9 @@ async function run(
   landing: Landing,
   segments: Uint8Array | undefined,
 ): Promise<void> {
-  const times = await landing.run(segments);
+  const { times, ranAt } = await landing.run(segments);
   try {
-    control.send({ type: 'running', times });
+    control.send({ type: 'running', times, ranMs: performance.now() - ranAt });
   } catch (error) {
     log('warning', `the tree runs; the source could not be told: ${asGodwitError(error).message}`);
   }

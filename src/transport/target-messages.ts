@@ -25,7 +25,8 @@ export const targetMessages = [
    * file locks of the tree, which it must release when it has committed.
    */
   z.strictObject({ type: z.literal('prepared'), times, heldLocks: z.boolean().optional() }),
-  z.strictObject({ type: z.literal('running'), times }),
+  /** `ranMs`: how long the tree has run. */
+  z.strictObject({ type: z.literal('running'), times, ranMs: z.number().min(0) }),
   /**
    * Packets of the tree's connections that are forwarded (kernel/tcp-segment.ts), which leave the source in its name; and those that have
    * ended, as connectionName writes them.

@@ -35,7 +35,7 @@ async function migrate(context: TargetContext): Promise<void> {
         control.send({ type: 'prepared', times: { apply: 1 } });
         break;
       case 'commit':
-        control.send({ type: 'running', times: { run: 1 } });
+        control.send({ type: 'running', times: { run: 1 }, ranMs: 0.1 });
         return;
       default:
         throw new GodwitError('INTERNAL', `no answer to ${message.type}`);

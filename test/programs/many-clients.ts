@@ -44,6 +44,11 @@ export class ManyClients implements KeptClients, Disposable {
     );
   }
 
+  /** Every one of them has got its first answer. */
+  async first(): Promise<void> {
+    await until('all clients are answered', () => this.#answers.every((answers) => answers > 0), 60_000);
+  }
+
   takeLongestMs(): number {
     const longest = this.#longestMs;
     this.#longestMs = 0;
@@ -74,7 +79,7 @@ export class ManyClients implements KeptClients, Disposable {
       if (missing > 0) return;
       const isSame = sent.copy().digest('hex') === heard.copy().digest('hex');
       this.#answered(i, isSame ? undefined : 'other bytes than it has sent');
-      setTimeout(ask, pauseMs);
+      setTimeout(ask, pauseMs).unref();
     });
     socket.on('error', ({ message }) => this.problems.push(`${String(i)}: ${message}`));
     socket.on('close', () => {

@@ -30,7 +30,7 @@ const fromTarget: TargetMessage[] = [
   { type: 'round-acked', round: 3, lastSequence: 77 },
   { type: 'clock-reply', n: 1, monotonicNs: 5n, boottimeNs: 6n, realtimeNs: 1_700_000_000_000_000_000n },
   { type: 'prepared', times },
-  { type: 'running', times },
+  { type: 'running', times, ranMs: 0.4 },
   { type: 'forward', segments: new Uint8Array(), ended: ['10.0.0.5:80 10.0.0.9:4000'] },
   { type: 'resolved', state: 'running' },
   { type: 'progress', step: 'shells', done: 1, total: 2 },
