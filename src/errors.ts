@@ -18,6 +18,7 @@ export type ErrorCode =
   | 'PID_TAKEN' // an ID of the tree is in use on the target: a new PID namespace helps
   | 'CANCELLED' // the operator asked for an end
   | 'TIMEOUT'
+  | 'NOT_CONVERGED' // the downtime goal is out of reach, and the operator wants no longer one
   | 'IN_DOUBT' // after COMMIT: a person must look
   | 'KEEPER' // the keeper refused or is gone
   | 'INTERNAL'; // a bug of ours

@@ -2,6 +2,7 @@
 import type { CommandModule } from 'yargs';
 import { exitCodes, GodwitError } from '../errors.ts';
 import type { PidNamespaceChoice } from '../source/check.ts';
+import { endings, type Ending } from '../source/converge.ts';
 import { migrate } from '../source/migrate.ts';
 import { trackerKinds, type TrackerKind } from '../source/trackers/tracker.ts';
 import { parseEndpoint } from '../transport/endpoint.ts';
@@ -24,6 +25,7 @@ interface MigrateArguments extends ExternalArguments {
   readonly 'max-downtime': number;
   readonly 'max-rounds': number;
   readonly timeout: number | undefined;
+  readonly 'on-timeout': Ending;
   readonly 'tcp-close': boolean;
   readonly 'skip-in-flight': boolean;
   readonly 'move-ip': readonly string[];
@@ -71,11 +73,16 @@ export const migrateCommand: CommandModule<object, MigrateArguments> = {
       .option('max-rounds', {
         type: 'number',
         default: 30,
-        describe: 'freeze after so many rounds at the latest',
+        describe: 'copy in so many rounds at the most',
       })
       .option('timeout', {
         type: 'number',
-        describe: 'freeze after so many seconds of copying at the latest',
+        describe: 'copy for so many seconds at the longest',
+      })
+      .option('on-timeout', {
+        choices: endings,
+        default: 'force' as const,
+        describe: 'when the goal is out of reach: freeze all the same, or cancel',
       })
       .option('tcp-close', {
         type: 'boolean',
@@ -124,6 +131,7 @@ export const migrateCommand: CommandModule<object, MigrateArguments> = {
           maxDowntimeMs: args['max-downtime'],
           maxRounds: args['max-rounds'],
           timeoutMs: args.timeout === undefined ? undefined : args.timeout * 1000,
+          onTimeout: args['on-timeout'],
         },
         tcpClose: args['tcp-close'],
         skipInFlight: args['skip-in-flight'],

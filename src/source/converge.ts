@@ -11,19 +11,26 @@ export interface Round {
   readonly ms: number;
 }
 
+/** What becomes of a migration whose downtime goal is out of reach. */
+export const endings = ['force', 'cancel'] as const;
+/** `force`: it freezes, and takes longer. `cancel`: the tree stays. */
+export type Ending = (typeof endings)[number];
+
 export interface Goals {
   /** The downtime that is promised. */
   readonly maxDowntimeMs: number;
   readonly maxRounds: number;
   /** All rounds together may last so long; undefined: no limit. */
   readonly timeoutMs: number | undefined;
+  readonly onTimeout: Ending;
 }
 
-/** What one freeze costs without any page: measured parts of this tree. */
+/** What one freeze costs without any page (source/costs.ts). */
 export interface FixedCosts {
   readonly freezeMs: number;
   readonly stateMs: number;
   readonly applyMs: number;
+  readonly runMs: number;
 }
 
 export interface Forecast {
@@ -31,21 +38,23 @@ export interface Forecast {
   readonly bytesPerSecond: number;
   /** Bytes a second that the tree dirties. */
   readonly dirtyBytesPerSecond: number;
+  /** The time of the delta on the wire, of the downtime. */
+  readonly copyMs: number;
   /** Downtime if the tree were frozen now. */
   readonly downtimeMs: number;
 }
 
 export type Decision =
-  | { readonly freeze: false }
-  | { readonly freeze: true; readonly reason: string; readonly converged: boolean };
-
-/** What a server of one process and some threads costs on two slow cores (docs/benchmarks.md). */
-export const assumedCosts: FixedCosts = { freezeMs: 3, stateMs: 10, applyMs: 25 };
+  | { readonly action: 'copy' }
+  | { readonly action: 'freeze'; readonly reason: string; readonly converged: boolean }
+  | { readonly action: 'cancel'; readonly reason: string };
 
 /** A link that has not shown its speed yet is taken for 1 GB/s: loopback and fast networks alike. */
 const assumedBytesPerSecond = 1e9;
 /** Rounds below this many bytes say nothing about the speed of the link. */
 const tellingBytes = 4 << 20;
+/** Copying that takes a smaller share of the downtime than this is not to blame for it. */
+const negligible = 0.1;
 /** A pre-copy that gains less than a tenth over this many rounds has come to its end. */
 const patience = 4;
 
@@ -70,36 +79,41 @@ export function forecast(rounds: readonly Round[], costs: FixedCosts): Forecast 
   const writtenBytes = isFirst ? (last?.bytes ?? 0) : dirtyBytesPerSecond * ((last?.ms ?? 0) / 1000);
   const deltaBytes = writtenBytes + (last?.owedBytes ?? 0);
   const copyMs = (deltaBytes / bytesPerSecond) * 1000;
-  return {
-    bytesPerSecond,
-    dirtyBytesPerSecond,
-    downtimeMs: costs.freezeMs + costs.stateMs + copyMs + costs.applyMs,
-  };
+  return { bytesPerSecond, dirtyBytesPerSecond, copyMs, downtimeMs: sumOf(costs) + copyMs };
 }
 
+function sumOf({ freezeMs, stateMs, applyMs, runMs }: FixedCosts): number {
+  return freezeMs + stateMs + applyMs + runMs;
+}
+
+/** After each round: copy once more, freeze, or give up. */
 export function decide(rounds: readonly Round[], costs: FixedCosts, goals: Goals): Decision {
-  const { downtimeMs, dirtyBytesPerSecond, bytesPerSecond } = forecast(rounds, costs);
+  const { downtimeMs } = forecast(rounds, costs);
   // Round 0 copied what nobody had seen before: one more tells what the tree dirties.
-  if (rounds.length < 2) return { freeze: false };
+  if (rounds.length < 2) return { action: 'copy' };
   if (downtimeMs <= goals.maxDowntimeMs) {
     const reason = `the predicted downtime of ${downtimeMs.toFixed(1)} ms is within ${goals.maxDowntimeMs} ms`;
-    return { freeze: true, reason, converged: true };
+    return { action: 'freeze', reason, converged: true };
   }
-  if (rounds.length >= goals.maxRounds) {
-    const reason = `${goals.maxRounds} rounds are done; the predicted downtime is ${downtimeMs.toFixed(1)} ms`;
-    return { freeze: true, reason, converged: false };
-  }
+  const limit = limitOf(rounds, costs, goals);
+  if (limit === undefined) return { action: 'copy' };
+  const reason = `${limit}; the predicted downtime is ${downtimeMs.toFixed(1)} ms`;
+  if (goals.onTimeout === 'force') return { action: 'freeze', reason, converged: false };
+  return { action: 'cancel', reason: `${reason}, and ${goals.maxDowntimeMs} ms are allowed` };
+}
+
+/** Why no other round is made although the goal is not reached; undefined: it is. */
+function limitOf(rounds: readonly Round[], costs: FixedCosts, goals: Goals): string | undefined {
+  const { copyMs, dirtyBytesPerSecond, bytesPerSecond } = forecast(rounds, costs);
+  if (rounds.length >= goals.maxRounds) return `${goals.maxRounds} rounds are done`;
   const elapsedMs = rounds.reduce((sum, round) => sum + round.ms, 0);
-  if (goals.timeoutMs !== undefined && elapsedMs >= goals.timeoutMs) {
-    const reason = `the time for copying is over; the predicted downtime is ${downtimeMs.toFixed(1)} ms`;
-    return { freeze: true, reason, converged: false };
-  }
-  if (rounds.length > patience + 1 && !improves(rounds)) {
-    const rate = `${(dirtyBytesPerSecond / 1e6).toFixed(0)} MB/s against ${(bytesPerSecond / 1e6).toFixed(0)} MB/s on the wire`;
-    const reason = `more rounds gain nothing: the tree writes ${rate}; the predicted downtime is ${downtimeMs.toFixed(1)} ms`;
-    return { freeze: true, reason, converged: false };
-  }
-  return { freeze: false };
+  if (goals.timeoutMs !== undefined && elapsedMs >= goals.timeoutMs) return 'the time for copying is over';
+  if (rounds.length <= patience + 1 || improves(rounds)) return undefined;
+  const fixedMs = sumOf(costs);
+  if (fixedMs > goals.maxDowntimeMs && copyMs < negligible * fixedMs)
+    return `more rounds gain nothing: what the tree consists of takes ${fixedMs.toFixed(1)} ms, however little it writes`;
+  const rate = `${(dirtyBytesPerSecond / 1e6).toFixed(0)} MB/s against ${(bytesPerSecond / 1e6).toFixed(0)} MB/s on the wire`;
+  return `more rounds gain nothing: the tree writes ${rate}`;
 }
 
 function improves(rounds: readonly Round[]): boolean {

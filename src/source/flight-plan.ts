@@ -1,4 +1,5 @@
 // What the operator asked for, and what a flight knows before it begins.
+import type { GodwitError } from '../errors.ts';
 import type { Endpoint } from '../transport/endpoint.ts';
 import type { Survey } from './check.ts';
 import type { Goals } from './converge.ts';
@@ -30,4 +31,6 @@ export interface FlightPlan extends MigrateOptions {
   readonly peerBootId: string;
   readonly survey: Survey;
   readonly wire: Wire;
+  /** Ends the flight, wherever it waits. */
+  readonly giveUp: (why: GodwitError) => void;
 }

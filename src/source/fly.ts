@@ -9,7 +9,7 @@ import { Keeper } from '../kernel/keeper.ts';
 import type { OwnerWord } from '../kernel/owner-word.ts';
 import { closingReport } from './closing-report.ts';
 import { ConnectionLocks } from './connection-locks.ts';
-import { assumedCosts } from './converge.ts';
+import { fixedCosts } from './costs.ts';
 import { deliver, sendLate } from './deliver.ts';
 import { dumpState, guardPages, practiseDump, sealedMappings, stalePages } from './dump.ts';
 import { Flight } from './flight.ts';
@@ -37,6 +37,7 @@ import { removeSetsAtEnd } from './sysv/semaphores.ts';
 import { removeQueuesAtEnd } from './sysv/queues.ts';
 import { refuseOutsideAttachments, removeSegmentsAtEnd } from './sysv/segments.ts';
 import { chooseTracker } from './trackers/choose.ts';
+import { TreeSizer } from './tree-size.ts';
 
 /** What must be taken back when the flight fails. */
 interface Ground {
@@ -91,11 +92,13 @@ async function takeOff(plan: FlightPlan, ground: Ground): Promise<Flown> {
     phase: 'pre-copy',
     text: `copying ${what} to ${plan.endpoint.host} (migration ${plan.id}, tracker ${tracker.kind})`,
   });
-  const unrehearsed = await rehearse(wire, tracker);
-  if (unrehearsed !== undefined)
-    observer({ kind: 'warning', text: `the rehearsal did not work: ${unrehearsed}` });
-  const preCopy = new PreCopy(context, observer);
-  const copied = await preCopy.run(plan.goals, assumedCosts);
+  const { pace, problem } = await rehearse(wire, tracker);
+  if (problem !== undefined) observer({ kind: 'warning', text: `the rehearsal did not work: ${problem}` });
+  const sizer = new TreeSizer();
+  const preCopy = new PreCopy(context, observer, (vmasOf) =>
+    fixedCosts(sizer.sizeOf(flight.living, vmasOf), pace),
+  );
+  const copied = await preCopy.run(plan.goals, plan.giveUp);
   return await land(plan, ground, context, preCopy, copied, fence);
 }
 
@@ -117,7 +120,7 @@ async function land(
   using network = TravellingNetwork.visit(plan.pid, plan.links, keeper, warn);
   const options = openFileOptions(plan.pid, plan);
   const { moving } = options;
-  if (await settleFarewells(moving)) await preCopy.again(assumedCosts);
+  if (await settleFarewells(moving)) await preCopy.again();
   const prepared = prepareOpenFiles(flight.living, identities, options);
   practiseDump({ flight, prepared, options });
   refuseSharedQueues(prepared.queues, flight.living);

@@ -66,15 +66,20 @@ async function attempt(
   pidNamespace: PidNamespaceChoice,
 ): Promise<MigrateOutcome> {
   const id = randomUUID();
+  const given = new AbortController();
+  const giveUp = (why: GodwitError): void => {
+    given.abort(why);
+  };
+  const cancel = AbortSignal.any([options.signal, given.signal]);
   let control: ControlConnection<'source'>;
   try {
-    control = await connectControl(endpoint, id, { signal: options.signal });
+    control = await connectControl(endpoint, id, { signal: cancel });
   } catch (error) {
     // What the source cannot give stands in the way whatever the target says.
     if (found.blockers.length > 0 && !options.signal.aborted) return { blockers: found.blockers };
     throw error;
   }
-  const signal = AbortSignal.any([options.signal, control.ended]);
+  const signal = AbortSignal.any([cancel, control.ended]);
   try {
     const welcome = await introduce(control, id, options.plaintext, signal);
     const blockers = await allBlockers(options, found, control, pidNamespace, signal);
@@ -85,6 +90,10 @@ async function attempt(
     control.onEnd(() => {
       pages.terminate();
     });
+    // A round over a slow link may take long: an end that is asked for does not wait for it.
+    cancel.addEventListener('abort', () => {
+      pages.giveUp(asGodwitError(cancel.reason));
+    });
     try {
       const wire = { control, pages, signal: AbortSignal.any([signal, pages.ended]) };
       const { report, forward } = await flyTree({
@@ -94,6 +103,7 @@ async function attempt(
         survey: found,
         wire,
         peerBootId: welcome.bootId,
+        giveUp,
       });
       if (forward !== undefined) {
         await pages.close();
@@ -106,7 +116,7 @@ async function attempt(
     }
   } catch (error) {
     tellTarget(control, error);
-    throw await firstCause(error, options.signal, control);
+    throw await firstCause(error, cancel, control);
   } finally {
     await control.close();
   }

@@ -1,8 +1,10 @@
 // Rounds of pages while the tree runs, until the policy (converge.ts) says that it is time to freeze.
+import { GodwitError } from '../errors.ts';
 import { decide, forecast, type FixedCosts, type Goals, type Round } from './converge.ts';
 import { addCounters, newCounters, type PageCounters } from './pages/page-sink.ts';
 import type { Observer } from './report.ts';
 import { copyRound, type RoundContext } from './rounds.ts';
+import type { VmasOf } from './wire.ts';
 
 const ackTimeoutMs = 120_000;
 
@@ -11,14 +13,19 @@ export interface PreCopied {
   readonly predictedDowntimeMs: number;
 }
 
+/** What a freeze costs, by the mappings of the last round. */
+export type CostsOf = (vmasOf: VmasOf) => FixedCosts;
+
 export class PreCopy {
   readonly totals: PageCounters = newCounters();
   readonly #context: RoundContext;
   readonly #observer: Observer;
+  readonly #costsOf: CostsOf;
   readonly #rounds: Round[] = [];
 
-  constructor(context: RoundContext, observer: Observer) {
+  constructor(context: RoundContext, observer: Observer, costsOf: CostsOf) {
     this.#context = context;
+    this.#costsOf = costsOf;
     this.#observer = observer;
   }
 
@@ -26,23 +33,41 @@ export class PreCopy {
     return this.#rounds;
   }
 
-  async run(goals: Goals, costs: FixedCosts): Promise<PreCopied> {
+  /** @throws GodwitError NOT_CONVERGED */
+  async run(goals: Goals, giveUp: (why: GodwitError) => void): Promise<PreCopied> {
+    // A round may take much longer than is left.
+    const { timeoutMs, onTimeout } = goals;
+    const timer =
+      timeoutMs === undefined || onTimeout === 'force'
+        ? undefined
+        : setTimeout(() => {
+            giveUp(notConverged(`the time for copying (${timeoutMs / 1000} s) is over`));
+          }, timeoutMs);
+    try {
+      return await this.#untilDecided(goals);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #untilDecided(goals: Goals): Promise<PreCopied> {
     for (;;) {
-      await this.#round(costs);
+      const costs = await this.#round();
       const decision = decide(this.#rounds, costs, goals);
-      if (!decision.freeze) continue;
+      if (decision.action === 'copy') continue;
+      if (decision.action === 'cancel') throw notConverged(decision.reason);
       const { downtimeMs } = forecast(this.#rounds, costs);
       return { reason: decision.reason, predictedDowntimeMs: downtimeMs };
     }
   }
 
   /** One more, after something else has taken time. */
-  async again(costs: FixedCosts): Promise<void> {
-    await this.#round(costs);
+  async again(): Promise<void> {
+    await this.#round();
   }
 
   /** One round, from the look at the tree to the target's word that all of it is written. */
-  async #round(costs: FixedCosts): Promise<void> {
+  async #round(): Promise<FixedCosts> {
     const { wire } = this.#context;
     wire.signal.throwIfAborted();
     const began = performance.now();
@@ -55,6 +80,7 @@ export class PreCopy {
     const round = { number, pages, bytes, owedBytes, ms: performance.now() - began };
     this.#rounds.push(round);
     addCounters(this.totals, copied);
+    const costs = this.#costsOf(copied.vmasOf);
     const { bytesPerSecond, dirtyBytesPerSecond, downtimeMs } = forecast(this.#rounds, costs);
     this.#observer({
       kind: 'round',
@@ -67,5 +93,12 @@ export class PreCopy {
       predictedDowntimeMs: downtimeMs,
       zeroPages: copied.zeroPages,
     });
+    return costs;
   }
+}
+
+export function notConverged(reason: string): GodwitError {
+  return new GodwitError('NOT_CONVERGED', reason, {
+    hint: 'the tree runs on here; allow more with --max-downtime or --timeout, freeze anyway with --on-timeout force, or wait until it writes less',
+  });
 }

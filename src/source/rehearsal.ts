@@ -4,12 +4,14 @@
 // The actors are a Node with what a server has: threads, epoll, eventfds, pipes, sockets, children.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { asGodwitError, GodwitError } from '../errors.ts';
 import type { TreeState } from '../images/state.ts';
 import { readComm } from '../kernel/proc/comm.ts';
 import { encodeMessage } from '../transport/messages.ts';
 import { warmDecoder } from '../transport/warm-decoder.ts';
+import type { Pace } from './costs.ts';
 import { dumpState, guardPages, sealedMappings, stalePages } from './dump.ts';
 import { FileIdentities } from './file-identities.ts';
 import { Flight, type FlightFence } from './flight.ts';
@@ -36,26 +38,32 @@ const repeats = 3;
 /** Nothing waits for it, and the target cannot take it back once it has begun. */
 const timeoutMs = 60_000;
 
+export interface Rehearsed {
+  /** How fast it went; undefined: it did not work. */
+  readonly pace?: Pace;
+  /** Why it did not, for a log. */
+  readonly problem?: string;
+}
+
 /**
- * Returns why it did not work, for a log; undefined when it did.
  * @throws GodwitError when the target does not come back from its half: it is not ready for anything else then
  */
-export async function rehearse(wire: Wire, tracker: ChosenTracker): Promise<string | undefined> {
+export async function rehearse(wire: Wire, tracker: ChosenTracker): Promise<Rehearsed> {
   const child = spawn(process.execPath, ['-e', script], { stdio: 'ignore', detached: true, cwd: '/' });
   let isTargetAtIt = false;
   try {
     await once(child, 'spawn');
     const root = child.pid ?? 0;
     await untilReady(root);
-    const state = rehearseDump(root, tracker);
+    const { state, dumpMs } = rehearseDump(root, tracker);
     isTargetAtIt = true;
     wire.control.send({ type: 'rehearse', state, clocks: treeClocks(root) });
     warmDecoder('target');
-    await wire.control.expect('rehearsed', { timeoutMs, signal: wire.signal });
-    return undefined;
+    const { ms } = await wire.control.expect('rehearsed', { timeoutMs, signal: wire.signal });
+    return ms === undefined ? {} : { pace: { dumpMs, prepareMs: ms } };
   } catch (error) {
     if (wire.signal.aborted || isTargetAtIt) throw error;
-    return asGodwitError(error).message;
+    return { problem: asGodwitError(error).message };
   } finally {
     endActors(child.pid);
   }
@@ -77,7 +85,7 @@ async function untilReady(pid: number): Promise<void> {
   }
 }
 
-function rehearseDump(root: number, tracker: ChosenTracker): TreeState {
+function rehearseDump(root: number, tracker: ChosenTracker): { state: TreeState; dumpMs: number } {
   const identities = new FileIdentities();
   const fence: FlightFence = {
     rescan: () => [root],
@@ -90,8 +98,10 @@ function rehearseDump(root: number, tracker: ChosenTracker): TreeState {
   for (const [pid, vmas] of flight.readVmas())
     for (const process of flight.owners) if (process.pid === pid) flight.of(process).copy.arm(vmas);
   let state: TreeState | undefined;
+  let dumpMs = 0;
   for (let i = 0; i < repeats; i++) {
     const prepared = prepareOpenFiles(flight.living, identities, { externals: [] });
+    const began = performance.now();
     using _frozen = Frozen.freeze(flight, fence);
     const vmasOf = flight.readVmas();
     for (const process of flight.owners)
@@ -119,9 +129,10 @@ function rehearseDump(root: number, tracker: ChosenTracker): TreeState {
     };
     state = { layout: flight.layout(flight.processes, vmasOf), ...dumped, ...pages, addresses: [] };
     encodeMessage({ type: 'final', state, lastSequence: 0 });
+    dumpMs = performance.now() - began;
   }
   if (state === undefined) throw new Error('no rehearsal at all');
-  return state;
+  return { state, dumpMs };
 }
 
 function pidsOf(flight: Flight): number[] {

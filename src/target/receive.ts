@@ -69,8 +69,8 @@ async function checkAndBegin(
       control.send({ type: 'checked', blockers: await checkRequirements(message.requirements) });
       setImmediate(warmDecoder, 'source'); // the source has enough to do for the while
     } else if (message.type === 'rehearse') {
-      await rehearse(context, message);
-      control.send({ type: 'rehearsed' });
+      const ms = await rehearse(context, message);
+      control.send({ type: 'rehearsed', ...(ms === undefined ? {} : { ms }) });
     } else if (message.type === 'stage') {
       const { layout } = message;
       const clocks = { source: message.clocks, here: lastReply() ?? readClocks() };

@@ -34,6 +34,7 @@ export class PageSender {
   #lastAcked: number;
   #bytesSent = 0;
   #reason: GodwitError | undefined;
+  #givenUp: GodwitError | undefined;
   #closing = false;
 
   constructor(ws: WebSocket, socket: Socket, options: PageSenderOptions) {
@@ -108,7 +109,7 @@ export class PageSender {
   async flush(): Promise<void> {
     const sequence = this.#lastSequence;
     if (this.#lastAcked >= sequence) return;
-    if (this.#reason !== undefined) throw this.#reason;
+    if (this.#givenUp !== undefined) throw this.#givenUp;
     await new Promise<void>((resolve, reject) => {
       this.#flushing.push({ sequence, resolve, reject });
     });
@@ -123,6 +124,13 @@ export class PageSender {
     }, graceMs);
     await this.#closed;
     clearTimeout(timer);
+  }
+
+  /** No more pages, though the connection stands until `close`: who waits for a block, or for pages to be written, waits no longer. */
+  giveUp(reason: GodwitError): void {
+    this.#givenUp ??= reason;
+    this.#pool.close(reason);
+    for (const { reject } of this.#flushing.splice(0)) reject(reason);
   }
 
   /** Cuts the connection at once. */
@@ -167,8 +175,7 @@ export class PageSender {
   #finish(reason: GodwitError): void {
     if (this.#reason !== undefined) return;
     this.#reason = reason;
-    this.#pool.close(reason);
-    for (const { reject } of this.#flushing.splice(0)) reject(reason);
+    this.giveUp(reason);
     this.#end.abort(reason);
   }
 }

@@ -10,7 +10,8 @@ export const targetMessages = [
   z.strictObject({ type: z.literal('refused'), version: version.optional(), ...problemFields }),
   z.strictObject({ type: z.literal('checked'), blockers: list(blockerSchema, 100_000) }),
   z.strictObject({ type: z.literal('staged'), ms: z.number().min(0) }),
-  z.strictObject({ type: z.literal('rehearsed') }),
+  /** `ms`: from the state to PREPARED; absent when it failed. */
+  z.strictObject({ type: z.literal('rehearsed'), ms: z.number().min(0).optional() }),
   z.strictObject({ type: z.literal('round-acked'), round: count, lastSequence: sequence }),
   /** The target's clocks in nanoseconds, read when the probe arrived. */
   z.strictObject({

@@ -1,8 +1,8 @@
 import t from 'tap';
 import { decide, forecast, wireSpeed, type Goals, type Round } from '../../../src/source/converge.ts';
 
-const goals: Goals = { maxDowntimeMs: 50, maxRounds: 30, timeoutMs: undefined };
-const costs = { freezeMs: 1, stateMs: 2, applyMs: 3 };
+const goals: Goals = { maxDowntimeMs: 50, maxRounds: 30, timeoutMs: undefined, onTimeout: 'force' };
+const costs = { freezeMs: 1, stateMs: 2, applyMs: 2, runMs: 1 };
 const mb = 1_000_000;
 
 /** Rounds of so many bytes each, on a wire of 1 GB/s. */
@@ -17,13 +17,13 @@ function trace(...bytes: number[]): Round[] {
 }
 
 void t.test('the first round alone never decides: it says nothing about what the tree writes', (t) => {
-  t.same(decide(trace(4096), costs, goals), { freeze: false });
+  t.same(decide(trace(4096), costs, goals), { action: 'copy' });
   t.end();
 });
 
 void t.test('a tree that writes little is frozen as soon as the prediction is within the goal', (t) => {
   const decision = decide(trace(1000 * mb, 20 * mb), costs, goals);
-  t.match(decision, { freeze: true, converged: true, reason: /within 50 ms/ });
+  t.match(decision, { action: 'freeze', converged: true, reason: /within 50 ms/ });
   t.end();
 });
 
@@ -31,28 +31,28 @@ void t.test('the prediction is the fixed costs and the time to copy what will be
   // 200 MB in the second round were dirtied in the 1000 ms of the first: 200 MB/s, for 200 ms, at 1 GB/s on the wire.
   const { downtimeMs, dirtyBytesPerSecond } = forecast(trace(1000 * mb, 200 * mb), costs);
   t.equal(Math.round(dirtyBytesPerSecond / mb), 200);
-  t.equal(Math.round(downtimeMs), 1 + 2 + 3 + 40);
+  t.equal(Math.round(downtimeMs), 6 + 40);
   const owing = trace(1000 * mb, 200 * mb).map((round) => ({ ...round, owedBytes: 50 * mb }));
-  t.equal(Math.round(forecast(owing, costs).downtimeMs), 1 + 2 + 3 + 40 + 50, 'and what comes again anyway');
+  t.equal(Math.round(forecast(owing, costs).downtimeMs), 6 + 40 + 50, 'and what comes again anyway');
   t.end();
 });
 
 void t.test('a tree that writes faster than the wire ends by patience, not by convergence', (t) => {
   const rounds = trace(1000 * mb, ...Array.from({ length: 6 }, () => 900 * mb));
-  t.match(decide(rounds, costs, goals), { freeze: true, converged: false, reason: /gain nothing/ });
+  t.match(decide(rounds, costs, goals), { action: 'freeze', converged: false, reason: /gain nothing/ });
   t.end();
 });
 
 void t.test('shrinking rounds go on while they are too large', (t) => {
-  t.same(decide(trace(4000 * mb, 2000 * mb, 1000 * mb), costs, goals), { freeze: false });
+  t.same(decide(trace(4000 * mb, 2000 * mb, 1000 * mb), costs, goals), { action: 'copy' });
   t.end();
 });
 
 void t.test('the number of rounds and the time are limits', (t) => {
   const rounds = trace(4000 * mb, 3600 * mb, 3200 * mb);
-  t.match(decide(rounds, costs, { ...goals, maxRounds: 3 }), { freeze: true, reason: /3 rounds/ });
+  t.match(decide(rounds, costs, { ...goals, maxRounds: 3 }), { action: 'freeze', reason: /3 rounds/ });
   t.match(decide(rounds, costs, { ...goals, timeoutMs: 10_000 }), {
-    freeze: true,
+    action: 'freeze',
     reason: /time for copying/,
   });
   t.end();
@@ -62,5 +62,28 @@ void t.test('rounds of a few pages say nothing about the speed of the wire', (t)
   t.equal(wireSpeed([{ number: 0, pages: 1, bytes: 4096, owedBytes: 0, ms: 10 }]), 1e9);
   t.equal(wireSpeed(trace(100 * mb)), 1e9);
   t.equal(wireSpeed([{ number: 0, pages: 1, bytes: 100 * mb, owedBytes: 0, ms: 1000 }]), 100 * mb);
+  t.end();
+});
+
+void t.test('out of reach, and no longer downtime allowed: it is cancelled, and the reason names both', (t) => {
+  const strict: Goals = { ...goals, onTimeout: 'cancel' };
+  const rounds = trace(1000 * mb, ...Array.from({ length: 6 }, () => 900 * mb));
+  t.match(decide(rounds, costs, strict), {
+    action: 'cancel',
+    reason: /gain nothing: the tree writes 1000 MB\/s.*predicted downtime is 906\.0 ms, and 50 ms are allowed/,
+  });
+  t.match(decide(rounds.slice(0, 3), costs, { ...strict, maxRounds: 3 }), { action: 'cancel' });
+  t.match(decide(trace(1000 * mb, mb), costs, strict), { action: 'freeze', converged: true });
+  t.end();
+});
+
+void t.test('a tree whose parts take longer than the goal is told so, not that it writes too much', (t) => {
+  const many = { freezeMs: 100, stateMs: 200, applyMs: 200, runMs: 1 };
+  const rounds = trace(1000 * mb, ...Array.from({ length: 6 }, () => mb));
+  t.match(decide(rounds, many, goals), {
+    action: 'freeze',
+    converged: false,
+    reason: /what the tree consists of takes 501\.0 ms/,
+  });
   t.end();
 });

@@ -1,0 +1,55 @@
+// What a freeze costs without any page: a linear model of what the tree consists of, at the pace of these two machines. The pace comes from
+// the rehearsal, which has just frozen, dumped and built a small tree of a known size: a machine that took twice as long for that takes
+// twice as long for all of it.
+import type { FixedCosts } from './converge.ts';
+
+/** What a tree consists of. */
+export interface TreeSize {
+  readonly processes: number;
+  readonly threads: number;
+  readonly mappings: number;
+  readonly descriptors: number;
+  /** Of the descriptors. */
+  readonly unixSockets: number;
+  /** Of the descriptors: sockets of IP, the listening ones included. */
+  readonly inetSockets: number;
+}
+
+/** What the rehearsal took, milliseconds; undefined: it did not work. */
+export interface Pace {
+  /** The last dump on the source, the freeze included. */
+  readonly dumpMs: number;
+  /** The target's way from the final state to PREPARED. */
+  readonly prepareMs: number;
+}
+
+/** Of the machine of docs/benchmarks.md, where each cost below was measured. */
+export const referencePace: Pace = { dumpMs: 9, prepareMs: 21 };
+
+/** Milliseconds: what any tree costs, and what one more of a kind costs. */
+const units: Readonly<Record<'base' | keyof TreeSize, FixedCosts>> = {
+  base: { freezeMs: 0.6, stateMs: 6, applyMs: 9, runMs: 2.2 },
+  processes: { freezeMs: 0.24, stateMs: 1.6, applyMs: 1.7, runMs: 0.05 },
+  threads: { freezeMs: 0.05, stateMs: 0.6, applyMs: 0.8, runMs: 0 },
+  mappings: { freezeMs: 0, stateMs: 0.016, applyMs: 0.01, runMs: 0 },
+  descriptors: { freezeMs: 0, stateMs: 0.045, applyMs: 0.04, runMs: 0 },
+  unixSockets: { freezeMs: 0, stateMs: 0.2, applyMs: 0.2, runMs: 0 },
+  inetSockets: { freezeMs: 0, stateMs: 0.4, applyMs: 0.35, runMs: 0.08 },
+};
+
+/** The pace of a machine that has not shown any is the reference's. */
+export function fixedCosts(size: TreeSize, pace: Pace = referencePace): FixedCosts {
+  const [here, there] = [
+    pace.dumpMs / referencePace.dumpMs,
+    pace.prepareMs / referencePace.prepareMs,
+  ];
+  const sum = (part: keyof FixedCosts): number =>
+    units.base[part] +
+    Object.entries(size).reduce((ms, [kind, count]) => ms + units[kind as keyof TreeSize][part] * count, 0);
+  return {
+    freezeMs: sum('freezeMs') * here,
+    stateMs: sum('stateMs') * here,
+    applyMs: sum('applyMs') * there,
+    runMs: sum('runMs') * there,
+  };
+}
