@@ -5,6 +5,7 @@ import yargs, { type Argv, type CommandModule } from 'yargs';
 import { asGodwitError, exitCodeOf, exitCodes, GodwitError } from '../errors.ts';
 import { packageRoot } from '../native.ts';
 import { checkCommand } from './check.ts';
+import { estimateCommand } from './estimate.ts';
 import { migrateCommand } from './migrate.ts';
 import { receiveCommand } from './receive.ts';
 import { resolveCommand } from './resolve.ts';
@@ -38,9 +39,10 @@ function parser(args: readonly string[], later: (work: Work) => void): Argv {
     .command(deferred(migrateCommand, later))
     .command(deferred(receiveCommand, later))
     .command(deferred(checkCommand, later))
+    .command(deferred(estimateCommand, later))
     .command(deferred(resolveCommand, later))
     .command(deferred(statusCommand, later))
-    .demandCommand(1, 'Which command? One of: migrate, receive, check, resolve, status.')
+    .demandCommand(1, 'Which command? One of: migrate, receive, check, estimate, resolve, status.')
     .strict()
     .version(version())
     .epilogue(

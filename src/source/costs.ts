@@ -17,14 +17,14 @@ export interface TreeSize {
 
 /** What the rehearsal took, milliseconds; undefined: it did not work. */
 export interface Pace {
-  /** The last dump on the source, the freeze included. */
+  /** The fastest of some dumps on the source, the freeze included. */
   readonly dumpMs: number;
   /** The target's way from the final state to PREPARED. */
   readonly prepareMs: number;
 }
 
 /** Of the machine of docs/benchmarks.md, where each cost below was measured. */
-export const referencePace: Pace = { dumpMs: 9, prepareMs: 21 };
+export const referencePace: Pace = { dumpMs: 45, prepareMs: 44 };
 
 /** Milliseconds: what any tree costs, and what one more of a kind costs. */
 const units: Readonly<Record<'base' | keyof TreeSize, FixedCosts>> = {
@@ -39,10 +39,8 @@ const units: Readonly<Record<'base' | keyof TreeSize, FixedCosts>> = {
 
 /** The pace of a machine that has not shown any is the reference's. */
 export function fixedCosts(size: TreeSize, pace: Pace = referencePace): FixedCosts {
-  const [here, there] = [
-    pace.dumpMs / referencePace.dumpMs,
-    pace.prepareMs / referencePace.prepareMs,
-  ];
+  const here = ratio(pace.dumpMs, referencePace.dumpMs);
+  const there = ratio(pace.prepareMs, referencePace.prepareMs);
   const sum = (part: keyof FixedCosts): number =>
     units.base[part] +
     Object.entries(size).reduce((ms, [kind, count]) => ms + units[kind as keyof TreeSize][part] * count, 0);
@@ -52,4 +50,9 @@ export function fixedCosts(size: TreeSize, pace: Pace = referencePace): FixedCos
     applyMs: sum('applyMs') * there,
     runMs: sum('runMs') * there,
   };
+}
+
+/** What disturbs a rehearsal may be over a moment later: no machine is taken for much slower than it was then. */
+function ratio(ms: number, referenceMs: number): number {
+  return Math.min(4, Math.max(0.5, ms / referenceMs));
 }

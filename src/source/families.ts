@@ -1,13 +1,12 @@
 // Newcomers of one generation that are cloned from one shell, and what they need not be sent each (pages/siblings.ts).
 import type { Vma } from '../kernel/proc/maps.ts';
 import { intersection, runsOfSet, setOf, type PageRuns } from '../kernel/page-runs.ts';
-import type { PageSender } from '../transport/page-sender.ts';
 import { addCounters, newCounters, type PageCounters } from './pages/page-sink.ts';
 import type { CowShare } from './pages/cow.ts';
 import { planLoan, stillShared } from './pages/siblings.ts';
 import type { SpaceCopy } from './space-copy.ts';
 import type { SourceProcess } from './tree.ts';
-import type { VmasOf } from './wire.ts';
+import type { PageWire, VmasOf } from './wire.ts';
 
 /** A newcomer whose shell will be cloned from its parent's. */
 export interface Newcomer {
@@ -19,7 +18,7 @@ export interface Newcomer {
 
 export interface Lending {
   readonly round: number;
-  readonly sink: PageSender;
+  readonly sink: PageWire;
   readonly vmasOf: VmasOf;
   /** Runs what may find that the lender has ended; undefined: it has. */
   readonly attempt: <T>(lender: SourceProcess, work: () => Promise<T>) => Promise<T | undefined>;

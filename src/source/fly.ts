@@ -25,10 +25,10 @@ import { refuseSharedQueues, removeQueueNamesAtEnd } from './resources/queue-nam
 import { openFileOptions } from './requirements.ts';
 import { rehearse } from './rehearsal.ts';
 import { TravellingNetwork } from './network/travelling.ts';
-import { PreCopy } from './pre-copy.ts';
+import { PreCopy, type FlightContext } from './pre-copy.ts';
 import type { ClosingReport } from './report.ts';
 import { resolverCommand } from './resolver-command.ts';
-import { copyRound, type RoundContext } from './rounds.ts';
+import { copyRound } from './rounds.ts';
 import { refusePlaceholders } from './layout.ts';
 import { SegmentCapture } from './segment-capture.ts';
 import { StagedLayout } from './staged-layout.ts';
@@ -80,7 +80,7 @@ async function takeOff(plan: FlightPlan, ground: Ground): Promise<Flown> {
   using fence = Fence.around(plan.id, pids, ground.keeper);
   using flight = new Flight(plan.pid, survey.identities, fence, ground.keeper, tracker);
   using objects = new ObjectCopies(flight.layouts);
-  const context: RoundContext = {
+  const context = {
     flight,
     objects,
     wire,
@@ -106,7 +106,7 @@ async function takeOff(plan: FlightPlan, ground: Ground): Promise<Flown> {
 async function land(
   plan: FlightPlan,
   { keeper, word, journal }: Ground,
-  context: RoundContext,
+  context: FlightContext,
   preCopy: PreCopy,
   copied: { readonly reason: string; readonly predictedDowntimeMs: number },
   fence: Fence,

@@ -5,7 +5,7 @@ import { hugePageOfStat } from '../kernel/huge-pages.ts';
 import { openSegment } from '../kernel/open-segment.ts';
 import { readSysv } from '../kernel/proc/sysvipc.ts';
 import type { Vma } from '../kernel/proc/maps.ts';
-import type { PageSender } from '../transport/page-sender.ts';
+import type { PageWire } from './wire.ts';
 import type { Layouts } from './layout.ts';
 import { forOpenObjects, type OpenObject, type ProcessRef } from './open-files.ts';
 import { addCounters, newCounters, type PageCounters } from './pages/page-sink.ts';
@@ -95,14 +95,14 @@ export class ObjectCopies implements Disposable {
   }
 
   /** Preconditions: the target knows the layout that names them. */
-  async sendLate(round: number, sink: PageSender): Promise<PageCounters> {
+  async sendLate(round: number, sink: PageWire): Promise<PageCounters> {
     const counters = newCounters();
     for (const reader of this.#late.splice(0)) addCounters(counters, await reader.send(round, sink));
     return counters;
   }
 
   /** Sends what changed. In the freeze this is exact. */
-  async send(round: number, sink: PageSender): Promise<PageCounters> {
+  async send(round: number, sink: PageWire): Promise<PageCounters> {
     const counters = newCounters();
     for (const [key, reader] of this.#readers) {
       if (!this.#layouts.objects.has(key)) {

@@ -4,7 +4,7 @@ import { decide, forecast, type FixedCosts, type Goals, type Round } from './con
 import { addCounters, newCounters, type PageCounters } from './pages/page-sink.ts';
 import type { Observer } from './report.ts';
 import { copyRound, type RoundContext } from './rounds.ts';
-import type { VmasOf } from './wire.ts';
+import type { VmasOf, Wire } from './wire.ts';
 
 const ackTimeoutMs = 120_000;
 
@@ -13,17 +13,22 @@ export interface PreCopied {
   readonly predictedDowntimeMs: number;
 }
 
+/** Rounds that go to a target. */
+export interface FlightContext extends RoundContext {
+  readonly wire: Wire;
+}
+
 /** What a freeze costs, by the mappings of the last round. */
 export type CostsOf = (vmasOf: VmasOf) => FixedCosts;
 
 export class PreCopy {
   readonly totals: PageCounters = newCounters();
-  readonly #context: RoundContext;
+  readonly #context: FlightContext;
   readonly #observer: Observer;
   readonly #costsOf: CostsOf;
   readonly #rounds: Round[] = [];
 
-  constructor(context: RoundContext, observer: Observer, costsOf: CostsOf) {
+  constructor(context: FlightContext, observer: Observer, costsOf: CostsOf) {
     this.#context = context;
     this.#costsOf = costsOf;
     this.#observer = observer;

@@ -8,6 +8,7 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { asGodwitError, GodwitError } from '../errors.ts';
 import type { TreeState } from '../images/state.ts';
+import { keepDescriptors } from '../kernel/close-on-exec.ts';
 import { readComm } from '../kernel/proc/comm.ts';
 import { encodeMessage } from '../transport/messages.ts';
 import { warmDecoder } from '../transport/warm-decoder.ts';
@@ -49,12 +50,10 @@ export interface Rehearsed {
  * @throws GodwitError when the target does not come back from its half: it is not ready for anything else then
  */
 export async function rehearse(wire: Wire, tracker: ChosenTracker): Promise<Rehearsed> {
-  const child = spawn(process.execPath, ['-e', script], { stdio: 'ignore', detached: true, cwd: '/' });
+  const actors = new Actors();
   let isTargetAtIt = false;
   try {
-    await once(child, 'spawn');
-    const root = child.pid ?? 0;
-    await untilReady(root);
+    const root = await actors.ready();
     const { state, dumpMs } = rehearseDump(root, tracker);
     isTargetAtIt = true;
     wire.control.send({ type: 'rehearse', state, clocks: treeClocks(root) });
@@ -65,23 +64,47 @@ export async function rehearse(wire: Wire, tracker: ChosenTracker): Promise<Rehe
     if (wire.signal.aborted || isTargetAtIt) throw error;
     return { problem: asGodwitError(error).message };
   } finally {
-    endActors(child.pid);
+    actors.end();
   }
 }
 
-/** On a slow machine they may have come to their own end, and that must not be the migration's. */
-function endActors(group: number | undefined): void {
+/** The source's half alone. Returns what the last dump took, milliseconds. @throws GodwitError */
+export async function measurePace(tracker: ChosenTracker): Promise<number> {
+  const actors = new Actors();
   try {
-    if (group !== undefined) process.kill(-group, 'SIGKILL');
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+    return rehearseDump(await actors.ready(), tracker).dumpMs;
+  } finally {
+    actors.end();
   }
 }
 
-async function untilReady(pid: number): Promise<void> {
-  for (let waitedMs = 0; readComm(pid) !== readyName; waitedMs += 5) {
-    if (waitedMs > readyWithinMs) throw new GodwitError('TIMEOUT', 'the actors do not come on stage');
-    await sleep(5);
+class Actors {
+  readonly #child;
+
+  constructor() {
+    keepDescriptors(); // the dump would refuse a pipe of a stranger
+    this.#child = spawn(process.execPath, ['-e', script], { stdio: 'ignore', detached: true, cwd: '/' });
+  }
+
+  /** Returns the PID of the first of them. */
+  async ready(): Promise<number> {
+    await once(this.#child, 'spawn');
+    const pid = this.#child.pid ?? 0;
+    for (let waitedMs = 0; readComm(pid) !== readyName; waitedMs += 5) {
+      if (waitedMs > readyWithinMs) throw new GodwitError('TIMEOUT', 'the actors do not come on stage');
+      await sleep(5);
+    }
+    return pid;
+  }
+
+  /** On a slow machine they may have come to their own end, and that must not be the migration's. */
+  end(): void {
+    const group = this.#child.pid;
+    try {
+      if (group !== undefined) process.kill(-group, 'SIGKILL');
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+    }
   }
 }
 
@@ -98,7 +121,7 @@ function rehearseDump(root: number, tracker: ChosenTracker): { state: TreeState;
   for (const [pid, vmas] of flight.readVmas())
     for (const process of flight.owners) if (process.pid === pid) flight.of(process).copy.arm(vmas);
   let state: TreeState | undefined;
-  let dumpMs = 0;
+  let dumpMs = Infinity;
   for (let i = 0; i < repeats; i++) {
     const prepared = prepareOpenFiles(flight.living, identities, { externals: [] });
     const began = performance.now();
@@ -129,7 +152,7 @@ function rehearseDump(root: number, tracker: ChosenTracker): { state: TreeState;
     };
     state = { layout: flight.layout(flight.processes, vmasOf), ...dumped, ...pages, addresses: [] };
     encodeMessage({ type: 'final', state, lastSequence: 0 });
-    dumpMs = performance.now() - began;
+    dumpMs = Math.min(dumpMs, performance.now() - began);
   }
   if (state === undefined) throw new Error('no rehearsal at all');
   return { state, dumpMs };

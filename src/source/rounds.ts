@@ -9,13 +9,13 @@ import { addCounters, newCounters, type PageCounters } from './pages/page-sink.t
 import type { PageRuns } from '../kernel/page-runs.ts';
 import type { StagedLayout } from './staged-layout.ts';
 import type { SourceProcess } from './tree.ts';
-import type { VmasOf, Wire } from './wire.ts';
+import type { PageWire, VmasOf } from './wire.ts';
 
 export interface RoundContext {
   readonly flight: Flight;
   readonly objects: ObjectCopies;
-  readonly wire: Wire;
-  readonly staged: StagedLayout;
+  readonly wire: { readonly pages: PageWire };
+  readonly staged: Pick<StagedLayout, 'update' | 'takeRemapped'>;
 }
 
 export interface Copied extends PageCounters {

@@ -2,7 +2,7 @@
 import { GodwitError } from '../errors.ts';
 import { errnoName } from '../kernel/program.ts';
 import type { Vma } from '../kernel/proc/maps.ts';
-import type { PageSender } from '../transport/page-sender.ts';
+import type { PageWire } from './wire.ts';
 import { inheritedPages, type CowShare } from './pages/cow.ts';
 import { hidesPages } from './pages/hidden-pages.ts';
 import { GuardPages } from './pages/guard-pages.ts';
@@ -73,7 +73,7 @@ export class SpaceCopy {
     lender: SpaceCopy,
     vmas: readonly Vma[],
     round: number,
-    sink: PageSender,
+    sink: PageWire,
   ): Promise<{ readonly lent: PageRuns; readonly counters: PageCounters }> {
     this.#tracker.forget(pages);
     const sent = setOf();
@@ -96,7 +96,7 @@ export class SpaceCopy {
     this.#tracker.forget(ranges);
   }
 
-  async send(pages: PageRuns, round: number, sink: PageSender): Promise<PageCounters> {
+  async send(pages: PageRuns, round: number, sink: PageWire): Promise<PageCounters> {
     const onSent = (sent: PageRuns, payload: Uint8Array | undefined): void => {
       this.#tracker.sent(sent, payload);
       this.#onTarget.sent(sent);

@@ -3,6 +3,9 @@ import type { Vma } from '../kernel/proc/maps.ts';
 import type { ControlConnection } from '../transport/control-connection.ts';
 import type { PageSender } from '../transport/page-sender.ts';
 
+/** Where the pages of rounds go: to the target, or nowhere (estimate/dry-wire.ts). */
+export type PageWire = Pick<PageSender, 'acquire' | 'release' | 'send' | 'sendZero' | 'flush'>;
+
 export interface Wire {
   readonly control: ControlConnection<'source'>;
   readonly pages: PageSender;

@@ -1,7 +1,7 @@
 // A downtime that cannot be promised, and an operator who wants no longer one (--on-timeout cancel): whatever limit ends the copying,
 // the tree runs on, and the reason names the prediction and what was allowed.
 import t from 'tap';
-import { runCommand, sleep, until } from '../helpers/commands.ts';
+import { sleep, until } from '../helpers/commands.ts';
 import { parseReport } from '../helpers/host.ts';
 import { unless } from '../helpers/skip-unless.ts';
 import { claimContent, claimUntouched, makeBed } from './bed.ts';
@@ -43,10 +43,7 @@ await t.test(
     await using bed = await makeBed({ mib: 256 });
     const { a, b, counter } = bed;
     // A link of 5 MB/s: round 0 alone would take a minute.
-    await runCommand(
-      'nsenter',
-      a.inside('tc qdisc add dev eth0 root tbf rate 40mbit burst 64k latency 200ms'),
-    );
+    await a.run('tc', 'qdisc add dev eth0 root tbf rate 40mbit burst 64k latency 200ms'.split(' '));
     const isRound = (line: Record<string, unknown>): boolean => 'ram' in line;
     const result = await a.migrate(counter.pid, b, { args: ['--timeout', '3', '--on-timeout', 'cancel'] });
     t.equal(result.code, 1);
@@ -64,7 +61,7 @@ await t.test(
     t.equal(cancelled.code, 1);
     t.match(cancelled.stdout, /CANCELLED/);
     t.notOk(parseReport(cancelled.stdout).some(isRound), 'nor by Ctrl-C');
-    await runCommand('nsenter', a.inside('tc qdisc del dev eth0 root'));
+    await a.run('tc', ['qdisc', 'del', 'dev', 'eth0', 'root']);
     await claimUntouched(t, bed);
     await claimContent(t, bed);
   },

@@ -65,17 +65,21 @@ void t.test('rounds of a few pages say nothing about the speed of the wire', (t)
   t.end();
 });
 
-void t.test('out of reach, and no longer downtime allowed: it is cancelled, and the reason names both', (t) => {
-  const strict: Goals = { ...goals, onTimeout: 'cancel' };
-  const rounds = trace(1000 * mb, ...Array.from({ length: 6 }, () => 900 * mb));
-  t.match(decide(rounds, costs, strict), {
-    action: 'cancel',
-    reason: /gain nothing: the tree writes 1000 MB\/s.*predicted downtime is 906\.0 ms, and 50 ms are allowed/,
-  });
-  t.match(decide(rounds.slice(0, 3), costs, { ...strict, maxRounds: 3 }), { action: 'cancel' });
-  t.match(decide(trace(1000 * mb, mb), costs, strict), { action: 'freeze', converged: true });
-  t.end();
-});
+void t.test(
+  'out of reach, and no longer downtime allowed: it is cancelled, and the reason names both',
+  (t) => {
+    const strict: Goals = { ...goals, onTimeout: 'cancel' };
+    const rounds = trace(1000 * mb, ...Array.from({ length: 6 }, () => 900 * mb));
+    t.match(decide(rounds, costs, strict), {
+      action: 'cancel',
+      reason:
+        /gain nothing: the tree writes 1000 MB\/s.*predicted downtime is 906\.0 ms, and 50 ms are allowed/,
+    });
+    t.match(decide(rounds.slice(0, 3), costs, { ...strict, maxRounds: 3 }), { action: 'cancel' });
+    t.match(decide(trace(1000 * mb, mb), costs, strict), { action: 'freeze', converged: true });
+    t.end();
+  },
+);
 
 void t.test('a tree whose parts take longer than the goal is told so, not that it writes too much', (t) => {
   const many = { freezeMs: 100, stateMs: 200, applyMs: 200, runMs: 1 };
