@@ -1,6 +1,6 @@
 // How the parent of a vfork(2) looks from outside.
 import { pause } from './pause.ts';
-import { readStat } from './proc/stat.ts';
+import { readState } from './proc/stat.ts';
 import { readSyscall } from './proc/syscall.ts';
 import { syscalls } from './syscalls.ts';
 
@@ -8,7 +8,10 @@ const calls = new Set<number>([syscalls.vfork, syscalls.clone, syscalls.clone3])
 
 /** Whether a thread waits for a child that it has lent its memory to. */
 export function waitsInVfork(tid: number): boolean {
-  if (readStat(tid)?.state !== 'D') return false;
+  return readState(tid) === 'D' && isInVfork(tid);
+}
+
+function isInVfork(tid: number): boolean {
   const blocked = readSyscall(tid);
   return blocked?.kind === 'syscall' && calls.has(blocked.nr);
 }
@@ -22,7 +25,8 @@ const napMs = 0.1;
  * (cgroup_freeze_task in kernel/cgroup/freezer.c: wake_up_process), and is in state R until it sleeps again.
  */
 export function waitsInVforkFrozen(tid: number): boolean {
-  for (const end = performance.now() + awakeMs; readStat(tid)?.state === 'R' && performance.now() < end;)
-    pause(napMs);
-  return waitsInVfork(tid);
+  const end = performance.now() + awakeMs;
+  let state = readState(tid);
+  for (; state === 'R' && performance.now() < end; state = readState(tid)) pause(napMs);
+  return state === 'D' && isInVfork(tid);
 }

@@ -2,9 +2,10 @@
 import { readProcText } from '../kernel/proc/read-proc.ts';
 import { may } from '../kernel/rights.ts';
 import { readStatus } from '../kernel/proc/status.ts';
+import { readTids } from '../kernel/proc/task.ts';
 import { stopTasks, suspendSeccomp, type Stopped } from '../kernel/stopped.ts';
 import { isIgnored } from './state/ignored-signals.ts';
-import { readThreads, type SourceProcess } from './tree.ts';
+import type { SourceProcess } from './tree.ts';
 
 const sigchld = 17;
 
@@ -31,7 +32,7 @@ function stopAll(pid: number, known: readonly number[]): Stopped {
   const stopped = stopTasks(born, suspendSeccomp);
   const seen = new Set(born);
   for (;;) {
-    born = readThreads(pid).flatMap(({ tid }) => (seen.has(tid) ? [] : tid));
+    born = (readTids(pid) ?? []).filter((tid) => !seen.has(tid));
     if (born.length === 0) return stopped;
     for (const tid of born) seen.add(tid);
     stopMore(stopped, born);

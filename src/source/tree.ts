@@ -63,7 +63,9 @@ function readProcess(pid: number, parent: SourceProcess | undefined): SourceProc
   if (stat === undefined || status === undefined || stat.state === 'X' || ownNames.has(stat.comm))
     return undefined;
   const isZombie = stat.state === 'Z';
-  const threads: SourceThread[] = isZombie ? [{ tid: pid, vtid: last(status.nsPid, pid) }] : readThreads(pid);
+  const threads: SourceThread[] = isZombie
+    ? [{ tid: pid, vtid: last(status.nsPid, pid) }]
+    : readThreads(pid, status);
   if (threads.length === 0) return undefined;
   return {
     pid,
@@ -80,12 +82,14 @@ function readProcess(pid: number, parent: SourceProcess | undefined): SourceProc
   };
 }
 
-/** The threads of a process, the leader first. */
-export function readThreads(pid: number): SourceThread[] {
+/** The threads of a process, the leader first. `ofLeader`: its status, should it have been read. */
+export function readThreads(pid: number, ofLeader = readStatus(pid)): SourceThread[] {
   const threads: SourceThread[] = [];
+  // Threads are in the PID namespace of their leader (clone(2): no CLONE_THREAD with CLONE_NEWPID).
+  const isOurNamespace = ofLeader?.nsPid.length === 1;
   for (const tid of readTids(pid) ?? []) {
-    const status = readStatus(pid, tid);
-    if (status !== undefined) threads.push({ tid, vtid: last(status.nsPid, tid) });
+    const vtid = isOurNamespace ? tid : readStatus(pid, tid)?.nsPid.at(-1);
+    if (vtid !== undefined) threads.push({ tid, vtid });
   }
   return threads.sort((a, b) => Number(b.tid === pid) - Number(a.tid === pid));
 }

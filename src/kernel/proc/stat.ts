@@ -44,6 +44,12 @@ export interface Stat {
   readonly exitCode: number;
 }
 
+/** One letter, as in Stat.state; undefined when it is gone. */
+export function readState(pid: number): string | undefined {
+  const text = readProcText(pid, 'stat');
+  return text?.charAt(text.lastIndexOf(')') + 2);
+}
+
 export function parseStat(text: string): Stat {
   const open = text.indexOf('(');
   const close = text.lastIndexOf(')'); // no field after the name holds one

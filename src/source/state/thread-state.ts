@@ -13,8 +13,10 @@ import { ignoredSignals } from './ignored-signals.ts';
 import { readOwnThreadState } from './kernel-state.ts';
 import { prepareRestart, type TimedWait } from './syscall-restart.ts';
 
-const xstateRoom = 16_384;
+/** Used again and again: memory of their own for each of hundreds of threads makes V8 collect garbage while the tree stands still. */
+const xstateRoom = new Uint8Array(16_384);
 const siginfoSize = 128;
+const pendingRoom = new Uint8Array(64 * siginfoSize);
 const ioprioWhoProcess = 1;
 const schedAttrSize = 56;
 
@@ -30,8 +32,7 @@ export function readThread(
     throw new GodwitError('NO_PROCESS', `thread ${tid} of process ${live.pid} ended while it was read`);
   const registers = new BigUint64Array(registerCount);
   expect(native.getRegs(tid, registers), tid, 'read the registers');
-  const xstate = new Uint8Array(xstateRoom);
-  const xstateLength = expect(native.getXstate(tid, xstate), tid, 'read the floating-point state');
+  const xstateLength = expect(native.getXstate(tid, xstateRoom), tid, 'read the floating-point state');
   const mask = new BigUint64Array(1);
   expect(native.getSigmask(tid, mask), tid, 'read the signal mask');
   const signalMask = mask[0] ?? 0n;
@@ -45,7 +46,7 @@ export function readThread(
     tid: thread.vtid,
     comm: status.name,
     registers: new Uint8Array(restart.registers.buffer as ArrayBuffer),
-    xstate: xstate.slice(0, xstateLength),
+    xstate: xstateRoom.slice(0, xstateLength),
     signalMask,
     alternateStack: own.alternateStack,
     pending: readPending(tid, false),
@@ -63,7 +64,7 @@ export function readThread(
 
 /** Queued signals, oldest first; they stay queued. */
 export function readPending(tid: number, shared: boolean): Uint8Array<ArrayBuffer>[] {
-  let room = new Uint8Array(64 * siginfoSize);
+  let room = pendingRoom;
   for (;;) {
     const count = expect(native.peekSiginfo(tid, shared, room), tid, 'read the pending signals');
     if (count * siginfoSize < room.length) {
