@@ -68,18 +68,21 @@ export function wireSpeed(rounds: readonly Round[]): number {
 
 /** What would the downtime be if the tree were frozen right after the last round? */
 export function forecast(rounds: readonly Round[], costs: FixedCosts): Forecast {
-  const bytesPerSecond = wireSpeed(rounds);
+  const { bytesPerSecond, dirtyBytesPerSecond } = speeds(rounds);
   const last = rounds.at(-1);
-  const before = rounds.at(-2);
-  // What the last round copied was dirtied while the round before it went on; round 0 is everything.
-  const dirtyMs = before?.ms ?? last?.ms ?? 0;
   const isFirst = rounds.length < 2;
-  const dirtyBytesPerSecond =
-    last === undefined || isFirst || dirtyMs === 0 ? 0 : (last.bytes / dirtyMs) * 1000;
   const writtenBytes = isFirst ? (last?.bytes ?? 0) : dirtyBytesPerSecond * ((last?.ms ?? 0) / 1000);
   const deltaBytes = writtenBytes + (last?.owedBytes ?? 0);
   const copyMs = (deltaBytes / bytesPerSecond) * 1000;
   return { bytesPerSecond, dirtyBytesPerSecond, copyMs, downtimeMs: sumOf(costs) + copyMs };
+}
+
+/** What the last round copied was dirtied while the round before it went on; round 0 is everything. */
+function speeds(rounds: readonly Round[]): Pick<Forecast, 'bytesPerSecond' | 'dirtyBytesPerSecond'> {
+  const [last, before] = [rounds.at(-1), rounds.at(-2)];
+  const dirtyBytesPerSecond =
+    last === undefined || before === undefined || before.ms === 0 ? 0 : (last.bytes / before.ms) * 1000;
+  return { bytesPerSecond: wireSpeed(rounds), dirtyBytesPerSecond };
 }
 
 function sumOf({ freezeMs, stateMs, applyMs, runMs }: FixedCosts): number {
@@ -100,6 +103,24 @@ export function decide(rounds: readonly Round[], costs: FixedCosts, goals: Goals
   const reason = `${limit}; the predicted downtime is ${downtimeMs.toFixed(1)} ms`;
   if (goals.onTimeout === 'force') return { action: 'freeze', reason, converged: false };
   return { action: 'cancel', reason: `${reason}, and ${goals.maxDowntimeMs} ms are allowed` };
+}
+
+/** Below this a round more is not worth its trouble, milliseconds of downtime. */
+const worthMs = 1;
+
+/**
+ * The freeze was decided on `sinceMs` ago, and has been prepared since: is one more round worth it? What it finds is copied while the tree
+ * runs; what is written meanwhile is all that is left.
+ */
+export function isWorthAnother(rounds: readonly Round[], sinceMs: number): boolean {
+  const { bytesPerSecond, dirtyBytesPerSecond } = speeds(rounds);
+  const last = rounds.at(-1);
+  if (last === undefined) return false;
+  const staleMs = last.ms + sinceMs;
+  const copyMs = (staleMs * dirtyBytesPerSecond) / bytesPerSecond;
+  const shortestMs = Math.min(...rounds.map(({ ms }) => ms));
+  const freshMs = Math.max(copyMs, shortestMs);
+  return ((staleMs - freshMs) * dirtyBytesPerSecond) / bytesPerSecond > worthMs;
 }
 
 /** Why no other round is made although the goal is not reached; undefined: it is. */

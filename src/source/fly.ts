@@ -130,6 +130,7 @@ async function land(
     network?.addresses ?? forwarding?.addresses ?? addresses.addresses,
     warn,
   );
+  await preCopy.againIfWorth();
   collectYoung();
   using listeners = new ConnectionLocks(keeper, warn);
   if (!options.tcpClose) await settleHandshakes(flight.living, listeners);

@@ -1,6 +1,6 @@
 // Rounds of pages while the tree runs, until the policy (converge.ts) says that it is time to freeze.
 import { GodwitError } from '../errors.ts';
-import { decide, forecast, type FixedCosts, type Goals, type Round } from './converge.ts';
+import { decide, forecast, isWorthAnother, type FixedCosts, type Goals, type Round } from './converge.ts';
 import { addCounters, newCounters, type PageCounters } from './pages/page-sink.ts';
 import type { Observer } from './report.ts';
 import { copyRound, type RoundContext } from './rounds.ts';
@@ -27,6 +27,7 @@ export class PreCopy {
   readonly #observer: Observer;
   readonly #costsOf: CostsOf;
   readonly #rounds: Round[] = [];
+  #endedAt = 0;
 
   constructor(context: FlightContext, observer: Observer, costsOf: CostsOf) {
     this.#context = context;
@@ -71,6 +72,11 @@ export class PreCopy {
     await this.#round();
   }
 
+  /** The same where it shortens the freeze, which has been prepared meanwhile. */
+  async againIfWorth(): Promise<void> {
+    if (isWorthAnother(this.#rounds, performance.now() - this.#endedAt)) await this.#round();
+  }
+
   /** One round, from the look at the tree to the target's word that all of it is written. */
   async #round(): Promise<FixedCosts> {
     const { wire } = this.#context;
@@ -84,6 +90,7 @@ export class PreCopy {
     const { pages, bytes, owedBytes } = copied;
     const round = { number, pages, bytes, owedBytes, ms: performance.now() - began };
     this.#rounds.push(round);
+    this.#endedAt = performance.now();
     addCounters(this.totals, copied);
     const costs = this.#costsOf(copied.vmasOf);
     const { bytesPerSecond, dirtyBytesPerSecond, downtimeMs } = forecast(this.#rounds, costs);

@@ -1,5 +1,12 @@
 import t from 'tap';
-import { decide, forecast, wireSpeed, type Goals, type Round } from '../../../src/source/converge.ts';
+import {
+  decide,
+  forecast,
+  isWorthAnother,
+  wireSpeed,
+  type Goals,
+  type Round,
+} from '../../../src/source/converge.ts';
 
 const goals: Goals = { maxDowntimeMs: 50, maxRounds: 30, timeoutMs: undefined, onTimeout: 'force' };
 const costs = { freezeMs: 1, stateMs: 2, applyMs: 2, runMs: 1 };
@@ -89,5 +96,15 @@ void t.test('a tree whose parts take longer than the goal is told so, not that i
     converged: false,
     reason: /what the tree consists of takes 501\.0 ms/,
   });
+  t.end();
+});
+
+void t.test('a round more before the freeze, where what was written meanwhile takes longer to send', (t) => {
+  // 100 MB in the 1000 ms of the first round: 100 MB/s, a tenth of the wire.
+  const rounds = trace(1000 * mb, 100 * mb, 10 * mb);
+  t.ok(isWorthAnother(rounds, 40), '5 ms of the freeze become 1');
+  t.notOk(isWorthAnother(rounds, 1), 'it was a moment ago');
+  t.notOk(isWorthAnother(trace(1000 * mb, mb / 10, 0), 40), 'next to nothing is written');
+  t.notOk(isWorthAnother([], 40));
   t.end();
 });
