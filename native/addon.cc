@@ -13,6 +13,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
   godwit::registerDescriptors(env, exports);
   godwit::registerMessages(env, exports);
   godwit::registerTerminal(env, exports);
+  godwit::registerDutyCycle(env, exports);
   godwit::registerProbe(env, exports);
   return exports;
 }

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import nodeGypBuild from 'node-gyp-build';
 import type { NativeDescriptors } from './native-descriptors.ts';
 import type { NativeDiag } from './native-diag.ts';
+import type { NativeDutyCycles } from './native-duty-cycle.ts';
 import type { NativeForward } from './native-forward.ts';
 import type { NativeKeeper } from './native-keeper.ts';
 import type { NativeMessages } from './native-messages.ts';
@@ -20,6 +21,7 @@ type Native = NativeProcess &
   NativeDiag &
   NativeDescriptors &
   NativeMessages &
+  NativeDutyCycles &
   NativeProbe &
   NativeTerminal;
 

@@ -123,7 +123,8 @@ namespace {
 
 constexpr std::uint64_t Bit(int signal) { return 1ULL << (signal - 1); }
 
-/** Signals that nothing would come of: ignored, or by default (signal(7)). Of a tracee the kernel queues those too (sig_ignored). */
+}  // namespace
+
 std::uint64_t IgnoredSignals(pid_t tid) {
   char path[64];
   std::snprintf(path, sizeof(path), "/proc/%d/status", tid);
@@ -137,8 +138,6 @@ std::uint64_t IgnoredSignals(pid_t tid) {
   constexpr std::uint64_t by_default = Bit(SIGCHLD) | Bit(SIGCONT) | Bit(SIGURG) | Bit(SIGWINCH);
   return length > 0 ? field("\nSigIgn:") | (by_default & ~field("\nSigCgt:")) : 0;
 }
-
-}  // namespace
 
 bool HasDeliverableSignal(pid_t tid, std::uint64_t mask) {
   std::uint64_t due = 0;

@@ -57,6 +57,11 @@ int PeekSiginfo(pid_t tid, bool shared, std::span<std::byte> out);
  * ptrace(2): the trap of a seized task reports the stop signal then, else SIGTRAP.
  */
 int GroupStopSignal(pid_t tid);
+/**
+ * Signals that nothing would come of, signal n as bit n - 1: ignored, or by default (signal(7)). Of a tracee the kernel queues those too
+ * (sig_ignored). For any task, from /proc.
+ */
+std::uint64_t IgnoredSignals(pid_t tid);
 /** Whether a signal is pending that the mask lets through and that is not ignored. */
 bool HasDeliverableSignal(pid_t tid, std::uint64_t mask);
 
