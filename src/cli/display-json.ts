@@ -49,6 +49,7 @@ function roundToJson(round: RoundReport): object {
       mbps: rounded((round.bytesPerSecond * 8) / 1e6),
     },
     'round-time': rounded(round.ms),
+    'cpu-throttle-percentage': Math.round(round.throttle * 100),
   };
 }
 
@@ -72,6 +73,7 @@ function closingToJson(report: ClosingReport): object {
       Object.entries(report.targetTimes).map(([name, ms]) => [name, rounded(ms)]),
     ),
     reason: report.reason,
+    'cpu-throttle-percentage': Math.round(report.throttle * 100),
     ram: {
       transferred: report.bytes,
       remaining: 0,

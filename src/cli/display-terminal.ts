@@ -59,6 +59,7 @@ function roundLine(round: RoundReport): string {
     `dirty ${prettyBytes(round.dirtyBytesPerSecond)}/s`.padStart(16),
     `predicted downtime ${round.predictedDowntimeMs.toFixed(1)} ms`,
   ];
+  if (round.throttle > 0) parts.push(`writers slowed ${Math.round(round.throttle * 100)} %`);
   return parts.join('  ');
 }
 
@@ -81,6 +82,8 @@ function closingText(report: ClosingReport): string {
       `${prettyBytes(report.bytes)}, ${report.pages} pages, ${report.zeroPages} zero pages, ${prettyBytes(report.bytesPerSecond)}/s`,
     ],
   );
+  if (report.throttle > 0)
+    table.push(['writers slowed', `by ${Math.round(report.throttle * 100)} % at most`]);
   const { forwardedConnections: forwarded } = report;
   if (forwarded > 0)
     table.push([

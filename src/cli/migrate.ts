@@ -26,6 +26,7 @@ interface MigrateArguments extends ExternalArguments {
   readonly 'max-rounds': number;
   readonly timeout: number | undefined;
   readonly 'on-timeout': Ending;
+  readonly 'auto-converge': boolean;
   readonly 'tcp-close': boolean;
   readonly 'skip-in-flight': boolean;
   readonly 'move-ip': readonly string[];
@@ -84,6 +85,11 @@ export const migrateCommand: CommandModule<object, MigrateArguments> = {
         default: 'force' as const,
         describe: 'when the goal is out of reach: freeze all the same, or cancel',
       })
+      .option('auto-converge', {
+        type: 'boolean',
+        default: false,
+        describe: 'slow down, step by step, what writes faster than the wire takes it',
+      })
       .option('tcp-close', {
         type: 'boolean',
         default: false,
@@ -133,6 +139,7 @@ export const migrateCommand: CommandModule<object, MigrateArguments> = {
           timeoutMs: args.timeout === undefined ? undefined : args.timeout * 1000,
           onTimeout: args['on-timeout'],
         },
+        autoConverge: args['auto-converge'],
         tcpClose: args['tcp-close'],
         skipInFlight: args['skip-in-flight'],
         moves: args['move-ip'].map(parseMove),

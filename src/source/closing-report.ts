@@ -1,17 +1,18 @@
 // Puts the closing report together from what was measured on the way.
 import { performance } from 'node:perf_hooks';
 import type { TreeLayout } from '../images/layout.ts';
-import { wireSpeed, type Round } from './converge.ts';
+import { wireSpeed } from './converge.ts';
 import type { FlightPlan } from './flight-plan.ts';
 import type { PageCounters } from './pages/page-sink.ts';
 import type { ClosingReport } from './report.ts';
+import type { SlowedRound } from './throttle-policy.ts';
 
 export interface FlightRecord {
   readonly plan: Pick<FlightPlan, 'id' | 'began' | 'wire'>;
   readonly copied: { readonly reason: string; readonly predictedDowntimeMs: number };
   readonly layout: TreeLayout;
   readonly delta: PageCounters;
-  readonly rounds: readonly Round[];
+  readonly rounds: readonly SlowedRound[];
   readonly totals: PageCounters;
   readonly targetTimes: Readonly<Record<string, number>>;
   readonly forwardedConnections: number;
@@ -59,6 +60,7 @@ export function closingReport({
     deltaPages: delta.pages,
     zeroPages: totals.zeroPages + delta.zeroPages,
     bytesPerSecond: wireSpeed(rounds),
+    throttle: Math.max(0, ...rounds.map(({ throttle }) => throttle)),
     processes: layout.processes.length,
     targetTimes,
     forwardedConnections,

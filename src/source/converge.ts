@@ -23,6 +23,8 @@ export interface Goals {
   /** All rounds together may last so long; undefined: no limit. */
   readonly timeoutMs: number | undefined;
   readonly onTimeout: Ending;
+  /** Rounds that gain nothing do not end it: something is done about them. */
+  readonly isPatient?: boolean;
 }
 
 /** What one freeze costs without any page (source/costs.ts). */
@@ -129,7 +131,7 @@ function limitOf(rounds: readonly Round[], costs: FixedCosts, goals: Goals): str
   if (rounds.length >= goals.maxRounds) return `${goals.maxRounds} rounds are done`;
   const elapsedMs = rounds.reduce((sum, round) => sum + round.ms, 0);
   if (goals.timeoutMs !== undefined && elapsedMs >= goals.timeoutMs) return 'the time for copying is over';
-  if (rounds.length <= patience + 1 || improves(rounds)) return undefined;
+  if (rounds.length <= patience + 1 || improves(rounds) || goals.isPatient === true) return undefined;
   const fixedMs = sumOf(costs);
   if (fixedMs > goals.maxDowntimeMs && copyMs < negligible * fixedMs)
     return `more rounds gain nothing: what the tree consists of takes ${fixedMs.toFixed(1)} ms, however little it writes`;

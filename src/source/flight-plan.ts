@@ -14,6 +14,8 @@ export interface MigrateOptions extends SurveyOptions {
   readonly to: { readonly host: string; readonly port: number };
   readonly tracker: 'auto' | TrackerKind;
   readonly goals: Goals;
+  /** The writers are slowed down while rounds do not converge. */
+  readonly autoConverge: boolean;
   readonly plaintext: boolean;
   /** Check only. */
   readonly dryRun: boolean;

@@ -10,14 +10,15 @@ import { Layouts } from './layout.ts';
 import { LiveProcess } from '../kernel/live-process.ts';
 import type { FileIdentities } from './file-identities.ts';
 import type { PageRuns } from '../kernel/page-runs.ts';
-import { openUserfaultfd, type FlyingProcess } from './flying-process.ts';
+import { openUserfaultfd, takeOff, type FlyingProcess } from './flying-process.ts';
 import { SpaceCopy } from './space-copy.ts';
 import { readSeccomp } from './state/seccomp.ts';
 import { TimedWaits } from './state/timed-waits.ts';
 import { stopTasks } from '../kernel/stopped.ts';
+import { Throttle } from '../kernel/throttle.ts';
 import { stopLeader } from './stop-leader.ts';
 import { makeTracker, type ChosenTracker } from './trackers/choose.ts';
-import { readSourceTree, readThreads, type SourceProcess } from './tree.ts';
+import { readSourceTree, type SourceProcess } from './tree.ts';
 import { leftMemory, sortSharers, type Sharers } from './vfork.ts';
 
 /** What a flight needs of its fence, and of its keeper. */
@@ -28,6 +29,7 @@ export class Flight implements Disposable {
   readonly rootPid: number;
   readonly layouts: Layouts;
   readonly timedWaits = new TimedWaits();
+  readonly throttle = new Throttle();
   readonly #fence: FlightFence;
   readonly #keeper: FlightKeeper;
   readonly #tracker: ChosenTracker;
@@ -129,6 +131,7 @@ export class Flight implements Disposable {
    */
   takeAboard(process: SourceProcess, isStopped: boolean): void {
     const { pid } = process;
+    using _paused = this.throttle.pause();
     if (!isStopped) this.timedWaits.sample([process]);
     using stopped = isStopped ? undefined : stopLeader(process);
     if (stopped?.has(pid) === false) throw new GodwitError('NO_PROCESS', `process ${pid} ended`);
@@ -217,17 +220,11 @@ export class Flight implements Disposable {
 
   /** Takes everything off the processes, which run on as before. */
   [Symbol.dispose](): void {
+    this.throttle.end();
     for (const [pid, { live, copy, memoryOf }] of this.#flying) {
       if (memoryOf !== undefined) continue;
       copy.close();
-      if (this.#isAbandoned) continue;
-      try {
-        using stopped = stopLeader({ pid, threads: readThreads(pid) });
-        if (stopped.has(pid)) live.close();
-      } catch (error) {
-        // The process goes on as before; one scratch mapping stays, which no harm comes from.
-        if (!(error instanceof GodwitError)) throw error;
-      }
+      if (!this.#isAbandoned) takeOff(pid, live);
     }
     this.#flying.clear();
   }
@@ -241,6 +238,7 @@ export class Flight implements Disposable {
   }
 
   #whileStopped(process: SourceProcess, work: () => void): void {
+    using _paused = this.throttle.pause();
     this.timedWaits.sample([process]);
     using stopped = stopTasks(process.threads.map(({ tid }) => tid));
     this.timedWaits.settle(process.pid, stopped.tids);

@@ -25,13 +25,14 @@ import { refuseSharedQueues, removeQueueNamesAtEnd } from './resources/queue-nam
 import { openFileOptions } from './requirements.ts';
 import { rehearse } from './rehearsal.ts';
 import { TravellingNetwork } from './network/travelling.ts';
-import { PreCopy, type FlightContext } from './pre-copy.ts';
+import { PreCopy, type CostsOf, type FlightContext } from './pre-copy.ts';
 import type { ClosingReport } from './report.ts';
 import { resolverCommand } from './resolver-command.ts';
 import { copyRound } from './rounds.ts';
 import { refusePlaceholders } from './layout.ts';
 import { SegmentCapture } from './segment-capture.ts';
 import { StagedLayout } from './staged-layout.ts';
+import { noSlowing, SlowWriters } from './slow-writers.ts';
 import { cutFarewells, settleFarewells, settleHandshakes } from './settle-sockets.ts';
 import { removeSetsAtEnd } from './sysv/semaphores.ts';
 import { removeQueuesAtEnd } from './sysv/queues.ts';
@@ -95,9 +96,9 @@ async function takeOff(plan: FlightPlan, ground: Ground): Promise<Flown> {
   const { pace, problem } = await rehearse(wire, tracker);
   if (problem !== undefined) observer({ kind: 'warning', text: `the rehearsal did not work: ${problem}` });
   const sizer = new TreeSizer();
-  const preCopy = new PreCopy(context, observer, (vmasOf) =>
-    fixedCosts(sizer.sizeOf(flight.living, vmasOf), pace),
-  );
+  const costsOf: CostsOf = (vmasOf) => fixedCosts(sizer.sizeOf(flight.living, vmasOf), pace);
+  const slowing = plan.autoConverge ? new SlowWriters(flight, plan.goals) : noSlowing;
+  const preCopy = new PreCopy(context, observer, costsOf, slowing);
   const copied = await preCopy.run(plan.goals, plan.giveUp);
   return await land(plan, ground, context, preCopy, copied, fence);
 }

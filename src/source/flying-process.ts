@@ -1,8 +1,11 @@
 // What is attached to one process of a tree in flight.
+import { GodwitError } from '../errors.ts';
 import type { LiveProcess } from '../kernel/live-process.ts';
 import { Program } from '../kernel/program.ts';
 import { native } from '../native.ts';
 import type { SpaceCopy } from './space-copy.ts';
+import { stopLeader } from './stop-leader.ts';
+import { readThreads } from './tree.ts';
 
 const userfaultfdFlags = 0o2000000 | 1; // O_CLOEXEC | UFFD_USER_MODE_ONLY
 
@@ -31,4 +34,15 @@ export function openUserfaultfd(live: LiveProcess): number {
   close.attempt('close', remote);
   live.run(close);
   return own;
+}
+
+/** Takes what was attached off a process that runs on. */
+export function takeOff(pid: number, live: LiveProcess): void {
+  try {
+    using stopped = stopLeader({ pid, threads: readThreads(pid) });
+    if (stopped.has(pid)) live.close();
+  } catch (error) {
+    // The process goes on as before; one scratch mapping stays, which no harm comes from.
+    if (!(error instanceof GodwitError)) throw error;
+  }
 }

@@ -30,6 +30,7 @@ export class Frozen implements Disposable {
   /** Stops every task of the tree. On failure all of them run on. */
   static freeze(flight: Flight, fence: FlightFence): Frozen {
     flight.timedWaits.sample(flight.living);
+    flight.throttle.end(); // as late as can be: from here on the writers run at their full speed
     const beganAt = performance.now();
     flight.timedWaits.freezeBegins();
     fence.freeze();

@@ -1,9 +1,11 @@
 // Rounds of pages while the tree runs, until the policy (converge.ts) says that it is time to freeze.
 import { GodwitError } from '../errors.ts';
-import { decide, forecast, isWorthAnother, type FixedCosts, type Goals, type Round } from './converge.ts';
+import { decide, forecast, isWorthAnother, type FixedCosts, type Goals } from './converge.ts';
 import { addCounters, newCounters, type PageCounters } from './pages/page-sink.ts';
 import type { Observer } from './report.ts';
 import { copyRound, type RoundContext } from './rounds.ts';
+import type { Slowing } from './slow-writers.ts';
+import type { SlowedRound } from './throttle-policy.ts';
 import type { VmasOf, Wire } from './wire.ts';
 
 const ackTimeoutMs = 120_000;
@@ -26,16 +28,19 @@ export class PreCopy {
   readonly #context: FlightContext;
   readonly #observer: Observer;
   readonly #costsOf: CostsOf;
-  readonly #rounds: Round[] = [];
+  readonly #slowing: Slowing;
+  readonly #rounds: SlowedRound[] = [];
   #endedAt = 0;
+  #isPatient = false;
 
-  constructor(context: FlightContext, observer: Observer, costsOf: CostsOf) {
+  constructor(context: FlightContext, observer: Observer, costsOf: CostsOf, slowing: Slowing) {
     this.#context = context;
     this.#costsOf = costsOf;
     this.#observer = observer;
+    this.#slowing = slowing;
   }
 
-  get rounds(): readonly Round[] {
+  get rounds(): readonly SlowedRound[] {
     return this.#rounds;
   }
 
@@ -59,7 +64,7 @@ export class PreCopy {
   async #untilDecided(goals: Goals): Promise<PreCopied> {
     for (;;) {
       const costs = await this.#round();
-      const decision = decide(this.#rounds, costs, goals);
+      const decision = decide(this.#rounds, costs, { ...goals, isPatient: this.#isPatient });
       if (decision.action === 'copy') continue;
       if (decision.action === 'cancel') throw notConverged(decision.reason);
       const { downtimeMs } = forecast(this.#rounds, costs);
@@ -83,17 +88,20 @@ export class PreCopy {
     wire.signal.throwIfAborted();
     const began = performance.now();
     const number = this.#rounds.length;
+    const throttle = this.#context.flight.throttle.share;
     const copied = await copyRound(this.#context, number, false);
     await wire.pages.flush();
     wire.control.send({ type: 'round-end', round: number, lastSequence: wire.pages.lastSequence });
     await wire.control.expect('round-acked', { timeoutMs: ackTimeoutMs, signal: wire.signal });
     const { pages, bytes, owedBytes } = copied;
-    const round = { number, pages, bytes, owedBytes, ms: performance.now() - began };
+    const round = { number, pages, bytes, owedBytes, ms: performance.now() - began, throttle };
     this.#rounds.push(round);
     this.#endedAt = performance.now();
     addCounters(this.totals, copied);
     const costs = this.#costsOf(copied.vmasOf);
-    const { bytesPerSecond, dirtyBytesPerSecond, downtimeMs } = forecast(this.#rounds, costs);
+    const predicted = forecast(this.#rounds, costs);
+    this.#isPatient = this.#slowing.after(this.#rounds, copied, predicted, costs);
+    const { bytesPerSecond, dirtyBytesPerSecond, downtimeMs } = predicted;
     this.#observer({
       kind: 'round',
       round: number,
@@ -104,6 +112,7 @@ export class PreCopy {
       dirtyBytesPerSecond,
       predictedDowntimeMs: downtimeMs,
       zeroPages: copied.zeroPages,
+      throttle,
     });
     return costs;
   }

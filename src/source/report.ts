@@ -11,6 +11,8 @@ export interface RoundReport {
   readonly dirtyBytesPerSecond: number;
   readonly predictedDowntimeMs: number;
   readonly zeroPages: number;
+  /** Share of the time for which the writers stood (`--auto-converge`); 0: they ran. */
+  readonly throttle: number;
 }
 
 export interface PhaseReport {
@@ -63,6 +65,8 @@ export interface ClosingReport {
   readonly deltaPages: number;
   readonly zeroPages: number;
   readonly bytesPerSecond: number;
+  /** The greatest of all rounds. */
+  readonly throttle: number;
   /** Where the target's time went until PREPARED, milliseconds by name. */
   readonly targetTimes: Readonly<Record<string, number>>;
   readonly processes: number;

@@ -7,6 +7,7 @@ import type { ObjectCopies } from './object-copies.ts';
 import type { Vma } from '../kernel/proc/maps.ts';
 import { addCounters, newCounters, type PageCounters } from './pages/page-sink.ts';
 import type { PageRuns } from '../kernel/page-runs.ts';
+import type { Written } from './slow-writers.ts';
 import type { StagedLayout } from './staged-layout.ts';
 import type { SourceProcess } from './tree.ts';
 import type { PageWire, VmasOf } from './wire.ts';
@@ -18,9 +19,7 @@ export interface RoundContext {
   readonly staged: Pick<StagedLayout, 'update' | 'takeRemapped'>;
 }
 
-export interface Copied extends PageCounters {
-  /** The mappings that it saw. */
-  readonly vmasOf: VmasOf;
+export interface Copied extends PageCounters, Written {
   /** What the next one has to copy again, whatever the tree does. */
   readonly owedBytes: number;
 }
@@ -42,6 +41,7 @@ export async function copyRound(context: RoundContext, round: number, frozen: bo
   const { flight, objects, wire, staged } = context;
   const counters = newCounters();
   let owedBytes = 0;
+  const pagesOf = new Map<SourceProcess, number>();
   const here: Here = { flight, frozen };
   const fresh = takeAboard(here);
   const vmasOf = readVmas(here);
@@ -84,7 +84,9 @@ export async function copyRound(context: RoundContext, round: number, frozen: bo
     );
     for (const { process, pages } of toSend) {
       const send = async (): Promise<PageCounters> => flight.of(process).copy.send(pages, round, wire.pages);
-      addCounters(counters, (await untilEnded(here, process, send)) ?? newCounters());
+      const sent = (await untilEnded(here, process, send)) ?? newCounters();
+      addCounters(counters, sent);
+      if (!fresh.has(process)) pagesOf.set(process, sent.pages);
     }
   }
   const hasRemapped = staged.takeRemapped();
@@ -96,8 +98,9 @@ export async function copyRound(context: RoundContext, round: number, frozen: bo
     return again;
   }
   objects.refresh(vmasOf, frozen);
-  addCounters(counters, await objects.send(round, wire.pages));
-  return { ...counters, vmasOf, owedBytes };
+  const ofObjects = await objects.send(round, wire.pages);
+  addCounters(counters, ofObjects);
+  return { ...counters, vmasOf, pagesOf, sharedPages: ofObjects.pages, owedBytes };
 }
 
 interface Here {

@@ -132,11 +132,12 @@ export class TimedWaits {
     const hasSlept = execStart !== undefined && before?.execStart === execStart;
     if (hasSlept && before.isDoubtful !== true) return undefined;
     const blocked = readSyscall(pid, tid);
-    const cpu = readStat(pid, tid)?.processor;
+    const { processor: cpu, state } = readStat(pid, tid) ?? {};
+    const isHeld = state === 't'; // by our own throttle (kernel/throttle.ts), which takes none that waits
     const seen = { execStart, cpu, now: process.hrtime.bigint() };
     const wait = blocked?.kind === 'syscall' ? this.#waitOf(pid, tid, blocked, before, seen) : undefined;
     // A thread that has run meanwhile may have used the memory of its time limit for something else.
-    if (!isAsBefore(pid, tid, execStart, blocked)) this.#leave(tid, before);
+    if (isHeld || !isAsBefore(pid, tid, execStart, blocked)) this.#leave(tid, before);
     else if (wait === undefined) this.#known.delete(tid);
     else if ('duration' in wait) return wait;
     else this.#known.set(tid, wait);
