@@ -79,8 +79,8 @@ await t.test('with --auto-converge it converges, and runs on at its full speed',
   t.ok(throttleOf(report) >= 20);
   t.equal(throttleOf(report), Math.max(...throttles), 'the closing report has the greatest');
   await claimWell(t, b, workload);
-  await until('nothing is left', async () => (await b.leftovers()).length === 0);
-  t.strictSame(await a.lastingLeftovers(), []);
+  for (const host of [a, b])
+    t.strictSame(await host.lastingLeftovers(), [], `nothing is left on ${host.name}`);
 });
 
 for (const signal of ['SIGKILL', 'SIGINT'] as const) {
@@ -99,15 +99,13 @@ for (const signal of ['SIGKILL', 'SIGINT'] as const) {
         0,
         ...roundsOf(parseReport(flight.stdout.slice(0, flight.stdout.lastIndexOf('\n') + 1))).map(throttleOf),
       );
-    await until('it is slowed by 80 %', () => slowest() >= 80, 60_000, 20);
-    const slowed = await speedOf(a, workload, 300);
+    // It stands for most of the time then, and its rounds are far from small enough to end by themselves.
+    await until('it is slowed by 60 %', () => slowest() >= 60, 60_000, 20);
     process.kill(agent, signal);
-    await flight.ended;
-    t.comment(`it wrote ${Math.round(unslowed)}, then ${Math.round(slowed)} pieces a second`);
-    t.ok(slowed < 0.7 * unslowed, 'it was slow');
-    const isFast = async (): Promise<boolean> =>
-      (await speedOf(a, workload, 200)) > Math.max(0.6 * unslowed, slowed);
-    await until('it is not any more, as soon as the agents are gone', isFast, 20_000, 1);
+    const { code } = await flight.ended;
+    t.not(code, 0, 'it has not moved');
+    const isFast = async (): Promise<boolean> => (await speedOf(a, workload, 200)) > 0.7 * unslowed;
+    await until('it is fast again, as soon as the agents leave it the processors', isFast, 30_000, 1);
     const traced = await a.run('grep', [
       '-h',
       'TracerPid',
@@ -117,6 +115,6 @@ for (const signal of ['SIGKILL', 'SIGINT'] as const) {
     ]);
     t.notMatch(traced.stdout, /TracerPid:\t[1-9]/, 'nobody traces it');
     await claimWell(t, a, workload);
-    await until('nothing is left', async () => (await a.leftovers()).length === 0);
+    t.strictSame(await a.lastingLeftovers(), [], 'nothing is left');
   });
 }
