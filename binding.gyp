@@ -37,7 +37,10 @@
         "<!(node -p \"path.dirname(require.resolve('node-addon-api'))\")",
       ],
       "cflags_cc!": ["-fno-exceptions", "-fno-rtti", "-std=gnu++17", "-std=gnu++20"],
-      "ldflags": ["-Wl,-z,noexecstack", "<@(godwit_sanitize)"],
+      # From Debian's liblz4-dev and libzstd-dev, into the addon. Not to be exported: these archives are made for programs, and link into a
+      # shared object only as its own; and a Node that has a zstd of its own must not lend us its functions.
+      "libraries": ["-l:liblz4.a", "-l:libzstd.a"],
+      "ldflags": ["-Wl,-z,noexecstack", "-Wl,--exclude-libs,ALL", "<@(godwit_sanitize)"],
     },
     {
       "target_name": "godwit-keeper",

@@ -50,6 +50,14 @@ function licensesOf(files) {
   });
 }
 
+/** The same of what is linked into the addon; each file begins with a line of its own: name (license). */
+function nativeLicenses() {
+  const folder = `${root}/native/licenses`;
+  return readdirSync(folder)
+    .sort()
+    .map((file) => `${readFileSync(`${folder}/${file}`, 'utf8').trim()}\n`);
+}
+
 const [outdir, outbase, ...entries] = process.argv.slice(2);
 if (outdir !== undefined) {
   await bundle({ entries, outdir, outbase });
@@ -57,5 +65,5 @@ if (outdir !== undefined) {
   // Chunks are named by their content: old ones would stay.
   rmSync(`${root}/dist`, { recursive: true, force: true });
   const files = await bundle({ entries: products, outdir: 'dist', outbase: 'src' });
-  writeFileSync(`${root}/dist/LICENSES.txt`, licensesOf(files).join(`\n${'-'.repeat(80)}\n`));
+  writeFileSync(`${root}/dist/LICENSES.txt`, [...licensesOf(files), ...nativeLicenses()].join(`\n${'-'.repeat(80)}\n`));
 }

@@ -10,7 +10,8 @@ flock 8
 
 # binary or file : package. Without the first group nothing can be built; without the second, tests are skipped;
 # without the third, `npm run check` fails in the step that needs it.
-needed='/usr/bin/g++:g++ /usr/bin/make:make /usr/bin/python3:python3 /usr/include/xxhash.h:libxxhash-dev'
+needed='/usr/bin/g++:g++ /usr/bin/make:make /usr/bin/python3:python3 /usr/include/xxhash.h:libxxhash-dev
+  /usr/include/lz4.h:liblz4-dev /usr/include/zstd.h:libzstd-dev'
 tests='/usr/bin/redis-server:redis-server /usr/bin/redis-cli:redis-tools /usr/sbin/nginx:nginx /usr/bin/wrk:wrk
   /usr/bin/stress-ng:stress-ng /usr/bin/ip:iproute2 /usr/sbin/nft:nftables /usr/bin/nc:netcat-openbsd
   /usr/bin/gdb:gdb /usr/bin/strace:strace /usr/lib/postgresql:postgresql'

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import nodeGypBuild from 'node-gyp-build';
+import type { NativeCodec } from './native-codec.ts';
 import type { NativeDescriptors } from './native-descriptors.ts';
 import type { NativeDiag } from './native-diag.ts';
 import type { NativeDutyCycles } from './native-duty-cycle.ts';
@@ -16,6 +17,7 @@ import type { NativeTerminal } from './native-terminal.ts';
 
 type Native = NativeProcess &
   NativePages &
+  NativeCodec &
   NativeKeeper &
   NativeForward &
   NativeDiag &
