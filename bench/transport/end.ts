@@ -4,6 +4,7 @@ import { createServer } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { expander } from '../../src/kernel/page-codec.ts';
 import { native } from '../../src/native.ts';
 import { connectPages } from '../../src/transport/connect.ts';
 import { maxPagePayload } from '../../src/transport/limits.ts';
@@ -45,6 +46,7 @@ function receive(pid: number, address: number, mib: number): void {
   const runs = new Float64Array(2);
   const receiver = new PageReceiver({
     checksum,
+    expand: expander(maxPagePayload),
     onProblem: (error) => {
       throw error;
     },

@@ -6,7 +6,6 @@ import { asGodwitError, GodwitError } from '../errors.ts';
 import { Fence } from '../kernel/fence.ts';
 import { Journal } from '../kernel/journal.ts';
 import { Keeper } from '../kernel/keeper.ts';
-import { native } from '../native.ts';
 import type { WaitingThread } from './apply/timed-waits.ts';
 import { applyState } from './apply-state.ts';
 import { finish } from './finish.ts';
@@ -17,6 +16,7 @@ import type { RestoredOpenFiles } from './open-files.ts';
 import { hostsOf } from './moved-addresses.ts';
 import type { Arrival } from './forwarding/arrival.ts';
 import type { TreeNetwork } from './network/tree-network.ts';
+import { pageContents } from './pages/page-contents.ts';
 import { PageWriter } from './pages/page-writer.ts';
 import { idsOf, needsNewNamespace } from './pid-namespace.ts';
 import { ShellTree, type Spawn } from './shell-tree.ts';
@@ -93,7 +93,7 @@ export class Landing {
     };
     this.#tree = new ShellTree(spawn, sameKernel, observerOf(this.#writer), this.#sysvUndo);
     this.#pages = context.openPages({
-      checksum: (payload) => native.xxh3(payload),
+      ...pageContents(),
       handler: (frame) => {
         this.#writer.write(frame);
       },

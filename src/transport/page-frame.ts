@@ -3,18 +3,22 @@
 //        +-----------+----------------+--------------------------------+---------------------+
 //        | u32 LE    | msgpack        | runs x (f64 LE start, f64 LE   | payload: the pages  |
 //        | length of | header         | length), in bytes, ascending   | of all runs, one    |
-//        | header    | <= 1024 bytes  |                                | after the other     |
+//        | header    | <= 1024 bytes  |                                | after the other, or |
+//        |           |                |                                | compressed          |
 //        +-----------+----------------+--------------------------------+---------------------+
 //        ^ right-aligned: written backwards from the payload           ^ headRoom, page-aligned
 //
 // The payload is read straight into a block (page-block.ts) behind `headRoom` bytes; the rest is put in front of it,
 // so that one contiguous buffer leaves without a copy. Frames of zero pages have runs but no payload.
 // Decoding copies the runs (they must be aligned) but never the payload, and believes nothing: lengths, order and
-// sums are checked before the pages are touched.
+// sums are checked before the pages are touched. A compressed payload must be shorter than its pages, and expand to exactly as many
+// bytes as the runs have: they bound what it may become before anything is expanded. The checksum is that of the pages.
 import * as z from 'zod';
 import { GodwitError } from '../errors.ts';
 import { u64 } from '../images/scalars.ts';
 import { pageSize, userEnd } from '../units.ts';
+import { packedCodecs } from './codec.ts';
+import type { Expand } from './codec.ts';
 import { maxPageHeader, maxPagePayload, maxRuns } from './limits.ts';
 import { count } from './message-fields.ts';
 import { packMessage, unpackMessage } from './wire-codec.ts';
@@ -37,7 +41,7 @@ export interface PageFrame extends PageFrameInfo {
   readonly sequence: number;
   /** All pages are zero: no payload. */
   readonly zero: boolean;
-  /** A view into the message: valid until the handler returns. */
+  /** A view into the message, or what was expanded from it: valid until the handler returns. */
   readonly payload: Uint8Array;
 }
 
@@ -50,6 +54,8 @@ const headerSchema = z.strictObject({
   zero: z.boolean(),
   runs: z.number().int().min(1).max(maxRuns),
   checksum: u64,
+  /** None: the pages themselves. */
+  codec: z.enum(packedCodecs).optional(),
 });
 type Header = z.infer<typeof headerSchema>;
 
@@ -61,11 +67,12 @@ export function encodeInFront(
   block: Buffer,
   payloadAt: number,
   info: PageFrameInfo,
-  rest: Pick<Header, 'sequence' | 'zero' | 'checksum'>,
+  rest: Pick<Header, 'sequence' | 'zero' | 'checksum' | 'codec'>,
 ): number {
   const { round, space, kind, runs, runCount } = info;
   if (runCount > maxRuns) throw new GodwitError('LIMIT', `${runCount} runs do not fit a page frame`);
-  const header = packMessage({ round, space, kind, runs: runCount, ...rest });
+  const { codec, ...told } = rest;
+  const header = packMessage({ round, space, kind, runs: runCount, ...told, ...(codec && { codec }) });
   const runsAt = payloadAt - runCount * runBytes;
   const begin = runsAt - header.length - 4;
   if (begin < 0 || runCount < 1)
@@ -85,7 +92,7 @@ export function lengthOfRuns({ runs, runCount }: Pick<PageFrameInfo, 'runs' | 'r
 }
 
 /** @throws GodwitError PROTOCOL or LIMIT; nothing of the frame may be used then. */
-export function decodePageFrame(message: Buffer, checksum: Checksum): PageFrame {
+export function decodePageFrame(message: Buffer, checksum: Checksum, expand: Expand): PageFrame {
   if (message.length < 4) throw bad('is too short');
   const headerLength = message.readUInt32LE(0);
   if (headerLength > maxPageHeader) throw bad(`has a header of ${headerLength} bytes`);
@@ -97,11 +104,9 @@ export function decodePageFrame(message: Buffer, checksum: Checksum): PageFrame 
   const runs = new Float64Array(header.runs * 2);
   new Uint8Array(runs.buffer).set(message.subarray(runsAt, payloadAt));
   const sum = checkRuns(runs, header);
-  const payload = message.subarray(payloadAt);
   const expected = header.zero ? 0 : sum;
   if (expected > maxPagePayload) throw bad(`tells of ${expected} bytes of pages`);
-  if (payload.length !== expected)
-    throw bad(`has ${payload.length} bytes of pages where ${expected} were told`);
+  const payload = contentOf(header, message.subarray(payloadAt), expected, expand);
   if (!header.zero && checksum(payload) !== header.checksum) {
     throw new GodwitError(
       'PROTOCOL',
@@ -113,6 +118,23 @@ export function decodePageFrame(message: Buffer, checksum: Checksum): PageFrame 
   }
   const { sequence, round, space, kind, zero } = header;
   return { sequence, round, space, kind, zero, runs, runCount: header.runs, payload };
+}
+
+function contentOf(
+  { codec, sequence }: Header,
+  payload: Uint8Array,
+  expected: number,
+  expand: Expand,
+): Uint8Array {
+  if (codec === undefined) {
+    if (payload.length === expected) return payload;
+    throw bad(`has ${payload.length} bytes of pages where ${expected} were told`);
+  }
+  if (payload.length === 0 || payload.length >= expected)
+    throw bad(`has ${payload.length} bytes of ${codec} for ${expected} bytes of pages`);
+  const content = expand(codec, payload, expected);
+  if (content?.length === expected) return content;
+  throw bad(`does not expand by ${codec} to the ${expected} bytes of its pages (frame ${sequence})`);
 }
 
 function decodeHeader(bytes: Buffer): Header {

@@ -1,24 +1,34 @@
 // The source's end of a page connection: blocks out, acknowledgements in. A block is used again as soon as the
-// kernel has taken its bytes; when none is free the reader of memory waits.
+// kernel has taken its bytes, or they have been compressed into another; when none is free the reader of memory waits.
 import type { Socket } from 'node:net';
 import type { RawData, WebSocket } from 'ws';
 import { asGodwitError, GodwitError } from '../errors.ts';
+import type { Compression } from './codec.ts';
+import { Departures } from './departures.ts';
+import type { Departure } from './departures.ts';
 import { decodeAck } from './page-ack.ts';
 import { BlockPool } from './page-block.ts';
 import type { Allocate, PageBlock } from './page-block.ts';
 import { encodeInFront, lengthOfRuns, runBytes } from './page-frame.ts';
 import type { Checksum, PageFrameInfo } from './page-frame.ts';
 import { headRoom, maxPageHeader, maxPagePayload } from './limits.ts';
+import { Packing } from './packing.ts';
+import type { Frame, Traffic } from './packing.ts';
+import type { TokenBucket } from './token-bucket.ts';
 import { bytesOf, socketProblem } from './websocket.ts';
+import { WireMeter } from './wire-meter.ts';
 
 export interface PageSenderOptions {
   readonly checksum: Checksum;
   /** Memory of the blocks; best aligned to pages. */
   readonly allocate?: Allocate;
-  /** Blocks of 1 MiB that may be on their way at once. Default 8. */
+  /** Blocks of 1 MiB that may be on their way at once, and as many that are compressed into. Default 8. */
   readonly blocks?: number;
   /** Sequence of the frame before the first one: a reconnect goes on from the last acknowledgement. */
   readonly lastSequence?: number;
+  readonly compression?: Compression | undefined;
+  readonly limit?: TokenBucket | undefined;
+  readonly meter?: WireMeter;
 }
 
 export class PageSender {
@@ -27,10 +37,14 @@ export class PageSender {
   readonly #ws: WebSocket;
   readonly #checksum: Checksum;
   readonly #pool: BlockPool;
+  readonly #packing: Packing;
+  readonly #departures: Departures;
+  readonly #meter: WireMeter;
   readonly #end = new AbortController();
   readonly #flushing: { sequence: number; resolve: () => void; reject: (error: GodwitError) => void }[] = [];
   readonly #closed: Promise<void>;
   #lastSequence: number;
+  #lastLeft: number;
   #lastAcked: number;
   #bytesSent = 0;
   #reason: GodwitError | undefined;
@@ -40,8 +54,15 @@ export class PageSender {
   constructor(ws: WebSocket, socket: Socket, options: PageSenderOptions) {
     this.#ws = ws;
     this.#checksum = options.checksum;
-    this.#pool = new BlockPool(options.blocks ?? 8, options.allocate);
+    const { blocks = 8, allocate, compression } = options;
+    this.#pool = new BlockPool(blocks, allocate);
+    this.#packing = new Packing(compression, blocks, allocate);
+    this.#departures = new Departures((departure) => {
+      this.#leave(departure);
+    }, options.limit);
+    this.#meter = options.meter ?? new WireMeter();
     this.#lastSequence = options.lastSequence ?? 0;
+    this.#lastLeft = this.#lastSequence;
     this.#lastAcked = this.#lastSequence;
     this.ended = this.#end.signal;
     socket.setNoDelay(true);
@@ -72,9 +93,14 @@ export class PageSender {
     return this.#lastAcked;
   }
 
-  /** Bytes of all frames so far, headers included. */
+  /** Bytes of all frames that have left so far, headers included. */
   get bytesSent(): number {
     return this.#bytesSent;
+  }
+
+  /** A snapshot. */
+  get traffic(): Traffic {
+    return this.#packing.traffic;
   }
 
   /** A block whose payload may be filled. It must be given to send or release. @throws GodwitError the connection's end */
@@ -87,22 +113,51 @@ export class PageSender {
     this.#pool.release(block);
   }
 
-  /** Sends the pages at the start of the block's payload; the block belongs to the sender again. Returns the sequence. */
+  /**
+   * Sends the pages at the start of the block's payload; the block belongs to the sender again, and so do the runs until the frame has left.
+   * Returns the sequence.
+   */
   send(block: PageBlock, info: PageFrameInfo): number {
     const length = lengthOfRuns(info);
     if (length > maxPagePayload) {
       throw new GodwitError('LIMIT', `${length} bytes of pages do not fit a page frame of ${maxPagePayload}`);
     }
-    const checksum = this.#checksum(block.payload.subarray(0, length));
-    return this.#send(block.memory, headRoom, length, info, checksum, () => {
+    if (this.#reason !== undefined) throw this.#reason;
+    const payload = block.payload.subarray(0, length);
+    const frame: Frame = { ...info, sequence: this.#lastSequence + 1, checksum: this.#checksum(payload) };
+    const done = (): void => {
       this.#pool.release(block);
-    });
+    };
+    // Encoded at once, whether it leaves so or not: a frame that cannot be encoded takes no sequence.
+    const { sequence, checksum } = frame;
+    const begin = encodeInFront(block.memory, headRoom, frame, { sequence, zero: false, checksum });
+    const bytes = block.memory.subarray(begin, headRoom + length);
+    const plain: Departure = { sequence, bytes, isPlain: true, done };
+    this.#lastSequence = sequence;
+    const codec = this.#packing.choose(payload);
+    if (codec === 'none') this.#departures.add(plain);
+    else {
+      const ready = this.#departures.reserve();
+      this.#packing
+        .pack(codec, block, length, frame, plain)
+        .then(ready)
+        .catch((error: unknown) => {
+          this.#break(error);
+        });
+    }
+    return frame.sequence;
   }
 
   /** Tells of pages that are all zero; nothing but their place travels. Returns the sequence. */
   sendZero(info: PageFrameInfo): number {
+    if (this.#reason !== undefined) throw this.#reason;
+    const sequence = this.#lastSequence + 1;
     const room = 4 + maxPageHeader + info.runCount * runBytes;
-    return this.#send(Buffer.allocUnsafe(room), room, 0, info, 0n, () => undefined);
+    const memory = Buffer.allocUnsafe(room);
+    const begin = encodeInFront(memory, room, info, { sequence, zero: true, checksum: 0n });
+    this.#lastSequence = sequence;
+    this.#departures.add({ sequence, bytes: memory.subarray(begin), isPlain: true, done: () => undefined });
+    return sequence;
   }
 
   /** Waits until the target has written every frame that was sent. @throws GodwitError the connection's end */
@@ -115,9 +170,10 @@ export class PageSender {
     });
   }
 
-  /** Lets what was sent leave, closes, and waits for it at most `graceMs`. */
+  /** Closes, after what has left; waits for it at most `graceMs`. */
   async close(graceMs = 1000): Promise<void> {
     this.#closing = true;
+    this.#departures.end();
     this.#ws.close(1000);
     const timer = setTimeout(() => {
       this.#ws.terminate();
@@ -130,6 +186,7 @@ export class PageSender {
   giveUp(reason: GodwitError): void {
     this.#givenUp ??= reason;
     this.#pool.close(reason);
+    this.#packing.close(reason);
     for (const { reject } of this.#flushing.splice(0)) reject(reason);
   }
 
@@ -138,43 +195,39 @@ export class PageSender {
     this.#ws.terminate();
   }
 
-  #send(
-    memory: Buffer,
-    payloadAt: number,
-    length: number,
-    info: PageFrameInfo,
-    checksum: bigint,
-    done: () => void,
-  ): number {
-    if (this.#reason !== undefined) throw this.#reason;
-    const sequence = this.#lastSequence + 1;
-    const begin = encodeInFront(memory, payloadAt, info, { sequence, zero: length === 0, checksum });
-    this.#lastSequence = sequence;
-    this.#bytesSent += payloadAt + length - begin;
-    this.#ws.send(memory.subarray(begin, payloadAt + length), (error) => {
+  #leave({ sequence, bytes, isPlain, done }: Departure): void {
+    this.#lastLeft = sequence;
+    this.#bytesSent += bytes.length;
+    this.#meter.left({ sequence, bytes: bytes.length, isPlain });
+    this.#ws.send(bytes, (error) => {
       done();
       if (error) this.#finish(socketProblem(error, 'target'));
     });
-    return sequence;
   }
 
   #arrived(data: RawData, isBinary: boolean): void {
     try {
       const acked = isBinary ? decodeAck(bytesOf(data)) : undefined;
-      if (acked === undefined || acked < this.#lastAcked || acked > this.#lastSequence) {
+      if (acked === undefined || acked < this.#lastAcked || acked > this.#lastLeft) {
         throw new GodwitError('PROTOCOL', 'the target sent a bad acknowledgement on the page connection');
       }
       this.#lastAcked = acked;
+      this.#meter.acked(acked);
       while ((this.#flushing[0]?.sequence ?? Infinity) <= acked) this.#flushing.shift()?.resolve();
     } catch (error) {
-      this.#finish(asGodwitError(error));
-      this.#ws.terminate();
+      this.#break(error);
     }
+  }
+
+  #break(error: unknown): void {
+    this.#finish(asGodwitError(error));
+    this.#ws.terminate();
   }
 
   #finish(reason: GodwitError): void {
     if (this.#reason !== undefined) return;
     this.#reason = reason;
+    this.#departures.end();
     this.giveUp(reason);
     this.#end.abort(reason);
   }

@@ -1,5 +1,7 @@
 // A worker process whose session moves nothing: it answers as a target would. The first word of the migration id
 // says how it misbehaves.
+import { expander } from '../../src/kernel/page-codec.ts';
+import { maxPagePayload } from '../../src/transport/limits.ts';
 import { GodwitError } from '../../src/errors.ts';
 import type { TargetContext } from '../../src/target/session.ts';
 import { serveWorker } from '../../src/target/worker.ts';
@@ -10,7 +12,7 @@ const checksum = (payload: Uint8Array): bigint => BigInt(payload.length);
 async function migrate(context: TargetContext): Promise<void> {
   const { control, signal, migrationId } = context;
   const [behaviour] = migrationId.split('-');
-  const pages = context.openPages({ checksum, handler: () => undefined });
+  const pages = context.openPages({ checksum, expand: expander(maxPagePayload), handler: () => undefined });
   context.log('info', `pid ${process.pid} serves`);
   for (;;) {
     const message = await control.receive({ signal });

@@ -20,7 +20,7 @@ export interface PageSink<Block extends PageSinkBlock = PageSinkBlock> {
   acquire(): Promise<Block>;
   /** Gives back a block that is not sent. */
   release(block: Block): void;
-  /** Sends the pages at the start of the payload, as long as the runs. The block is not ours any more. */
+  /** Sends the pages at the start of the payload, as long as the runs. Block and runs are not ours any more. */
   send(block: Block, info: PageFrameInfo): number;
   /** Tells of pages that are all zero. */
   sendZero(info: PageFrameInfo): number;

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { compress, expander, type CodecName } from '../../../src/kernel/page-codec.ts';
 import { headRoom, maxPageFrame, maxPagePayload, maxRuns } from '../../../src/transport/limits.ts';
 import { decodePageFrame, encodeInFront, lengthOfRuns } from '../../../src/transport/page-frame.ts';
 import type { PageFrame, PageFrameInfo } from '../../../src/transport/page-frame.ts';
@@ -6,6 +7,7 @@ import { PageBlock } from '../../../src/transport/page-block.ts';
 import { packMessage } from '../../../src/transport/wire-codec.ts';
 
 const page = 4096;
+const expand = expander(maxPagePayload);
 const sum = (payload: Uint8Array): bigint => payload.reduce((total, byte) => total + BigInt(byte), 0n);
 
 function info(runs: number[], rest: Partial<PageFrameInfo> = {}): PageFrameInfo {
@@ -39,7 +41,7 @@ function forge(header: object, runs: number[], payload: Uint8Array): Buffer {
 void t.test('a frame comes back as it was written, and its payload is not copied', async (t) => {
   const frame = info([0x7000, page, 0x9000, 2 * page]);
   const message = encode(frame);
-  const decoded: PageFrame = decodePageFrame(message, sum);
+  const decoded: PageFrame = decodePageFrame(message, sum, expand);
   t.match(decoded, { sequence: 5, round: 1, space: 7, kind: 'space', zero: false, runCount: 2 });
   t.same([...decoded.runs], [0x7000, page, 0x9000, 2 * page]);
   t.equal(decoded.payload.length, 3 * page);
@@ -61,7 +63,7 @@ void t.test('the largest frame fits the head room and the message limit', async 
   const rest = { sequence: Number.MAX_SAFE_INTEGER, zero: true, checksum: 2n ** 64n - 1n };
   const begin = encodeInFront(block.memory, headRoom, frame, rest);
   t.ok(begin >= 0);
-  t.equal(decodePageFrame(block.memory.subarray(begin, headRoom), sum).runCount, maxRuns);
+  t.equal(decodePageFrame(block.memory.subarray(begin, headRoom), sum, expand).runCount, maxRuns);
   t.ok(headRoom - begin + maxPagePayload <= maxPageFrame);
   t.throws(() => encodeInFront(block.memory, headRoom, info([...runs, 1e9, page]), rest), { code: 'LIMIT' });
 });
@@ -69,17 +71,17 @@ void t.test('the largest frame fits the head room and the message limit', async 
 void t.test('runs given as a part of a larger array are sent from where they stand', async (t) => {
   const table = Float64Array.from([1, 2, 0x5000, page, 3, 4]);
   const frame = info([], { runs: table.subarray(2, 4), runCount: 1 });
-  t.same([...decodePageFrame(encode(frame), sum).runs], [0x5000, page]);
+  t.same([...decodePageFrame(encode(frame), sum, expand).runs], [0x5000, page]);
 });
 
 void t.test('a damaged payload is noticed', async (t) => {
   const message = encode(info([0, page]));
   message[message.length - 1] = 4;
-  t.throws(() => decodePageFrame(message, sum), { code: 'PROTOCOL', message: /frame 5 was damaged/ });
+  t.throws(() => decodePageFrame(message, sum, expand), { code: 'PROTOCOL', message: /frame 5 was damaged/ });
 });
 
 void t.test('zero pages travel without content, of any length', async (t) => {
-  const frame = decodePageFrame(forge({ zero: true }, [0, 2 ** 40], Buffer.alloc(0)), sum);
+  const frame = decodePageFrame(forge({ zero: true }, [0, 2 ** 40], Buffer.alloc(0)), sum, expand);
   t.match(frame, { zero: true, payload: { length: 0 } });
 });
 
@@ -93,7 +95,8 @@ void t.test('whatever is wrong with a frame is said before its pages are touched
     ['no msgpack', Buffer.from([1, 0, 0, 0, 0xc1]), /not a msgpack/],
     ['no runs', forge({}, [], Buffer.alloc(0)), /runs/],
     ['too many runs', forge({ runs: maxRuns + 1 }, [0, page], one), /runs/],
-    ['unknown field', forge({ codec: 'lz4' }, [0, page], one), /bad header/],
+    ['unknown field', forge({ colour: 'red' }, [0, page], one), /bad header/],
+    ['unknown codec', forge({ codec: 'gzip' }, [0, page], one), /bad header: codec/],
     ['sequence 0', forge({ sequence: 0 }, [0, page], one), /sequence/],
     ['kind', forge({ kind: 'disk' }, [0, page], one), /kind/],
     ['checksum that is no bigint', forge({ checksum: 1 }, [0, page], one), /checksum/],
@@ -113,6 +116,79 @@ void t.test('whatever is wrong with a frame is said before its pages are touched
     ['payload past the limit', forge({}, [0, maxPagePayload + page], one), /tells of/],
   ];
   for (const [name, message, expected] of cases) {
-    t.throws(() => decodePageFrame(message, sum), { code: 'PROTOCOL', message: expected }, name);
+    t.throws(() => decodePageFrame(message, sum, expand), { code: 'PROTOCOL', message: expected }, name);
   }
 });
+
+/** As the source would send it. */
+async function forgePacked(codec: CodecName, pages: Buffer, runs = [0, pages.length]): Promise<Buffer> {
+  const into = Buffer.alloc(pages.length);
+  const packed = into.subarray(0, await compress(codec, pages, into));
+  return forge({ codec, checksum: sum(pages) }, runs, packed);
+}
+
+for (const codec of ['lz4', 'zstd'] as const) {
+  void t.test(`${codec}: pages come back from a compressed frame, and its checksum is theirs`, async (t) => {
+    const pages = Buffer.concat([Buffer.alloc(page, 'abc'), Buffer.alloc(2 * page, 9)]);
+    const frame = decodePageFrame(
+      await forgePacked(codec, pages, [0x7000, page, 0x9000, 2 * page]),
+      sum,
+      expand,
+    );
+    t.match(frame, { sequence: 5, space: 7, zero: false, runCount: 2 });
+    t.ok(pages.equals(frame.payload));
+    const message = await forgePacked(codec, pages);
+    t.throws(() => decodePageFrame(message, () => 0n, expand), { code: 'PROTOCOL', message: /was damaged/ });
+  });
+
+  void t.test(`${codec}: what does not expand to exactly the pages of the runs is refused`, async (t) => {
+    const pages = Buffer.alloc(4 * page, 'key:');
+    const whole = Buffer.alloc(pages.length);
+    const packed = whole.subarray(0, await compress(codec, pages, whole));
+    const largest = Buffer.alloc(maxPagePayload);
+    const bomb = largest.subarray(0, await compress(codec, Buffer.alloc(maxPagePayload), largest));
+    const four = [0, 4 * page];
+    const checksum = sum(pages);
+    const cases: [string, Buffer, RegExp][] = [
+      ['garbage', forge({ codec, checksum }, four, Buffer.alloc(300, 0xee)), /does not expand/],
+      ['nothing', forge({ codec, checksum }, four, Buffer.alloc(0)), /0 bytes of/],
+      ['cut off', forge({ codec, checksum }, four, packed.subarray(0, -3)), /does not expand/],
+      ['trailing bytes', forge({ codec, checksum }, four, Buffer.concat([packed, Buffer.alloc(9)])), /does not expand/],
+      ['twice', forge({ codec, checksum }, [0, 8 * page], Buffer.concat([packed, packed])), /does not expand/],
+      ['more pages than told', forge({ codec, checksum }, [0, 3 * page], packed), /does not expand/],
+      ['fewer pages than told', forge({ codec, checksum }, [0, 5 * page], packed), /does not expand/],
+      ['a bomb', forge({ codec }, [0, 64 * page], bomb), /does not expand/],
+      ['a bomb past the limit', forge({ codec }, [0, maxPagePayload + page], bomb), /tells of/],
+      ['no shorter than the pages', forge({ codec, checksum }, four, pages), /bytes of .* for 16384 bytes/],
+      ['of zero pages', forge({ codec, zero: true }, four, packed), /bytes of .* for 0 bytes/],
+      ['the other codec', forge({ codec: codec === 'lz4' ? 'zstd' : 'lz4', checksum }, four, packed), /does not expand/],
+    ]; // prettier-ignore
+    for (const [name, message, expected] of cases)
+      t.throws(() => decodePageFrame(message, sum, expand), { code: 'PROTOCOL', message: expected }, name);
+    const good = decodePageFrame(forge({ codec, checksum }, four, packed), sum, expand);
+    t.ok(pages.equals(good.payload), 'and the next one is read as if nothing had been');
+  });
+
+  void t.test(`${codec}: a frame with changed bytes is refused, or holds what was sent`, async (t) => {
+    const pages = Buffer.alloc(8 * page);
+    for (let at = 0; at < pages.length; at += 16) pages.writeUInt32LE(at, at);
+    const exact = (payload: Uint8Array): bigint =>
+      payload.reduce((hash, byte) => (hash * 257n + BigInt(byte)) % (2n ** 61n - 1n), 1n);
+    const into = Buffer.alloc(pages.length);
+    const packed = into.subarray(0, await compress(codec, pages, into));
+    const original = forge({ codec, checksum: exact(pages) }, [0, pages.length], packed);
+    let refused = 0;
+    for (let i = 0; i < 400; i++) {
+      const message = Buffer.from(original);
+      const at = message.length - packed.length + ((i * 7919) % packed.length);
+      message[at] = (message[at] ?? 0) ^ (1 << (i % 8));
+      try {
+        if (!pages.equals(decodePageFrame(message, exact, expand).payload)) t.fail(`byte ${at}`);
+      } catch (error) {
+        if ((error as { code?: string }).code !== 'PROTOCOL') throw error;
+        refused++;
+      }
+    }
+    t.ok(refused > 300, `${refused} of 400 were refused`);
+  });
+}
