@@ -1,5 +1,6 @@
 // JSON lines for scripts; names as in QEMU's query-migrate. The schema stands in docs/operations.md.
 import type { Blocker } from '../images/requirements.ts';
+import type { FlowReport } from '../source/page-flow/page-flow.ts';
 import type { ClosingReport, Report, RoundReport } from '../source/report.ts';
 import type { Display } from './display.ts';
 
@@ -48,6 +49,7 @@ function roundToJson(round: RoundReport): object {
       'dirty-sync-count': round.round + 1,
       mbps: rounded((round.bytesPerSecond * 8) / 1e6),
     },
+    compression: flowToJson(round.flow),
     'round-time': rounded(round.ms),
     'cpu-throttle-percentage': Math.round(round.throttle * 100),
   };
@@ -84,9 +86,21 @@ function closingToJson(report: ClosingReport): object {
       'dirty-sync-count': report.rounds,
       mbps: rounded((report.bytesPerSecond * 8) / 1e6),
     },
+    compression: flowToJson(report.flow),
     processes: report.processes,
     threads: report.threads,
     'forwarded-connections': report.forwardedConnections,
+  };
+}
+
+function flowToJson({ codec, reason, pageBytes, payloadBytes }: FlowReport): object {
+  const size = pageBytes.none + pageBytes.lz4 + pageBytes.zstd;
+  return {
+    codec,
+    reason,
+    'page-bytes': pageBytes,
+    'compressed-size': payloadBytes,
+    'compression-rate': rounded(payloadBytes === 0 ? 1 : size / payloadBytes),
   };
 }
 

@@ -2,7 +2,9 @@
 import { Presets, SingleBar } from 'cli-progress';
 import Table from 'cli-table3';
 import prettyBytes from 'pretty-bytes';
+import type { FlowReport } from '../source/page-flow/page-flow.ts';
 import type { ClosingReport, Report, RoundReport } from '../source/report.ts';
+import { packedCodecs } from '../transport/codec.ts';
 import type { Display } from './display.ts';
 
 export function terminalDisplay(out: NodeJS.WriteStream = process.stdout): Display {
@@ -58,9 +60,18 @@ function roundLine(round: RoundReport): string {
     `${prettyBytes(round.bytesPerSecond)}/s`.padStart(11),
     `dirty ${prettyBytes(round.dirtyBytesPerSecond)}/s`.padStart(16),
     `predicted downtime ${round.predictedDowntimeMs.toFixed(1)} ms`,
+    ...packedBy(round.flow),
   ];
   if (round.throttle > 0) parts.push(`writers slowed ${Math.round(round.throttle * 100)} %`);
   return parts.join('  ');
+}
+
+/** By which codecs pages went, and how much smaller they became; nothing if all went as they are. */
+function packedBy({ pageBytes, payloadBytes }: FlowReport): string[] {
+  const names = packedCodecs.filter((codec) => pageBytes[codec] > 0);
+  if (names.length === 0 || payloadBytes === 0) return [];
+  const ratio = (pageBytes.none + pageBytes.lz4 + pageBytes.zstd) / payloadBytes;
+  return [`${names.join(', ')} ${ratio.toFixed(1)}x`];
 }
 
 function closingText(report: ClosingReport): string {
@@ -84,6 +95,13 @@ function closingText(report: ClosingReport): string {
   );
   if (report.throttle > 0)
     table.push(['writers slowed', `by ${Math.round(report.throttle * 100)} % at most`]);
+  const packed = packedBy(report.flow);
+  table.push([
+    'compressed',
+    packed.length > 0
+      ? `${packed.join('')}; for the delta: ${report.flow.codec}`
+      : `no: ${report.flow.reason}`,
+  ]);
   const { forwardedConnections: forwarded } = report;
   if (forwarded > 0)
     table.push([

@@ -4,6 +4,7 @@ import { exitCodes, GodwitError } from '../errors.ts';
 import type { PidNamespaceChoice } from '../source/check.ts';
 import { endings, type Ending } from '../source/converge.ts';
 import { migrate } from '../source/migrate.ts';
+import { compressChoices, type CompressChoice } from '../source/page-flow/page-flow.ts';
 import { trackerKinds, type TrackerKind } from '../source/trackers/tracker.ts';
 import { parseEndpoint } from '../transport/endpoint.ts';
 import { goToBackground, inBackground, isBackground, onCallerGone } from './background.ts';
@@ -11,6 +12,7 @@ import { jsonDisplay } from './display-json.ts';
 import { terminalDisplay } from './display-terminal.ts';
 import { externalOptions, parseExternals, type ExternalArguments } from './external.ts';
 import type { FilePolicy } from '../images/memory.ts';
+import { bandwidthOption, parseBandwidth } from './bandwidth.ts';
 import { filePolicyOption } from './file-policy.ts';
 import { checkKeeping, keepConnectionsOption, type KeepConnections } from './keep-connections.ts';
 import { linkOption, parseLink } from './link.ts';
@@ -27,6 +29,8 @@ interface MigrateArguments extends ExternalArguments {
   readonly timeout: number | undefined;
   readonly 'on-timeout': Ending;
   readonly 'auto-converge': boolean;
+  readonly compress: CompressChoice;
+  readonly bandwidth: string | undefined;
   readonly 'tcp-close': boolean;
   readonly 'skip-in-flight': boolean;
   readonly 'move-ip': readonly string[];
@@ -90,6 +94,12 @@ export const migrateCommand: CommandModule<object, MigrateArguments> = {
         default: false,
         describe: 'slow down, step by step, what writes faster than the wire takes it',
       })
+      .option('compress', {
+        choices: compressChoices,
+        default: 'auto' as const,
+        describe: 'how pages travel; auto: compressed where that is faster',
+      })
+      .option('bandwidth', bandwidthOption)
       .option('tcp-close', {
         type: 'boolean',
         default: false,
@@ -140,6 +150,8 @@ export const migrateCommand: CommandModule<object, MigrateArguments> = {
           onTimeout: args['on-timeout'],
         },
         autoConverge: args['auto-converge'],
+        compress: args.compress,
+        bandwidth: parseBandwidth(args.bandwidth),
         tcpClose: args['tcp-close'],
         skipInFlight: args['skip-in-flight'],
         moves: args['move-ip'].map(parseMove),
@@ -170,12 +182,13 @@ export const migrateCommand: CommandModule<object, MigrateArguments> = {
 function checkArguments(
   args: Pick<
     MigrateArguments,
-    'keep-connections' | 'move-ip' | 'pid' | 'max-downtime' | 'max-rounds' | 'timeout'
+    'keep-connections' | 'move-ip' | 'pid' | 'max-downtime' | 'max-rounds' | 'timeout' | 'bandwidth'
   >,
 ): true {
   if (!Number.isInteger(args.pid) || args.pid < 1)
     throw new GodwitError('USAGE', '--pid takes one process ID');
   checkKeeping(args);
+  parseBandwidth(args.bandwidth);
   const numbers = {
     'max-downtime': args['max-downtime'],
     'max-rounds': args['max-rounds'],

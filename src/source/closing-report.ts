@@ -61,6 +61,7 @@ export function closingReport({
     zeroPages: totals.zeroPages + delta.zeroPages,
     bytesPerSecond: wireSpeed(rounds),
     throttle: Math.max(0, ...rounds.map(({ throttle }) => throttle)),
+    flow: plan.wire.flow.report(plan.wire.pages),
     processes: layout.processes.length,
     targetTimes,
     forwardedConnections,

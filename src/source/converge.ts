@@ -9,6 +9,8 @@ export interface Round {
   readonly owedBytes: number;
   /** How long it took, from its scan to the target's acknowledgement. */
   readonly ms: number;
+  /** Of which its pages were under way, where --bandwidth made them wait: the delta does not. undefined: no limit. */
+  readonly unlimitedMs?: number | undefined;
 }
 
 /** What becomes of a migration whose downtime goal is out of reach. */
@@ -36,7 +38,7 @@ export interface FixedCosts {
 }
 
 export interface Forecast {
-  /** Bytes a second that the wire took. */
+  /** Bytes of pages a second that the wire took, or that --bandwidth let through. */
   readonly bytesPerSecond: number;
   /** Bytes a second that the tree dirties. */
   readonly dirtyBytesPerSecond: number;
@@ -60,11 +62,15 @@ const negligible = 0.1;
 /** A pre-copy that gains less than a tenth over this many rounds has come to its end. */
 const patience = 4;
 
-/** The wire's speed from the rounds that moved enough to show it, the latest counting most. */
-export function wireSpeed(rounds: readonly Round[]): number {
+/**
+ * The wire's speed from the rounds that moved enough to show it, the latest counting most; `unlimited`: as the delta finds it, which no
+ * limit holds back.
+ */
+export function wireSpeed(rounds: readonly Round[], unlimited = false): number {
   const telling = rounds.filter((round) => round.bytes >= tellingBytes).slice(-3);
   const bytes = telling.reduce((sum, round) => sum + round.bytes, 0);
-  const ms = telling.reduce((sum, round) => sum + round.ms, 0);
+  const msOf = ({ ms, unlimitedMs }: Round): number => (unlimited ? (unlimitedMs ?? ms) : ms);
+  const ms = telling.reduce((sum, round) => sum + msOf(round), 0);
   return bytes === 0 || ms === 0 ? assumedBytesPerSecond : (bytes / ms) * 1000;
 }
 
@@ -75,7 +81,7 @@ export function forecast(rounds: readonly Round[], costs: FixedCosts): Forecast 
   const isFirst = rounds.length < 2;
   const writtenBytes = isFirst ? (last?.bytes ?? 0) : dirtyBytesPerSecond * ((last?.ms ?? 0) / 1000);
   const deltaBytes = writtenBytes + (last?.owedBytes ?? 0);
-  const copyMs = (deltaBytes / bytesPerSecond) * 1000;
+  const copyMs = (deltaBytes / wireSpeed(rounds, true)) * 1000;
   return { bytesPerSecond, dirtyBytesPerSecond, copyMs, downtimeMs: sumOf(costs) + copyMs };
 }
 
@@ -122,7 +128,7 @@ export function isWorthAnother(rounds: readonly Round[], sinceMs: number): boole
   const copyMs = (staleMs * dirtyBytesPerSecond) / bytesPerSecond;
   const shortestMs = Math.min(...rounds.map(({ ms }) => ms));
   const freshMs = Math.max(copyMs, shortestMs);
-  return ((staleMs - freshMs) * dirtyBytesPerSecond) / bytesPerSecond > worthMs;
+  return ((staleMs - freshMs) * dirtyBytesPerSecond) / wireSpeed(rounds, true) > worthMs;
 }
 
 /** Why no other round is made although the goal is not reached; undefined: it is. */

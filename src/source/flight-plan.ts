@@ -3,6 +3,7 @@ import type { GodwitError } from '../errors.ts';
 import type { Endpoint } from '../transport/endpoint.ts';
 import type { Survey } from './check.ts';
 import type { Goals } from './converge.ts';
+import type { CompressChoice } from './page-flow/page-flow.ts';
 import type { Observer } from './report.ts';
 import type { SurveyOptions } from './survey-options.ts';
 import type { TrackerKind } from './trackers/tracker.ts';
@@ -16,6 +17,9 @@ export interface MigrateOptions extends SurveyOptions {
   readonly goals: Goals;
   /** The writers are slowed down while rounds do not converge. */
   readonly autoConverge: boolean;
+  readonly compress: CompressChoice;
+  /** At most so many bytes a second on the page connection while the tree runs; undefined: as many as it takes. */
+  readonly bandwidth: number | undefined;
   readonly plaintext: boolean;
   /** Check only. */
   readonly dryRun: boolean;

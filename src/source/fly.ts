@@ -139,6 +139,7 @@ async function land(
 
   using frozen = freezeBetweenEvents(prepared.watchers, () => Frozen.freeze(flight, fence));
   const stoppedAt = performance.now();
+  wire.flow.freeze();
   using connections = new ConnectionLocks(keeper, warn);
   using away = network?.away() ?? new AddressesAway(addresses, keeper, warn);
   capture.restart();

@@ -23,6 +23,7 @@ import { askTarget, survey, type PidNamespaceChoice, type Survey, type SurveyOpt
 import type { MigrateOptions } from './flight-plan.ts';
 import { flyTree } from './fly.ts';
 import { surveyTalk } from './moving-addresses.ts';
+import { PageFlow } from './page-flow/page-flow.ts';
 import type { ClosingReport } from './report.ts';
 
 /** Of flights that end for something that passes by itself. */
@@ -85,7 +86,9 @@ async function attempt(
     const blockers = await allBlockers(options, found, control, pidNamespace, signal);
     if (blockers.length > 0 || options.dryRun) return { blockers };
     const checksum = (payload: Uint8Array): bigint => native.xxh3(payload);
-    const pages = await connectPages(endpoint, id, { checksum, allocate: alignedBuffer, signal });
+    const flow = new PageFlow(options.compress, options.bandwidth);
+    const ends = { checksum, allocate: alignedBuffer, signal };
+    const pages = await connectPages(endpoint, id, { ...ends, ...flow.options });
     // Only the control connection notices a link that was cut; who waits for a page to leave would wait for ever.
     control.onEnd(() => {
       pages.terminate();
@@ -95,7 +98,7 @@ async function attempt(
       pages.giveUp(asGodwitError(cancel.reason));
     });
     try {
-      const wire = { control, pages, signal: AbortSignal.any([signal, pages.ended]) };
+      const wire = { control, pages, flow, signal: AbortSignal.any([signal, pages.ended]) };
       const { report, forward } = await flyTree({
         ...options,
         id,

@@ -87,6 +87,7 @@ export class PreCopy {
     const { wire } = this.#context;
     wire.signal.throwIfAborted();
     const began = performance.now();
+    const mark = wire.flow.mark(wire.pages);
     const number = this.#rounds.length;
     const throttle = this.#context.flight.throttle.share;
     const copied = await copyRound(this.#context, number, false);
@@ -94,7 +95,9 @@ export class PreCopy {
     wire.control.send({ type: 'round-end', round: number, lastSequence: wire.pages.lastSequence });
     await wire.control.expect('round-acked', { timeoutMs: ackTimeoutMs, signal: wire.signal });
     const { pages, bytes, owedBytes } = copied;
-    const round = { number, pages, bytes, owedBytes, ms: performance.now() - began, throttle };
+    const ms = performance.now() - began;
+    const unlimitedMs = wire.flow.unlimitedMs(mark);
+    const round = { number, pages, bytes, owedBytes, ms, unlimitedMs, throttle };
     this.#rounds.push(round);
     this.#endedAt = performance.now();
     addCounters(this.totals, copied);
@@ -113,6 +116,7 @@ export class PreCopy {
       predictedDowntimeMs: downtimeMs,
       zeroPages: copied.zeroPages,
       throttle,
+      flow: wire.flow.report(wire.pages, mark),
     });
     return costs;
   }

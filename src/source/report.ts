@@ -1,6 +1,8 @@
 // What the operator sees while a tree flies, and the closing report. Names as in QEMU's query-migrate where it has one;
 // the JSON schema stands in docs/operations.md.
 
+import type { FlowReport } from './page-flow/page-flow.ts';
+
 export interface RoundReport {
   readonly kind: 'round';
   readonly round: number;
@@ -13,6 +15,8 @@ export interface RoundReport {
   readonly zeroPages: number;
   /** Share of the time for which the writers stood (`--auto-converge`); 0: they ran. */
   readonly throttle: number;
+  /** How its pages were sent. */
+  readonly flow: FlowReport;
 }
 
 export interface PhaseReport {
@@ -67,6 +71,8 @@ export interface ClosingReport {
   readonly bytesPerSecond: number;
   /** The greatest of all rounds. */
   readonly throttle: number;
+  /** How all pages were sent; the choice is that for the delta. */
+  readonly flow: FlowReport;
   /** Where the target's time went until PREPARED, milliseconds by name. */
   readonly targetTimes: Readonly<Record<string, number>>;
   readonly processes: number;

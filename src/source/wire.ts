@@ -2,6 +2,7 @@
 import type { Vma } from '../kernel/proc/maps.ts';
 import type { ControlConnection } from '../transport/control-connection.ts';
 import type { PageSender } from '../transport/page-sender.ts';
+import type { PageFlow } from './page-flow/page-flow.ts';
 
 /** Where the pages of rounds go: to the target, or nowhere (estimate/dry-wire.ts). */
 export type PageWire = Pick<PageSender, 'acquire' | 'release' | 'send' | 'sendZero' | 'flush'>;
@@ -9,6 +10,7 @@ export type PageWire = Pick<PageSender, 'acquire' | 'release' | 'send' | 'sendZe
 export interface Wire {
   readonly control: ControlConnection<'source'>;
   readonly pages: PageSender;
+  readonly flow: PageFlow;
   readonly signal: AbortSignal;
 }
 

@@ -3,6 +3,12 @@ import { jsonDisplay } from '../../../src/cli/display-json.ts';
 import { terminalDisplay } from '../../../src/cli/display-terminal.ts';
 import type { ClosingReport, RoundReport } from '../../../src/source/report.ts';
 
+const flow: RoundReport['flow'] = {
+  codec: 'none',
+  reason: 'it is fast',
+  pageBytes: { none: 409_600, lz4: 0, zstd: 0 },
+  payloadBytes: 409_600,
+};
 const round: RoundReport = {
   kind: 'round',
   round: 5,
@@ -14,6 +20,7 @@ const round: RoundReport = {
   predictedDowntimeMs: 70,
   zeroPages: 0,
   throttle: 0.3,
+  flow,
 };
 const closing: ClosingReport = {
   kind: 'closing',
@@ -31,6 +38,7 @@ const closing: ClosingReport = {
   zeroPages: 0,
   bytesPerSecond: 1e9,
   throttle: 0.9,
+  flow,
   targetTimes: {},
   processes: 1,
   threads: 1,

@@ -108,3 +108,18 @@ void t.test('a round more before the freeze, where what was written meanwhile ta
   t.notOk(isWorthAnother([], 40));
   t.end();
 });
+
+void t.test('a limit slows the rounds, and not the delta, which no limit holds back', (t) => {
+  // 100 MB/s were let through of a wire that takes 1 GB/s.
+  const limited = trace(1000 * mb, 100 * mb).map((round) => ({
+    ...round,
+    ms: round.ms * 10,
+    unlimitedMs: round.ms,
+  }));
+  const { downtimeMs, bytesPerSecond, dirtyBytesPerSecond } = forecast(limited, costs);
+  t.equal(Math.round(bytesPerSecond / mb), 100, 'what the operator sees');
+  t.equal(Math.round(dirtyBytesPerSecond / mb), 10);
+  // 10 MB/s for the 1000 ms of the last round, at 1 GB/s.
+  t.equal(Math.round(downtimeMs), 6 + 10);
+  t.end();
+});

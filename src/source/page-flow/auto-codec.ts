@@ -1,0 +1,112 @@
+// `--compress auto`: tries the codecs on pages of this tree while they are sent, looks at the wire, and asks chooseCodec again and again.
+import { availableParallelism } from 'node:os';
+import { packedCodecs, type Codec, type PackedCodec } from '../../transport/codec.ts';
+import { chooseCodec, type CodecChoice, type CodecSample } from './choose-codec.ts';
+
+export type TryCodec = (codec: PackedCodec, pages: Uint8Array) => Promise<CodecSample>;
+
+/** Bytes that are tried of a frame: 2 ms of a core for both codecs. */
+const sampleBytes = 128 * 1024;
+/** Every so many frames one is tried; at first, until so many were, every other one. */
+const framesPerSample = 32;
+const firstSamples = 6;
+/** The choice is made anew every so many frames; every time, until something is known. */
+const framesPerChoice = 8;
+/** Of so many frames this many go plain whatever was chosen: only they show what the wire could do without. */
+const framesPerProbe = 256;
+const probeFrames = 8;
+/** What is new counts so much. */
+const weight = 0.3;
+
+export class AutoCodec {
+  readonly #wireSpeed: () => number | undefined;
+  readonly #try: TryCodec;
+  readonly #cores: number;
+  readonly #samples: Partial<Record<PackedCodec, CodecSample>> = {};
+  #tried = 0;
+  #isTrying = false;
+  #frames = 0;
+  #sinceProbe = 0;
+  #frozen = false;
+  #speed: number | undefined;
+  #choice: CodecChoice = { codec: 'none', reason: 'nothing was sent' };
+
+  /** `wireSpeed`: bytes a second that the wire takes without a codec; undefined: not known yet. */
+  constructor(
+    wireSpeed: () => number | undefined,
+    tryCodec: TryCodec,
+    cores: number = availableParallelism(),
+  ) {
+    this.#wireSpeed = wireSpeed;
+    this.#try = tryCodec;
+    this.#cores = cores;
+  }
+
+  /** The last choice, without probes. */
+  get choice(): CodecChoice {
+    return this.#choice;
+  }
+
+  /** For the next frame, which holds these pages. */
+  next(pages: Uint8Array): Codec {
+    const isKnown = this.#tried > 0 && this.#speed !== undefined;
+    if (this.#frames % framesPerChoice === 0 || !isKnown) this.#choose();
+    this.#frames++;
+    if (this.#frozen) return this.#choice.codec;
+    const every = this.#tried < firstSamples ? 2 : framesPerSample;
+    if (this.#frames % every === 1 && !this.#isTrying) void this.#sample(pages);
+    if (this.#choice.codec === 'none') this.#sinceProbe = 0;
+    else this.#sinceProbe = (this.#sinceProbe + 1) % framesPerProbe;
+    return this.#sinceProbe >= framesPerProbe - probeFrames ? 'none' : this.#choice.codec;
+  }
+
+  /** The tree stands still: no experiments, and a choice for what is small. */
+  freeze(): void {
+    this.#frozen = true;
+    this.#choose();
+    this.#frames = 1;
+  }
+
+  #choose(): void {
+    this.#speed = this.#wireSpeed();
+    this.#choice = chooseCodec({
+      wireBytesPerSecond: this.#speed,
+      samples: this.#samples,
+      cores: this.#cores,
+      frozen: this.#frozen,
+    });
+  }
+
+  /** Never rejects: what cannot be tried is not chosen. */
+  async #sample(pages: Uint8Array): Promise<void> {
+    this.#isTrying = true;
+    try {
+      // From the middle: frames often begin with the first pages of a mapping, which are like no others.
+      const from = Math.max(0, Math.floor((pages.length - sampleBytes) / 2));
+      // Each copies its pages in the call; they are only ours during that of next().
+      const piece = pages.subarray(from, from + sampleBytes);
+      const found = await Promise.all(packedCodecs.map(async (codec) => this.#try(codec, piece)));
+      packedCodecs.forEach((codec, i) => {
+        const sample = found[i];
+        if (sample !== undefined) this.#samples[codec] = mixed(this.#samples[codec], sample);
+      });
+      this.#tried++;
+    } catch {
+      this.#tried++;
+    } finally {
+      this.#isTrying = false;
+    }
+  }
+}
+
+/** Speeds by the time that a byte takes, so that one slow try is not lost among fast ones. */
+function mixed(before: CodecSample | undefined, { ratio, ...speeds }: CodecSample): CodecSample {
+  if (before === undefined) return { ratio, ...speeds };
+  const mix = (old: number, now: number): number => old + weight * (now - old);
+  const slow = (old: number, now: number): number => 1 / mix(1 / old, 1 / now);
+  return {
+    ratio: mix(before.ratio, ratio),
+    compressBytesPerSecond: slow(before.compressBytesPerSecond, speeds.compressBytesPerSecond),
+    expandBytesPerSecond: slow(before.expandBytesPerSecond, speeds.expandBytesPerSecond),
+  };
+}

@@ -1,0 +1,98 @@
+// How pages flow to the target, as the operator wants it: which codec (--compress), and how many bytes a second at most (--bandwidth). Both
+// know when the tree is frozen: then no limit holds, for the downtime would grow by it.
+import { compress, sampleCodec } from '../../kernel/page-codec.ts';
+import type { Codec, Compression } from '../../transport/codec.ts';
+import type { PageSender, PageSenderOptions } from '../../transport/page-sender.ts';
+import { TokenBucket } from '../../transport/token-bucket.ts';
+import { WireMeter } from '../../transport/wire-meter.ts';
+import { AutoCodec } from './auto-codec.ts';
+import type { CodecChoice } from './choose-codec.ts';
+
+export const compressChoices = ['auto', 'none', 'lz4', 'zstd'] as const;
+export type CompressChoice = (typeof compressChoices)[number];
+
+/** Frames of less leave as they are: to hand them to another thread takes as long. */
+const leastBytes = 16 * 1024;
+
+export interface FlowReport {
+  /** Chosen last, and why. */
+  readonly codec: Codec;
+  readonly reason: string;
+  /** Bytes of pages by the codec that they went with. */
+  readonly pageBytes: Readonly<Record<Codec, number>>;
+  /** What they became. */
+  readonly payloadBytes: number;
+}
+
+/** How things stood at one moment. */
+export interface FlowMark {
+  readonly traffic: PageSender['traffic'];
+  readonly busyMs: number;
+}
+
+export class PageFlow {
+  readonly #meter = new WireMeter();
+  readonly #limit: TokenBucket | undefined;
+  readonly #auto: AutoCodec | undefined;
+  readonly #given: CodecChoice;
+  #frozen = false;
+
+  constructor(choice: CompressChoice, bytesPerSecond: number | undefined) {
+    this.#limit = bytesPerSecond === undefined ? undefined : new TokenBucket(bytesPerSecond);
+    this.#auto = choice === 'auto' ? new AutoCodec(() => this.#speed(), sampleCodec) : undefined;
+    this.#given = { codec: choice === 'auto' ? 'none' : choice, reason: 'asked for' };
+  }
+
+  /** For the page connection of this flow. */
+  get options(): Pick<PageSenderOptions, 'compression' | 'limit' | 'meter'> {
+    return { compression: this.#compression, limit: this.#limit, meter: this.#meter };
+  }
+
+  /** From now on no limit holds, and few bytes are to arrive soon. */
+  freeze(): void {
+    this.#frozen = true;
+    this.#limit?.lift();
+    this.#auto?.freeze();
+  }
+
+  mark({ traffic }: PageSender): FlowMark {
+    return { traffic, busyMs: this.#meter.busyMs };
+  }
+
+  /**
+   * Milliseconds since then in which pages were really under way, where a limit made them wait: what they would take without it.
+   * undefined: no limit.
+   */
+  unlimitedMs(since: FlowMark): number | undefined {
+    return this.#limit === undefined ? undefined : this.#meter.busyMs - since.busyMs;
+  }
+
+  /** What has happened since then. */
+  report({ traffic }: PageSender, since?: FlowMark): FlowReport {
+    const { codec, reason } = this.#auto?.choice ?? this.#given;
+    const pages = (name: Codec): number => traffic[name].pages - (since?.traffic[name].pages ?? 0);
+    const payload = (name: Codec): number => traffic[name].payload - (since?.traffic[name].payload ?? 0);
+    return {
+      codec,
+      reason,
+      pageBytes: { none: pages('none'), lz4: pages('lz4'), zstd: pages('zstd') },
+      payloadBytes: payload('none') + payload('lz4') + payload('zstd'),
+    };
+  }
+
+  /** Bytes a second that leave if nobody compresses them. */
+  #speed(): number | undefined {
+    const { bytesPerSecond } = this.#meter;
+    if (bytesPerSecond === undefined || this.#limit === undefined || this.#frozen) return bytesPerSecond;
+    return Math.min(bytesPerSecond, this.#limit.bytesPerSecond);
+  }
+
+  get #compression(): Compression | undefined {
+    const { codec } = this.#given;
+    if (this.#auto === undefined && codec === 'none') return undefined;
+    return {
+      compress,
+      choose: (pages) => (pages.length < leastBytes ? 'none' : (this.#auto?.next(pages) ?? codec)),
+    };
+  }
+}
