@@ -10,13 +10,20 @@ interface UnderWay {
 /** Acknowledgements of less say more about the way there and back than about speed. */
 const tellingBytes = 256 * 1024;
 /** So much is remembered; the speed of a wire changes. */
-const memoryBytes = 64 << 20;
+const memoryBytes = 32 << 20;
+/** At first the code of both ends is cold, and so are TCP's windows: until so much has arrived, or so long was busy, nothing is told. */
+const coldBytes = 8 << 20;
+const coldMs = 300;
+/** Less, in less time, is chance. */
+const leastBytes = 8 << 20;
+const leastMs = 150;
 
 export class WireMeter {
   readonly #now: () => number;
   readonly #underWay: UnderWay[] = [];
   #since = 0;
   #busyMs = 0;
+  #bytes = 0;
   #plainBytes = 0;
   #plainMs = 0;
 
@@ -44,8 +51,10 @@ export class WireMeter {
     const now = this.#now();
     const ms = now - this.#since;
     this.#since = now;
+    const isCold = this.#bytes < coldBytes && this.#busyMs < coldMs;
     this.#busyMs += ms;
-    if (!arePlain || bytes < tellingBytes) return;
+    this.#bytes += bytes;
+    if (isCold || !arePlain || bytes < tellingBytes) return;
     this.#plainBytes += bytes;
     this.#plainMs += ms;
     if (this.#plainBytes > memoryBytes) {
@@ -64,7 +73,8 @@ export class WireMeter {
    * the target to do is in it.
    */
   get bytesPerSecond(): number | undefined {
-    if (this.#plainBytes < tellingBytes || this.#plainMs === 0) return undefined;
+    const isChance = this.#plainBytes < leastBytes && this.#plainMs < leastMs;
+    if (isChance || this.#plainMs === 0) return undefined;
     return (this.#plainBytes / this.#plainMs) * 1000;
   }
 }

@@ -6,7 +6,7 @@ import { connectControl, connectPages } from '../../src/transport/connect.ts';
 import type { ControlConnection } from '../../src/transport/control-connection.ts';
 import type { Endpoint } from '../../src/transport/endpoint.ts';
 import { greet } from '../../src/transport/handshake.ts';
-import type { PageSender } from '../../src/transport/page-sender.ts';
+import type { PageSender, PageSenderOptions } from '../../src/transport/page-sender.ts';
 import { identity } from '../unit/transport/samples.ts';
 
 export interface Bed {
@@ -61,13 +61,18 @@ export interface Migration {
 }
 
 /** A source that has been welcomed and has a page connection. */
-export async function begin(t: Test, { endpoint }: Bed, migrationId: string): Promise<Migration> {
+export async function begin(
+  t: Test,
+  { endpoint }: Bed,
+  migrationId: string,
+  options: Pick<PageSenderOptions, 'compression'> = {},
+): Promise<Migration> {
   const control = await connectControl(endpoint, migrationId, patience);
   t.teardown(() => {
     control.terminate();
   });
   await greet(control, { ...identity, migrationId, purpose: 'migrate', plaintext: false }, patience);
-  const pages = await connectPages(endpoint, migrationId, { checksum, ...patience });
+  const pages = await connectPages(endpoint, migrationId, { checksum, ...patience, ...options });
   t.teardown(() => {
     pages.terminate();
   });

@@ -4,6 +4,8 @@ import t from 'tap';
 import type { Test } from 'tap';
 import type { GodwitError } from '../../src/errors.ts';
 import { readyLine, startDaemon } from '../../src/target/daemon.ts';
+import { compress } from '../../src/kernel/page-codec.ts';
+import type { Compression } from '../../src/transport/codec.ts';
 import { connectControl, connectPages } from '../../src/transport/connect.ts';
 import type { ControlConnection } from '../../src/transport/control-connection.ts';
 import { greet } from '../../src/transport/handshake.ts';
@@ -109,6 +111,38 @@ void t.test('a bad page frame ends the migration, and the source learns why', as
   const ended = endOf(control);
   pages.sendZero({ round: 0, space: 7, kind: 'space', runs: Float64Array.of(1, 4096), runCount: 1 });
   t.match(await ended, { code: 'PROTOCOL', message: /whole pages/ });
+});
+
+void t.test('compressed frames are taken, and one that is not what it says ends the migration', async (t) => {
+  const bed = await startBed(t);
+  for (const codec of ['lz4', 'zstd'] as const) {
+    // What a source that means no good puts in the place of the third frame's content.
+    const lies: Record<string, (from: Uint8Array, into: Uint8Array) => Promise<number>> = {
+      garbage: async (_from, into) => Promise.resolve(into.fill(0xee).length),
+      bomb: async (_from, into) => compress(codec, Buffer.alloc(64 << 20), into),
+      less: async (from, into) => compress(codec, from.subarray(0, -4096), into),
+      trailing: async (from, into) => (await compress(codec, from, into)) + 1,
+    };
+    for (const [name, lie] of Object.entries(lies)) {
+      let frames = 0;
+      const compression: Compression = {
+        choose: () => codec,
+        compress: async (_codec, from, into) =>
+          ++frames === 3 ? lie(from, into) : compress(codec, from, into),
+      };
+      const { control, pages } = await begin(t, bed, `${codec}-${name}`, { compression });
+      const ended = endOf(control);
+      for (let i = 0; i < 3; i++) {
+        const block = await pages.acquire();
+        block.payload.fill(i + 1);
+        const runs = Float64Array.of(i * 2 ** 20, 2 ** 20);
+        pages.send(block, { round: 0, space: 7, kind: 'space', runs, runCount: 1 });
+        if (i === 1) await pages.flush();
+      }
+      t.equal(pages.lastAcked, 2, `${codec}: those before ${name} were taken`);
+      t.match(await ended, { code: 'PROTOCOL', message: /does not expand/ }, `${codec}: ${name}`);
+    }
+  }
 });
 
 void t.test('a second control connection of a running migration is refused with its reason', async (t) => {

@@ -1,45 +1,57 @@
-// `--compress auto`: tries the codecs on pages of this tree while they are sent, looks at the wire, and asks chooseCodec again and again.
+// `--compress auto`: tries the codecs on pages of this tree while they are sent, looks at the wire, and asks chooseCodec again and again. What it
+// then gains is measured too: who else needs the cores, on either host, no prediction knows.
 import { availableParallelism } from 'node:os';
 import { packedCodecs, type Codec, type PackedCodec } from '../../transport/codec.ts';
 import { chooseCodec, type CodecChoice, type CodecSample } from './choose-codec.ts';
+import { Stretch } from './stretch.ts';
 
 export type TryCodec = (codec: PackedCodec, pages: Uint8Array) => Promise<CodecSample>;
 
 /** Bytes that are tried of a frame: 2 ms of a core for both codecs. */
-const sampleBytes = 128 * 1024;
+const sampleBytes = 64 * 1024;
 /** Every so many frames one is tried; at first, until so many were, every other one. */
 const framesPerSample = 32;
-const firstSamples = 6;
+const firstSamples = 3;
 /** The choice is made anew every so many frames; every time, until something is known. */
 const framesPerChoice = 8;
 /** Of so many frames this many go plain whatever was chosen: only they show what the wire could do without. */
 const framesPerProbe = 256;
-const probeFrames = 8;
+const probeFrames = 16;
+/** After a codec has gained nothing, so many frames go without. */
+const framesOff = 1024;
 /** What is new counts so much. */
 const weight = 0.3;
+
+interface Surroundings {
+  /** Bytes a second that the wire takes without a codec; undefined: not known yet. */
+  readonly wireSpeed: () => number | undefined;
+  readonly tryCodec: TryCodec;
+  readonly cores?: number;
+  /** Milliseconds. */
+  readonly now?: () => number;
+}
 
 export class AutoCodec {
   readonly #wireSpeed: () => number | undefined;
   readonly #try: TryCodec;
   readonly #cores: number;
+  readonly #stretch: Stretch;
   readonly #samples: Partial<Record<PackedCodec, CodecSample>> = {};
   #tried = 0;
   #isTrying = false;
   #frames = 0;
   #sinceProbe = 0;
+  /** Frames that go without a codec, and why. */
+  #off: { left: number; readonly reason: string } | undefined;
   #frozen = false;
   #speed: number | undefined;
   #choice: CodecChoice = { codec: 'none', reason: 'nothing was sent' };
 
-  /** `wireSpeed`: bytes a second that the wire takes without a codec; undefined: not known yet. */
-  constructor(
-    wireSpeed: () => number | undefined,
-    tryCodec: TryCodec,
-    cores: number = availableParallelism(),
-  ) {
+  constructor({ wireSpeed, tryCodec, cores = availableParallelism(), now }: Surroundings) {
     this.#wireSpeed = wireSpeed;
     this.#try = tryCodec;
     this.#cores = cores;
+    this.#stretch = new Stretch(now);
   }
 
   /** The last choice, without probes. */
@@ -47,7 +59,7 @@ export class AutoCodec {
     return this.#choice;
   }
 
-  /** For the next frame, which holds these pages. */
+  /** For the next frame, which holds these pages. Called as fast as frames are taken: that is the speed of pages. */
   next(pages: Uint8Array): Codec {
     const isKnown = this.#tried > 0 && this.#speed !== undefined;
     if (this.#frames % framesPerChoice === 0 || !isKnown) this.#choose();
@@ -55,9 +67,13 @@ export class AutoCodec {
     if (this.#frozen) return this.#choice.codec;
     const every = this.#tried < firstSamples ? 2 : framesPerSample;
     if (this.#frames % every === 1 && !this.#isTrying) void this.#sample(pages);
-    if (this.#choice.codec === 'none') this.#sinceProbe = 0;
+    if (this.#off !== undefined && --this.#off.left <= 0) this.#off = undefined;
+    const { codec } = this.#choice;
+    if (codec === 'none') this.#sinceProbe = 0;
     else this.#sinceProbe = (this.#sinceProbe + 1) % framesPerProbe;
-    return this.#sinceProbe >= framesPerProbe - probeFrames ? 'none' : this.#choice.codec;
+    const goes = this.#sinceProbe >= framesPerProbe - probeFrames ? 'none' : codec;
+    this.#judge(goes, pages.length);
+    return goes;
   }
 
   /** The tree stands still: no experiments, and a choice for what is small. */
@@ -69,12 +85,25 @@ export class AutoCodec {
 
   #choose(): void {
     this.#speed = this.#wireSpeed();
-    this.#choice = chooseCodec({
-      wireBytesPerSecond: this.#speed,
-      samples: this.#samples,
-      cores: this.#cores,
-      frozen: this.#frozen,
-    });
+    this.#choice =
+      this.#off === undefined || this.#frozen
+        ? chooseCodec({
+            wireBytesPerSecond: this.#speed,
+            samples: this.#samples,
+            cores: this.#cores,
+            frozen: this.#frozen,
+          })
+        : { codec: 'none', reason: this.#off.reason };
+  }
+
+  /** Does the codec do what it was chosen for? */
+  #judge(codec: Codec, bytes: number): void {
+    const reached = this.#stretch.speed(codec, bytes);
+    if (codec === 'none' || reached === undefined || this.#speed === undefined) return;
+    if (reached > this.#speed) return;
+    const [with_, without] = [reached, this.#speed].map((speed) => `${(speed / 1e6).toFixed(0)} MB/s`);
+    this.#off = { left: framesOff, reason: `${codec} was tried: ${with_} of pages, ${without} without` };
+    this.#choose();
   }
 
   /** Never rejects: what cannot be tried is not chosen. */
@@ -90,10 +119,10 @@ export class AutoCodec {
         const sample = found[i];
         if (sample !== undefined) this.#samples[codec] = mixed(this.#samples[codec], sample);
       });
-      this.#tried++;
     } catch {
-      this.#tried++;
+      // Without a sample there is nothing to choose.
     } finally {
+      this.#tried++;
       this.#isTrying = false;
     }
   }

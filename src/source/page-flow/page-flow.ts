@@ -39,7 +39,10 @@ export class PageFlow {
 
   constructor(choice: CompressChoice, bytesPerSecond: number | undefined) {
     this.#limit = bytesPerSecond === undefined ? undefined : new TokenBucket(bytesPerSecond);
-    this.#auto = choice === 'auto' ? new AutoCodec(() => this.#speed(), sampleCodec) : undefined;
+    this.#auto =
+      choice === 'auto'
+        ? new AutoCodec({ wireSpeed: () => this.#speed(), tryCodec: sampleCodec })
+        : undefined;
     this.#given = { codec: choice === 'auto' ? 'none' : choice, reason: 'asked for' };
   }
 

@@ -18,9 +18,9 @@ function meterOf(frames: number, ms: number, pauseMs: number, isPlain = true): W
 
 void t.test('what is held back before it leaves does not make the wire slower', (t) => {
   for (const pauseMs of [0, 1, 1000]) {
-    const meter = meterOf(10, 8, pauseMs);
+    const meter = meterOf(40, 8, pauseMs);
     t.equal(Math.round(meter.bytesPerSecond ?? 0), Math.round(mib / 0.008), `${pauseMs} ms between`);
-    t.equal(meter.busyMs, 80);
+    t.equal(meter.busyMs, 320);
   }
   t.end();
 });
@@ -28,12 +28,12 @@ void t.test('what is held back before it leaves does not make the wire slower', 
 void t.test('frames that overlap count once', (t) => {
   let now = 0;
   const meter = new WireMeter(() => now);
-  for (let sequence = 1; sequence <= 16; sequence++) meter.left({ sequence, bytes: mib, isPlain: true });
-  now = 80;
-  meter.acked(8);
-  now = 160;
-  meter.acked(16);
-  t.equal(meter.busyMs, 160);
+  for (let sequence = 1; sequence <= 32; sequence++) meter.left({ sequence, bytes: mib, isPlain: true });
+  for (let sequence = 8; sequence <= 32; sequence += 8) {
+    now += 80;
+    meter.acked(sequence);
+  }
+  t.equal(meter.busyMs, 320);
   t.equal(Math.round(meter.bytesPerSecond ?? 0), Math.round(mib / 0.01));
   t.end();
 });
@@ -63,5 +63,20 @@ void t.test('a wire that has become faster is believed in the end', (t) => {
     meter.acked(sequence);
   }
   t.ok((meter.bytesPerSecond ?? 0) > 0.2 * (mib / 0.001), `${meter.bytesPerSecond ?? 0}`);
+  t.end();
+});
+
+void t.test('the cold start does not count, nor what is chance', (t) => {
+  let now = 0;
+  const meter = new WireMeter(() => now);
+  for (let sequence = 1; sequence <= 24; sequence++) {
+    meter.left({ sequence, bytes: mib, isPlain: true });
+    now += sequence <= 8 ? 30 : 2;
+    meter.acked(sequence);
+    if (sequence < 16) t.equal(meter.bytesPerSecond, undefined, `${sequence} MiB`);
+  }
+  t.equal(Math.round(meter.bytesPerSecond ?? 0), Math.round(mib / 0.002));
+  const slow = meterOf(6, 100, 0);
+  t.equal(Math.round(slow.bytesPerSecond ?? 0), Math.round(mib / 0.1), 'a slow wire is known by its time');
   t.end();
 });
