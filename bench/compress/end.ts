@@ -1,0 +1,95 @@
+// One end of bench/compress.bench.ts, in a process of its own:
+//   end.ts receive MIB | end.ts send PORT MIB KIND CODEC BYTES-A-SECOND (0: no limit)
+// The receiver says its port. Each says at its end: seconds, CPU-seconds; the sender also bytes on the wire and what was chosen.
+import { createServer } from 'node:http';
+import type { IncomingMessage } from 'node:http';
+import { Socket } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { alignedBuffer } from '../../src/kernel/aligned-memory.ts';
+import { native } from '../../src/native.ts';
+import { PageFlow, type CompressChoice } from '../../src/source/page-flow/page-flow.ts';
+import { pageContents } from '../../src/target/pages/page-contents.ts';
+import { connectPages } from '../../src/transport/connect.ts';
+import { maxPagePayload } from '../../src/transport/limits.ts';
+import { PageReceiver } from '../../src/transport/page-receiver.ts';
+import { acceptWebSocket } from '../../src/transport/websocket.ts';
+import type { UpgradeRequest } from '../../src/transport/websocket.ts';
+import { pagesOf, type Kind } from './pages.ts';
+
+const checksum = (payload: Uint8Array): bigint => native.xxh3(payload);
+/** So much memory is sent again and again. */
+const distinct = 64 << 20;
+
+function stopwatch(): (more?: string) => void {
+  const began = performance.now();
+  const before = process.cpuUsage();
+  return (more = '') => {
+    const { user, system } = process.cpuUsage(before);
+    process.stdout.write(`${(performance.now() - began) / 1000} ${(user + system) / 1e6} ${more}\n`);
+  };
+}
+
+async function send(
+  port: number,
+  mib: number,
+  kind: Kind,
+  choice: CompressChoice,
+  rate: number,
+): Promise<void> {
+  const from = alignedBuffer(Math.min(distinct, mib << 20));
+  from.set(pagesOf(kind, from.length));
+  const flow = new PageFlow(choice, rate === 0 ? undefined : rate);
+  const endpoint = { host: '127.0.0.1', address: '127.0.0.1', port };
+  const sender = await connectPages(endpoint, 'bench', {
+    checksum,
+    allocate: alignedBuffer,
+    ...flow.options,
+  });
+  const report = stopwatch();
+  for (let sent = 0; sent < mib << 20; sent += maxPagePayload) {
+    const block = await sender.acquire();
+    const at = sent % from.length;
+    block.payload.set(from.subarray(at, at + maxPagePayload));
+    sender.send(block, {
+      ...{ round: 0, space: 1, kind: 'space', runCount: 1 },
+      runs: Float64Array.of(sent, maxPagePayload),
+    });
+  }
+  await sender.flush();
+  const { codec, reason } = flow.report(sender);
+  report(`${sender.bytesSent} ${codec}: ${reason}`);
+  await sender.close();
+}
+
+function receive(mib: number): void {
+  let report = (): void => undefined;
+  let left = mib << 20;
+  const into = alignedBuffer(Math.min(distinct, left));
+  const receiver = new PageReceiver({
+    ...pageContents(),
+    onProblem: (error) => {
+      throw error;
+    },
+    handler: ({ payload, runs }) => {
+      into.set(payload, (runs[0] ?? 0) % into.length);
+      left -= payload.length;
+      if (left === 0) report();
+    },
+  });
+  const server = createServer();
+  server.on('upgrade', (message: IncomingMessage, socket, head) => {
+    if (!(socket instanceof Socket)) return;
+    server.close();
+    void acceptWebSocket('pages', message as unknown as UpgradeRequest, socket, head, (ws) => {
+      receiver.attach(ws, socket);
+      report = stopwatch();
+    });
+  });
+  server.listen(0, '127.0.0.1', () => {
+    process.stdout.write(`${(server.address() as AddressInfo).port}\n`);
+  });
+}
+
+const [role, a = '', b = '', kind = '', codec = '', rate = ''] = process.argv.slice(2);
+if (role === 'send') await send(Number(a), Number(b), kind as Kind, codec as CompressChoice, Number(rate));
+else receive(Number(a));
