@@ -65,5 +65,8 @@ if (outdir !== undefined) {
   // Chunks are named by their content: old ones would stay.
   rmSync(`${root}/dist`, { recursive: true, force: true });
   const files = await bundle({ entries: products, outdir: 'dist', outbase: 'src' });
-  writeFileSync(`${root}/dist/LICENSES.txt`, [...licensesOf(files), ...nativeLicenses()].join(`\n${'-'.repeat(80)}\n`));
+  writeFileSync(
+    `${root}/dist/LICENSES.txt`,
+    [...licensesOf(files), ...nativeLicenses()].join(`\n${'-'.repeat(80)}\n`),
+  );
 }
