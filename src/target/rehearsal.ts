@@ -13,7 +13,10 @@ const decodings = 5;
 type Rehearse = Extract<SourceMessage, { type: 'rehearse' }>;
 
 /** Returns what it took from the state to PREPARED, ms. Never throws: a rehearsal that fails costs time later, nothing else. */
-export async function rehearse(context: TargetContext, { state, clocks }: Rehearse): Promise<number | undefined> {
+export async function rehearse(
+  context: TargetContext,
+  { state, clocks }: Rehearse,
+): Promise<number | undefined> {
   const stage: LandingContext = {
     migrationId: `${context.migrationId}-rehearsal`,
     hello: context.hello,
