@@ -28,10 +28,12 @@ void t.test('a slow machine is slow with its own half', (t) => {
   const { dumpMs, prepareMs } = referencePace;
   const before = fixedCosts(small);
   const slowSource = fixedCosts(small, { dumpMs: 3 * dumpMs, prepareMs });
-  t.equal(slowSource.stateMs, 3 * before.stateMs);
+  t.equal(slowSource.stateMs, (3 / 1.35) * before.stateMs);
   t.equal(slowSource.applyMs, before.applyMs);
   const slowTarget = fixedCosts(small, { dumpMs, prepareMs: 2 * prepareMs });
-  t.equal(slowTarget.applyMs, 2 * before.applyMs);
+  t.equal(slowTarget.applyMs, (2 / 1.35) * before.applyMs);
   t.equal(slowTarget.freezeMs, before.freezeMs);
+  const { stateMs } = fixedCosts(small, { dumpMs: 1.3 * dumpMs, prepareMs });
+  t.equal(stateMs, before.stateMs, 'a third more or less is noise');
   t.end();
 });
