@@ -1,0 +1,63 @@
+// Both ends of a page connection, for tests of it.
+import type { Test } from 'tap';
+import type { GodwitError } from '../../../src/errors.ts';
+import { expander } from '../../../src/kernel/page-codec.ts';
+import { maxPagePayload } from '../../../src/transport/limits.ts';
+import type { PageFrameInfo } from '../../../src/transport/page-frame.ts';
+import { PageReceiver } from '../../../src/transport/page-receiver.ts';
+import type { PageHandler } from '../../../src/transport/page-receiver.ts';
+import { PageSender } from '../../../src/transport/page-sender.ts';
+import type { PageSenderOptions } from '../../../src/transport/page-sender.ts';
+import { websocketPair } from './pair.ts';
+import type { End } from './pair.ts';
+
+export const page = 4096;
+export const expand = expander(maxPagePayload);
+/** Cheap and good enough to notice a changed byte. */
+export const checksum = (payload: Uint8Array): bigint => {
+  let sum = 0;
+  for (let i = 0; i < payload.length; i += 997) sum = (sum * 31 + (payload[i] ?? 0)) % 2 ** 31;
+  return BigInt(sum);
+};
+
+export function info(pages: number, start = 0): PageFrameInfo {
+  return { round: 0, space: 7, kind: 'space', runs: Float64Array.of(start, pages * page), runCount: 1 };
+}
+
+export interface Pair {
+  readonly sender: PageSender;
+  readonly receiver: PageReceiver;
+  readonly problems: GodwitError[];
+  readonly senderEnd: End;
+  readonly receiverEnd: End;
+}
+
+export async function connected(
+  t: Test,
+  handler: PageHandler,
+  blocks = 8,
+  options: Partial<PageSenderOptions> = {},
+): Promise<Pair> {
+  const problems: GodwitError[] = [];
+  const receiver = new PageReceiver({
+    checksum,
+    expand,
+    handler,
+    onProblem: (error) => problems.push(error),
+  });
+  const { client, clientEnd, serverEnd } = await websocketPair(
+    t,
+    'pages',
+    ({ ws, socket }) => new PageSender(ws, socket, { checksum, blocks, ...options }),
+    ({ ws, socket }) => {
+      receiver.attach(ws, socket);
+    },
+  );
+  return { sender: client, receiver, problems, senderEnd: clientEnd, receiverEnd: serverEnd };
+}
+
+export async function sendFilled(sender: PageSender, pages: number, fill: number): Promise<number> {
+  const block = await sender.acquire();
+  block.payload.subarray(0, pages * page).fill(fill);
+  return sender.send(block, info(pages));
+}
