@@ -139,11 +139,12 @@ async function land(
 
   using frozen = freezeBetweenEvents(prepared.watchers, () => Frozen.freeze(flight, fence));
   const stoppedAt = performance.now();
-  wire.flow.freeze();
+  wire.flow.freeze(wire.pages);
   using connections = new ConnectionLocks(keeper, warn);
   using away = network?.away() ?? new AddressesAway(addresses, keeper, warn);
   capture.restart();
   const delta = await copyRound(context, preCopy.rounds.length, true);
+  await wire.pages.departed();
   refuseOutsideAttachments(delta.vmasOf.values());
   const deltaAt = performance.now();
   using inFlight = new InFlight('frozen');

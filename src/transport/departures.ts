@@ -21,6 +21,7 @@ export class Departures {
   readonly #line: Place[] = [];
   #timer: NodeJS.Timeout | undefined;
   #isOver = false;
+  readonly #waiting: (() => void)[] = [];
 
   constructor(leave: (departure: Departure) => void, limit?: TokenBucket) {
     this.#leave = leave;
@@ -46,10 +47,19 @@ export class Departures {
     };
   }
 
+  /** Waits until all that were brought so far, and since, have left, or nothing leaves any more. */
+  async empty(): Promise<void> {
+    if (this.#line.length === 0) return;
+    await new Promise<void>((resolve) => {
+      this.#waiting.push(resolve);
+    });
+  }
+
   /** Nothing leaves any more. */
   end(): void {
     this.#isOver = true;
     this.#line.length = 0;
+    this.#tell();
     clearTimeout(this.#timer);
     this.#timer = undefined;
   }
@@ -69,6 +79,11 @@ export class Departures {
       }
       this.#line.shift();
       this.#leave(departure);
+      if (this.#line.length === 0) this.#tell();
     }
+  }
+
+  #tell(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
   }
 }

@@ -15,7 +15,7 @@ import { headRoom, maxPageHeader, maxPagePayload } from './limits.ts';
 import { Packing } from './packing.ts';
 import type { Frame, Traffic } from './packing.ts';
 import type { TokenBucket } from './token-bucket.ts';
-import { bytesOf, socketProblem } from './websocket.ts';
+import { bytesOf, descriptorOf, socketProblem } from './websocket.ts';
 import { WireMeter } from './wire-meter.ts';
 
 export interface PageSenderOptions {
@@ -35,6 +35,7 @@ export class PageSender {
   /** Aborts with a GodwitError when the connection is over. */
   readonly ended: AbortSignal;
   readonly #ws: WebSocket;
+  readonly #socket: Socket;
   readonly #checksum: Checksum;
   readonly #pool: BlockPool;
   readonly #packing: Packing;
@@ -53,6 +54,7 @@ export class PageSender {
 
   constructor(ws: WebSocket, socket: Socket, options: PageSenderOptions) {
     this.#ws = ws;
+    this.#socket = socket;
     this.#checksum = options.checksum;
     const { blocks = 8, allocate, compression } = options;
     this.#pool = new BlockPool(blocks, allocate);
@@ -81,6 +83,11 @@ export class PageSender {
         resolve();
       });
     });
+  }
+
+  /** The connection's descriptor; undefined: it has none any more. */
+  get fd(): number | undefined {
+    return descriptorOf(this.#socket);
   }
 
   /** Sequence of the last frame that was sent; 0: none. */
@@ -168,6 +175,12 @@ export class PageSender {
     await new Promise<void>((resolve, reject) => {
       this.#flushing.push({ sequence, resolve, reject });
     });
+  }
+
+  /** Waits until no frame is being compressed any more, and nothing but the kernel's room can hold one back. @throws the connection's end */
+  async departed(): Promise<void> {
+    await this.#departures.empty();
+    if (this.#givenUp !== undefined) throw this.#givenUp;
   }
 
   /** Closes, after what has left; waits for it at most `graceMs`. */

@@ -81,6 +81,17 @@ export function bytesOf(data: RawData): Buffer {
   return Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data);
 }
 
+/** Node tells nobody, and what it does not offer (socket options) only the descriptor can be asked for. */
+interface WithHandle {
+  readonly _handle?: { readonly fd?: number } | null;
+}
+
+/** undefined: the socket has none, or none any more. */
+export function descriptorOf(socket: Socket): number | undefined {
+  const fd = (socket as WithHandle)._handle?.fd ?? -1;
+  return fd < 0 ? undefined : fd;
+}
+
 /** A failure of ws or its socket while a connection is open. */
 export function socketProblem(error: Error, peer: Side): GodwitError {
   const code = 'code' in error ? String(error.code) : '';

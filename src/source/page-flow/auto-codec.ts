@@ -19,6 +19,8 @@ const framesPerProbe = 256;
 const probeFrames = 16;
 /** After a codec has gained nothing, so many frames go without. */
 const framesOff = 1024;
+/** The dump of a frozen tree takes longer than this: what the wire takes meanwhile arrives in time, compressed or not. */
+const dumpSeconds = 0.01;
 /** What is new counts so much. */
 const weight = 0.3;
 
@@ -44,6 +46,8 @@ export class AutoCodec {
   /** Frames that go without a codec, and why. */
   #off: { left: number; readonly reason: string } | undefined;
   #frozen = false;
+  /** Bytes of pages that may go plain now that it is. */
+  #plainRoom = 0;
   #speed: number | undefined;
   #choice: CodecChoice = { codec: 'none', reason: 'nothing was sent' };
 
@@ -64,7 +68,10 @@ export class AutoCodec {
     const isKnown = this.#tried > 0 && this.#speed !== undefined;
     if (this.#frames % framesPerChoice === 0 || !isKnown) this.#choose();
     this.#frames++;
-    if (this.#frozen) return this.#choice.codec;
+    if (this.#frozen) {
+      this.#plainRoom -= pages.length;
+      return this.#plainRoom >= 0 ? 'none' : this.#choice.codec;
+    }
     const every = this.#tried < firstSamples ? 2 : framesPerSample;
     if (this.#frames % every === 1 && !this.#isTrying) void this.#sample(pages);
     if (this.#off !== undefined && --this.#off.left <= 0) this.#off = undefined;
@@ -76,10 +83,14 @@ export class AutoCodec {
     return goes;
   }
 
-  /** The tree stands still: no experiments, and a choice for what is small. */
+  /**
+   * The tree stands still: no experiments, and a choice for what is small. The first pages go plain: to compress them would make the dump wait, or
+   * them for its end.
+   */
   freeze(): void {
     this.#frozen = true;
     this.#choose();
+    this.#plainRoom = (this.#speed ?? 0) * dumpSeconds;
     this.#frames = 1;
   }
 

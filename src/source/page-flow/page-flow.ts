@@ -1,6 +1,7 @@
 // How pages flow to the target, as the operator wants it: which codec (--compress), and how many bytes a second at most (--bandwidth). Both
 // know when the tree is frozen: then no limit holds, for the downtime would grow by it.
 import { compress, sampleCodec } from '../../kernel/page-codec.ts';
+import { widenSendBuffer } from '../../kernel/send-buffer.ts';
 import type { Codec, Compression } from '../../transport/codec.ts';
 import type { PageSender, PageSenderOptions } from '../../transport/page-sender.ts';
 import { TokenBucket } from '../../transport/token-bucket.ts';
@@ -11,6 +12,8 @@ import type { CodecChoice } from './choose-codec.ts';
 export const compressChoices = ['auto', 'none', 'lz4', 'zstd'] as const;
 export type CompressChoice = (typeof compressChoices)[number];
 
+/** The delta is copied out while the agent reads it and dumps the rest, for which its one thread does nothing else. */
+const frozenRoom = 64 << 20;
 /** Frames of less leave as they are: to hand them to another thread takes as long. */
 const leastBytes = 16 * 1024;
 
@@ -51,9 +54,10 @@ export class PageFlow {
     return { compression: this.#compression, limit: this.#limit, meter: this.#meter };
   }
 
-  /** From now on no limit holds, and few bytes are to arrive soon. */
-  freeze(): void {
+  /** From now on no limit holds, and few bytes are to arrive soon: the kernel takes them at once, however far the target has read. */
+  freeze({ fd }: Pick<PageSender, 'fd'>): void {
     this.#frozen = true;
+    if (fd !== undefined) widenSendBuffer(fd, frozenRoom);
     this.#limit?.lift();
     this.#auto?.freeze();
   }

@@ -52,6 +52,35 @@ void t.test('compressed, plain and zero frames leave in order, whatever each of 
   t.equal(none.pages, none.payload);
 });
 
+void t.test('departed() waits for what is being compressed, not for the target', async (t) => {
+  let release = (): void => undefined;
+  const held = new Promise<void>((resolve) => (release = resolve));
+  const compression: Compression = {
+    choose: () => 'lz4',
+    compress: async (codec, from, into) => {
+      await held;
+      return compress(codec, from, into);
+    },
+  };
+  const { sender } = await connected(t, async () => new Promise<void>(() => undefined), 2, { compression });
+  await sender.departed();
+  await sendFilled(sender, 4, 1);
+  let hasDeparted = false;
+  const departed = sender.departed().then(() => (hasDeparted = true));
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  t.equal(hasDeparted, false);
+  t.equal(sender.bytesSent, 0);
+  release();
+  await departed;
+  t.ok(sender.bytesSent > 0);
+  t.equal(sender.lastAcked, 0, 'and the target has written nothing');
+  await sendFilled(sender, 4, 2);
+  const cut = sender.departed();
+  sender.terminate();
+  await cut.catch(() => undefined);
+  await t.rejects(sender.departed(), { code: 'PEER' });
+});
+
 void t.test('what does not shrink leaves as it is', async (t) => {
   const contents: Buffer[] = [];
   const { sender } = await connected(t, ({ payload }) => void contents.push(Buffer.from(payload)), 2, {
