@@ -92,3 +92,6 @@ export const treeStateSchema = z.strictObject({
   network: networkTablesSchema.optional(),
 });
 export type TreeState = z.infer<typeof treeStateSchema>;
+
+/** The target has the layout already, but for what is told apart from it. */
+export const finalStateSchema = treeStateSchema.omit({ layout: true });

@@ -209,7 +209,7 @@ export class Flight implements Disposable {
   }
 
   /** VMAs of everyone that has memory of its own, read now. */
-  readVmas(): Map<number, Vma[]> {
+  readVmas(): Map<number, readonly Vma[]> {
     return new Map(this.owners.map((process) => [process.pid, this.layouts.vmas(process)]));
   }
 
@@ -233,7 +233,7 @@ export class Flight implements Disposable {
   #leave(pid: number): void {
     const flying = this.#flying.get(pid);
     this.#flying.delete(pid);
-    this.layouts.ours.delete(pid);
+    this.layouts.forget(pid);
     if (flying?.memoryOf === undefined) flying?.copy.close();
   }
 

@@ -189,8 +189,8 @@ async function land(
   removeSetsAtEnd(state.semaphores, keeper);
   wire.control.send({
     type: 'final',
+    layout: staged.changesTo(layout),
     state: {
-      layout,
       ...state,
       ...pages,
       ...(network === undefined

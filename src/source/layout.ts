@@ -1,16 +1,18 @@
 // How the tree's address spaces look: /proc/PID/maps as an image, with the flags of smaps (mapping-flags.ts).
 import type { AddressSpace, Mapping, SharedObject } from '../images/memory.ts';
-import type { ProcessLayout, TreeLayout } from '../images/layout.ts';
+import type { TreeLayout } from '../images/layout.ts';
 import { GodwitError } from '../errors.ts';
 import { hugePageOf, isAnonymousHuge } from '../kernel/huge-pages.ts';
-import { isScratchFile } from '../kernel/live-process.ts';
-import { readMaps, type Vma } from '../kernel/proc/maps.ts';
+import type { Vma } from '../kernel/proc/maps.ts';
 import { controllingTerminals } from './controlling-terminals.ts';
 import { DeletedFiles, isDeletedFile } from './deleted-files.ts';
 import type { FileIdentities } from './file-identities.ts';
+import { KnownMappings, type MadeMapping } from './known-mappings.ts';
 import { noFlags, SeenFlags, type MappingFlags } from './mapping-flags.ts';
 import { aioEvents } from './aio-ring.ts';
 import { objectKey, objectKind } from './pages/shared-objects.ts';
+import { processLayout } from './process-layout.ts';
+import { SeenMaps, type Range } from './seen-maps.ts';
 import { sharesWithParent } from './sharing.ts';
 import { SegmentTable, segmentObject, vpidsOf } from './sysv/segments.ts';
 import type { SourceProcess } from './tree.ts';
@@ -20,16 +22,13 @@ const protRead = 1;
 const protWrite = 2;
 const protExec = 4;
 
-interface Range {
-  readonly start: number;
-  readonly end: number;
-}
-
 export class Layouts {
   readonly #identities: FileIdentities;
   readonly seen = new SeenFlags();
   readonly #objects = new Map<string, SharedObject>();
   readonly #deleted = new DeletedFiles();
+  readonly #maps = new SeenMaps();
+  readonly #known = new KnownMappings();
   #objectCount = 0;
   /** Ranges of our own in each process: scratch memory. */
   readonly ours = new Map<number, Range>();
@@ -48,14 +47,16 @@ export class Layouts {
     return this.#deleted.links;
   }
 
-  /** VMAs that belong to the tree: not ours, nor those of an agent that was killed, and not the kernel's vsyscall page. */
-  vmas(process: SourceProcess): Vma[] {
-    const maps = readMaps(process.pid);
-    if (maps === undefined)
-      throw new GodwitError('NO_PROCESS', `process ${process.pid} ended while it was read`);
-    const ours = this.ours.get(process.pid);
-    const isOurs = (vma: Vma): boolean => ours !== undefined && vma.start < ours.end && ours.start < vma.end;
-    return maps.filter((vma) => vma.special !== 'vsyscall' && !isOurs(vma) && !isScratchFile(vma));
+  /** VMAs that belong to the tree; the same list as long as nothing changes. @throws GodwitError NO_PROCESS */
+  vmas({ pid }: SourceProcess): readonly Vma[] {
+    return this.#maps.read(pid, this.ours.get(pid));
+  }
+
+  /** The process is gone, or has executed another program. */
+  forget(pid: number): void {
+    this.ours.delete(pid);
+    this.#maps.forget(pid);
+    this.#known.forget(pid);
   }
 
   /**
@@ -96,14 +97,17 @@ export class Layouts {
   }
 
   #mappings(process: SourceProcess, vmas: readonly Vma[], segments: SegmentTable): Mapping[] {
-    const flagsOf = this.seen.of(process.pid, vmas);
-    return vmas.map((vma) => {
+    const { pid } = process;
+    let flagsOf: ((vma: Vma) => MappingFlags) | undefined;
+    return this.#known.of(pid, vmas, (vma): MadeMapping => {
+      flagsOf ??= this.seen.of(pid, vmas);
       try {
-        return this.#mapping(process, vma, flagsOf(vma), segments);
+        const mapping = this.#mapping(process, vma, flagsOf(vma), segments);
+        return { mapping, isLasting: this.seen.knows(pid, vma) && isLasting(vma) };
       } catch (error) {
         if (!(error instanceof GodwitError && error.code === 'NO_PROCESS')) throw error;
         // Unmapped since maps was read. Pages of it may be on their way, so it keeps its place until the next look.
-        return placeholder(vma);
+        return { mapping: placeholder(vma), isLasting: false };
       }
     });
   }
@@ -184,6 +188,11 @@ export class Layouts {
   }
 }
 
+/** An object may grow, a deleted file get another name. */
+function isLasting(vma: Vma): boolean {
+  return objectKind(vma) === undefined && !isDeletedFile(vma) && vma.path !== '/[aio]';
+}
+
 /** PROT_* bits. */
 export function protectionOf(vma: Vma): number {
   return (vma.read ? protRead : 0) | (vma.write ? protWrite : 0) | (vma.exec ? protExec : 0);
@@ -221,29 +230,4 @@ export function refusePlaceholders({ spaces }: Pick<TreeLayout, 'spaces'>): void
 /** Whether it only keeps a place for what could not be looked at any more. */
 export function isPlaceholder(mapping: Mapping): boolean {
   return placeholders.has(mapping);
-}
-
-/** `shown`: a parent that is not among them has ended since its children were read. */
-function processLayout(
-  process: SourceProcess,
-  shown: ReadonlySet<SourceProcess>,
-  inherits: boolean,
-  terminal: ProcessLayout['terminal'],
-): ProcessLayout {
-  const { parent } = process;
-  const isShown = parent !== undefined && shown.has(parent);
-  const canShare = isShown && process.zombie === undefined;
-  return {
-    pid: process.vpid,
-    ppid: isShown ? parent.vpid : 0,
-    pgid: process.pgid,
-    sid: process.sid,
-    threads: process.threads.map((thread) => thread.vtid),
-    exitSignal: process.exitSignal < 0 ? 17 : process.exitSignal,
-    inherits,
-    sharesPlaces: canShare && sharesWithParent('places', process),
-    sharesDescriptors: canShare && sharesWithParent('descriptors', process),
-    ...(terminal === undefined ? {} : { terminal }),
-    ...(process.zombie === undefined ? {} : { zombie: process.zombie }),
-  };
 }

@@ -31,6 +31,11 @@ export class SeenFlags {
     return this.#withKeys.has(pid);
   }
 
+  /** Whether smaps has shown this very mapping. */
+  knows(pid: number, vma: Vma): boolean {
+    return this.#seen.get(pid)?.has(keyOf(vma)) === true;
+  }
+
   /** Of each mapping of a process. One that was split or grew since it was read has those of a part of it; one that has gone: none. */
   of(pid: number, vmas: readonly Vma[]): (vma: Vma) => MappingFlags {
     const known = this.#seen.get(pid) ?? new Map<string, MappingFlags>();

@@ -5,6 +5,7 @@ import { addCounters, newCounters, type PageCounters } from './pages/page-sink.t
 import type { Observer } from './report.ts';
 import { copyRound, type RoundContext } from './rounds.ts';
 import type { Slowing } from './slow-writers.ts';
+import type { StagedLayout } from './staged-layout.ts';
 import type { SlowedRound } from './throttle-policy.ts';
 import type { VmasOf, Wire } from './wire.ts';
 
@@ -18,6 +19,7 @@ export interface PreCopied {
 /** Rounds that go to a target. */
 export interface FlightContext extends RoundContext {
   readonly wire: Wire;
+  readonly staged: StagedLayout;
 }
 
 /** What a freeze costs, by the mappings of the last round. */

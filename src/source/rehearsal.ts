@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { asGodwitError, GodwitError } from '../errors.ts';
+import { updateOf } from '../images/layout-update.ts';
 import type { TreeState } from '../images/state.ts';
 import { keepDescriptors } from '../kernel/close-on-exec.ts';
 import { readComm } from '../kernel/proc/comm.ts';
@@ -151,7 +152,8 @@ function rehearseDump(root: number, tracker: ChosenTracker): { state: TreeState;
       sealed: sealedMappings(flight, vmasOf),
     };
     state = { layout: flight.layout(flight.processes, vmasOf), ...dumped, ...pages, addresses: [] };
-    encodeMessage({ type: 'final', state, lastSequence: 0 });
+    const { layout, ...rest } = state;
+    encodeMessage({ type: 'final', layout: updateOf(layout, layout), state: rest, lastSequence: 0 });
     dumpMs = Math.min(dumpMs, performance.now() - began);
   }
   if (state === undefined) throw new Error('no rehearsal at all');

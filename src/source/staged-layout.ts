@@ -1,5 +1,6 @@
-// Keeps the target's picture of the tree up to date: sends the layout, whole, whenever it changed.
+// Keeps the target's picture of the tree up to date: sends what is different of the layout, whenever it changed.
 import type { TreeLayout } from '../images/layout.ts';
+import { changesNothing, updateOf, type LayoutUpdate } from '../images/layout-update.ts';
 import { clocksAhead, readClocks } from '../kernel/clocks.ts';
 import type { ControlConnection } from '../transport/control-connection.ts';
 import { clocksAtLastReply } from './clock-offset.ts';
@@ -13,7 +14,6 @@ const stageTimeoutMs = 120_000;
 export class StagedLayout {
   readonly #control: ControlConnection<'source'>;
   readonly #signal: AbortSignal;
-  #sent = '';
   #layout: TreeLayout | undefined;
   #hasRemapped = false;
 
@@ -29,6 +29,11 @@ export class StagedLayout {
     return had;
   }
 
+  /** What is different from what the target has. */
+  changesTo(layout: TreeLayout): LayoutUpdate {
+    return updateOf(this.#layout, layout);
+  }
+
   /** `known`: the living processes to be shown. Returns the layout that the target has now. */
   async update(flight: Flight, known: readonly SourceProcess[], vmasOf: VmasOf): Promise<TreeLayout> {
     const shown = new Set(known);
@@ -38,16 +43,15 @@ export class StagedLayout {
         (process.zombie !== undefined && process.parent !== undefined && shown.has(process.parent)),
     );
     const layout = flight.layout(withZombies, vmasOf);
-    const key = layoutKey(layout);
-    if (key === this.#sent) return layout;
+    const change = this.changesTo(layout);
+    if (changesNothing(change)) return layout;
     // The target fixes the tree's clocks at its first layout.
     const clocks =
-      this.#sent === ''
+      this.#layout === undefined
         ? await clocksAtLastReply(this.#control, flight.rootPid, this.#signal)
         : treeClocks(flight.rootPid);
-    this.#control.send({ type: 'stage', layout, clocks });
+    this.#control.send({ type: 'stage', layout: change, clocks });
     await this.#control.expect('staged', { timeoutMs: stageTimeoutMs, signal: this.#signal });
-    this.#sent = key;
     for (const { space, ranges } of remapped(this.#layout, layout)) {
       if (flight.lost(space, ranges)) this.#hasRemapped = true;
     }
@@ -65,11 +69,4 @@ export function treeClocks(rootPid: number): { monotonic: bigint; boottime: bigi
     boottime: now.boottime + ahead.boottime,
     realtime: now.realtime,
   };
-}
-
-/** Equal keys: the target has nothing to do. */
-function layoutKey(layout: TreeLayout): string {
-  return JSON.stringify(layout, (_key, value: unknown) =>
-    typeof value === 'bigint' ? value.toString() : value,
-  );
 }

@@ -6,6 +6,7 @@ import type { Arrival } from './forwarding/arrival.ts';
 import type { TreeNetwork } from './network/tree-network.ts';
 import type { PidNamespaceChoice } from './pid-namespace.ts';
 import type { TargetContext } from './session.ts';
+import type { Times } from './stopwatch.ts';
 
 /** What a landing needs of its session. */
 export type LandingContext = Pick<TargetContext, 'migrationId' | 'hello' | 'signal' | 'log'> & {
@@ -25,4 +26,11 @@ export interface LandingPlan {
   readonly network?: TreeNetwork | undefined;
   /** Connections that are forwarded to this host. */
   readonly forwarding?: Arrival | undefined;
+}
+
+/** What it ends with. */
+export interface Landed {
+  readonly times: Times;
+  /** performance.now() when the tree was let run. */
+  readonly ranAt: number;
 }

@@ -1,6 +1,7 @@
 // One tree on its way onto this host: the keeper that answers for it, the shells, their pages, and the way back until
 // the source has committed. receive.ts tells when what happens; this file makes it happen.
 import type { TreeLayout } from '../images/layout.ts';
+import { updated, type LayoutUpdate } from '../images/layout-update.ts';
 import type { TreeState } from '../images/state.ts';
 import { asGodwitError, GodwitError } from '../errors.ts';
 import { Fence } from '../kernel/fence.ts';
@@ -10,7 +11,7 @@ import type { WaitingThread } from './apply/timed-waits.ts';
 import { applyState } from './apply-state.ts';
 import { finish } from './finish.ts';
 import { handOverWaits } from './hand-over-waits.ts';
-import type { LandingContext, LandingPlan } from './landing-plan.ts';
+import type { Landed, LandingContext, LandingPlan } from './landing-plan.ts';
 import { takeLateLocks } from './late-locks.ts';
 import type { RestoredOpenFiles } from './open-files.ts';
 import { hostsOf } from './moved-addresses.ts';
@@ -28,12 +29,6 @@ import { treeClock, type TreeClock } from './time-namespace.ts';
 
 /** Number of the agent's pidfd in every shell: small, for tables of descriptors are copied at each fork. */
 const agentPidfd = 1000;
-
-export interface Landed {
-  readonly times: Times;
-  /** performance.now() when the tree was let run. */
-  readonly ranAt: number;
-}
 
 export class Landing {
   readonly #context: LandingContext;
@@ -98,6 +93,11 @@ export class Landing {
         this.#writer.write(frame);
       },
     });
+  }
+
+  /** What the source means by an update. @throws GodwitError PROTOCOL */
+  updated(update: LayoutUpdate): TreeLayout {
+    return updated(this.#tree.layout, update);
   }
 
   /** The shells follow a layout. Returns milliseconds. @throws GodwitError PID_TAKEN, REFUSED, REMOTE_CALL */

@@ -9,6 +9,7 @@
 import { once } from 'node:events';
 import { asGodwitError, GodwitError } from '../errors.ts';
 import type { Forwarding } from '../images/forwarding.ts';
+import { updated } from '../images/layout-update.ts';
 import type { NetworkImage } from '../images/network.ts';
 import { bootId } from '../kernel/boot-id.ts';
 import { readClocks, type ClockReading } from '../kernel/clocks.ts';
@@ -40,8 +41,9 @@ export async function receive(context: TargetContext): Promise<void> {
   try {
     landing = await checkAndBegin(context, lastReply);
     if (landing === undefined) return;
-    const final = await followSource(context, landing);
-    const { times, heldLocks } = await landing.prepare(final.state, final.lastSequence);
+    const { layout, state, lastSequence } = await followSource(context, landing);
+    const whole = { ...state, layout: landing.updated(layout) };
+    const { times, heldLocks } = await landing.prepare(whole, lastSequence);
     context.control.send({ type: 'prepared', times, ...(heldLocks ? { heldLocks } : {}) });
   } catch (error) {
     if (landing !== undefined) await giveUp(context, landing, error);
@@ -72,7 +74,7 @@ async function checkAndBegin(
       const ms = await rehearse(context, message);
       control.send({ type: 'rehearsed', ...(ms === undefined ? {} : { ms }) });
     } else if (message.type === 'stage') {
-      const { layout } = message;
+      const layout = updated(undefined, message.layout);
       const clocks = { source: message.clocks, here: lastReply() ?? readClocks() };
       const landing = await Landing.begin({
         context,
@@ -119,7 +121,8 @@ async function followSource({ control, signal }: TargetContext, landing: Landing
   for (;;) {
     const message = await control.receive({ signal });
     if (message.type === 'final') return message;
-    if (message.type === 'stage') control.send({ type: 'staged', ms: landing.stage(message.layout) });
+    if (message.type === 'stage')
+      control.send({ type: 'staged', ms: landing.stage(landing.updated(message.layout)) });
     else if (message.type === 'round-end') {
       const { round, lastSequence } = message;
       await landing.written(lastSequence);

@@ -2,7 +2,7 @@
 // threads there are, and what is mapped where.
 import { GodwitError } from '../errors.ts';
 import type { ProcessLayout, TreeLayout } from '../images/layout.ts';
-import type { Mapping } from '../images/memory.ts';
+import type { AddressSpace, Mapping } from '../images/memory.ts';
 import type { TerminalName } from '../images/resources/terminal.ts';
 import { AgentFiles } from './agent-files.ts';
 import { applyLayout, makeBlank, unmapObjects } from './apply-layout.ts';
@@ -44,6 +44,8 @@ export class ShellTree {
   readonly #spawn: Spawn;
   readonly #observer: SpaceObserver | undefined;
   #syscallOffset = 0;
+  /** By what came: the same for what stays the same. */
+  #renumbered = new WeakMap<readonly Mapping[], readonly Mapping[]>();
   #root: { readonly fd: TreeRoot } | undefined;
 
   /** `sameKernel`: source and target have one boot ID. */
@@ -112,7 +114,9 @@ export class ShellTree {
       const shell = this.shell(pid);
       const owner = this.ownerOf(shell);
       if (owner === shell) {
-        const gone = applyLayout(shell, spaces.get(pid) ?? [], sources);
+        const wants = spaces.get(pid) ?? [];
+        if (shell.mappings === wants) continue;
+        const gone = applyLayout(shell, wants, sources);
         this.#observer?.mapped(pid, shell.mappings, gone);
       } else shell.mappings = owner.mappings; // its parent came first
     }
@@ -128,14 +132,21 @@ export class ShellTree {
     return [...this.shells.values()].filter(({ shares }) => !shares.memory);
   }
 
-  /** Address spaces by PID, with numbers of files that stay the same from layout to layout. */
+  /** Address spaces by PID, with numbers of files that stay the same from layout to layout; the very same lists for the same. */
   #spacesOf({ spaces, files }: TreeLayout): Map<number, readonly Mapping[]> {
-    const numbers = files.map((identity) => this.files.intern(identity));
-    const renumbered = (mapping: Mapping): Mapping => {
+    if (files !== this.layout?.files) this.#renumbered = new WeakMap();
+    let numbers: readonly number[] | undefined;
+    const renumber = (mapping: Mapping): Mapping => {
       if (mapping.kind !== 'file') return mapping;
+      numbers ??= files.map((identity) => this.files.intern(identity));
       return { ...mapping, source: numbers[mapping.source ?? -1] };
     };
-    return new Map(spaces.map(({ id, mappings }) => [id, mappings.map(renumbered)]));
+    const renumbered = ({ mappings }: AddressSpace): readonly Mapping[] => {
+      const list = this.#renumbered.get(mappings) ?? mappings.map(renumber);
+      this.#renumbered.set(mappings, list);
+      return list;
+    };
+    return new Map(spaces.map((space) => [space.id, renumbered(space)]));
   }
 
   /** Orphans go to the nearest subreaper: a process of the tree that takes one over must be one before the parent ends. */

@@ -1,9 +1,10 @@
 // Control messages from source to target. Schemas only: what may follow what stands in session-states.ts.
 import * as z from 'zod';
-import { clocksSchema, treeLayoutSchema } from '../images/layout.ts';
+import { clocksSchema } from '../images/layout.ts';
+import { layoutUpdateSchema } from '../images/layout-update.ts';
 import { requirementsSchema } from '../images/requirements.ts';
 import { bytes, list } from '../images/scalars.ts';
-import { treeStateSchema } from '../images/state.ts';
+import { finalStateSchema, treeStateSchema } from '../images/state.ts';
 import { count, hostFields, migrationId, problemFields, sequence } from './message-fields.ts';
 
 /** TCP segments for the tree's connections, which their sockets have not heard (kernel/tcp-segment.ts). */
@@ -22,14 +23,19 @@ export const sourceMessages = [
     cpuFlags: list(z.string().max(32), 1024).optional(),
   }),
   z.strictObject({ type: z.literal('check'), requirements: requirementsSchema }),
-  /** First and every later shape of the tree, always whole; answered before pages of new mappings are sent. */
-  z.strictObject({ type: z.literal('stage'), layout: treeLayoutSchema, clocks: clocksSchema }),
+  /** The shape of the tree: what is different from the one before; answered before pages of new mappings are sent. */
+  z.strictObject({ type: z.literal('stage'), layout: layoutUpdateSchema, clocks: clocksSchema }),
   /** A small tree of the source's own, to be built and thrown away: the code is warm when the real one comes. */
   z.strictObject({ type: z.literal('rehearse'), state: treeStateSchema, clocks: clocksSchema }),
   z.strictObject({ type: z.literal('round-end'), round: count, lastSequence: sequence }),
   z.strictObject({ type: z.literal('clock-probe'), n: count }),
   /** The tree is frozen: all that is not page content, and the last frame that belongs to it. */
-  z.strictObject({ type: z.literal('final'), state: treeStateSchema, lastSequence: sequence }),
+  z.strictObject({
+    type: z.literal('final'),
+    layout: layoutUpdateSchema,
+    state: finalStateSchema,
+    lastSequence: sequence,
+  }),
   /** Sent only after the owner word was won: from here the target owns the tree. */
   z.strictObject({ type: z.literal('commit'), segments: segments.optional() }),
   /** TCP segments that came to the source after that. */

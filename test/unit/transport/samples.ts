@@ -15,7 +15,7 @@ export const hello: Extract<SourceMessage, { type: 'hello' }> = {
 
 export const welcome: TargetMessage = { type: 'welcome', version: 1, ...identity, migrationId: 'm1' };
 
-const layout = { root: 7, processes: [], spaces: [], files: [], objects: [] };
+const layout = { root: 7, owners: [], processes: [], spaces: [], files: [], objects: [] };
 export const stage: SourceMessage = {
   type: 'stage',
   layout,
@@ -33,8 +33,8 @@ const semaphores = {
 export const final: SourceMessage = {
   type: 'final',
   lastSequence: 9,
+  layout: { root: 7, owners: [], spaces: [] },
   state: {
-    layout,
     processes: [],
     openFiles: [],
     queues: [queue],
