@@ -4,21 +4,13 @@
 // The actors are a Node with what a server has: threads, epoll, eventfds, pipes, sockets, children.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { performance } from 'node:perf_hooks';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { asGodwitError, GodwitError } from '../errors.ts';
-import { updateOf } from '../images/layout-update.ts';
-import type { TreeState } from '../images/state.ts';
 import { keepDescriptors } from '../kernel/close-on-exec.ts';
 import { readComm } from '../kernel/proc/comm.ts';
-import { encodeMessage } from '../transport/messages.ts';
 import { warmDecoder } from '../transport/warm-decoder.ts';
 import type { Pace } from './costs.ts';
-import { dumpState, guardPages, sealedMappings, stalePages } from './dump.ts';
-import { FileIdentities } from './file-identities.ts';
-import { Flight, type FlightFence } from './flight.ts';
-import { Frozen } from './freeze.ts';
-import { InFlight, prepareOpenFiles } from './open-files.ts';
+import { RehearsedDump } from './rehearsed-dump.ts';
 import type { Wire } from './wire.ts';
 import { treeClocks } from './staged-layout.ts';
 import type { ChosenTracker } from './trackers/choose.ts';
@@ -36,7 +28,9 @@ const script = `
   spawn('sh', ['-c', 'sleep ${lifeMs / 1000} | sleep ${lifeMs / 1000}'], { stdio: ['pipe', 'ignore', 'ignore'] });
   require('node:net').createServer().listen(0, '127.0.0.1', () => { process.title = '${readyName}'; });
 `;
+/** Dumps before the target gets the state of the actors; more follow while it is at its own half. */
 const repeats = 3;
+const mostRepeats = 40;
 /** Nothing waits for it, and the target cannot take it back once it has begun. */
 const timeoutMs = 60_000;
 
@@ -55,12 +49,16 @@ export async function rehearse(wire: Wire, tracker: ChosenTracker): Promise<Rehe
   let isTargetAtIt = false;
   try {
     const root = await actors.ready();
-    const { state, dumpMs } = rehearseDump(root, tracker);
+    using dump = new RehearsedDump(root, tracker);
+    const pace = { dumpMs: dumpMs(dump) };
     isTargetAtIt = true;
-    wire.control.send({ type: 'rehearse', state, clocks: treeClocks(root) });
+    wire.control.send({ type: 'rehearse', state: dump.state, clocks: treeClocks(root) });
     warmDecoder('target');
-    const { ms } = await wire.control.expect('rehearsed', { timeoutMs, signal: wire.signal });
-    return ms === undefined ? {} : { pace: { dumpMs, prepareMs: ms } };
+    const answer = wire.control.expect('rehearsed', { timeoutMs, signal: wire.signal });
+    const { ms } = await meanwhile(answer, () => {
+      dump.run();
+    });
+    return ms === undefined ? {} : { pace: { ...pace, prepareMs: ms } };
   } catch (error) {
     if (wire.signal.aborted || isTargetAtIt) throw error;
     return { problem: asGodwitError(error).message };
@@ -69,14 +67,33 @@ export async function rehearse(wire: Wire, tracker: ChosenTracker): Promise<Rehe
   }
 }
 
-/** The source's half alone. Returns what the last dump took, milliseconds. @throws GodwitError */
+/** The source's half alone. Returns what the fastest dump took, milliseconds. @throws GodwitError */
 export async function measurePace(tracker: ChosenTracker): Promise<number> {
   const actors = new Actors();
   try {
-    return rehearseDump(await actors.ready(), tracker).dumpMs;
+    using dump = new RehearsedDump(await actors.ready(), tracker);
+    return dumpMs(dump);
   } finally {
     actors.end();
   }
+}
+
+function dumpMs(dump: RehearsedDump): number {
+  return Math.min(...Array.from({ length: repeats }, () => dump.run()));
+}
+
+/** Works again and again until the answer has come. */
+async function meanwhile<T>(answer: Promise<T>, work: () => void): Promise<T> {
+  let isOver = false as boolean;
+  const end = (): void => {
+    isOver = true;
+  };
+  answer.then(end, end);
+  for (let i = 0; i < mostRepeats && !isOver; i++) {
+    work();
+    await setImmediate();
+  }
+  return answer;
 }
 
 class Actors {
@@ -107,59 +124,4 @@ class Actors {
       if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
     }
   }
-}
-
-function rehearseDump(root: number, tracker: ChosenTracker): { state: TreeState; dumpMs: number } {
-  const identities = new FileIdentities();
-  const fence: FlightFence = {
-    rescan: () => [root],
-    pids: () => pidsOf(flight),
-    freeze: () => undefined,
-    thaw: () => undefined,
-  };
-  using flight = new Flight(root, identities, fence, { undoPoke: () => 0 }, tracker);
-  for (const process of flight.refresh()) flight.takeAboard(process, false);
-  for (const [pid, vmas] of flight.readVmas())
-    for (const process of flight.owners) if (process.pid === pid) flight.of(process).copy.arm(vmas);
-  let state: TreeState | undefined;
-  let dumpMs = Infinity;
-  for (let i = 0; i < repeats; i++) {
-    const prepared = prepareOpenFiles(flight.living, identities, { externals: [] });
-    const began = performance.now();
-    using _frozen = Frozen.freeze(flight, fence);
-    const vmasOf = flight.readVmas();
-    for (const process of flight.owners)
-      flight.of(process).copy.collect(vmasOf.get(process.pid) ?? [], i === repeats - 1);
-    using inFlight = new InFlight('frozen');
-    const lateObject = (): undefined => undefined;
-    const dumped = dumpState({
-      flight,
-      identities,
-      prepared,
-      inFlight,
-      options: {
-        tcpClose: false,
-        skipInFlight: false,
-        moving: new Set(),
-        forwarded: new Set(),
-        externals: [],
-      },
-      lateObject,
-    });
-    const pages = {
-      stale: stalePages(flight, vmasOf),
-      guards: guardPages(flight, vmasOf),
-      sealed: sealedMappings(flight, vmasOf),
-    };
-    state = { layout: flight.layout(flight.processes, vmasOf), ...dumped, ...pages, addresses: [] };
-    const { layout, ...rest } = state;
-    encodeMessage({ type: 'final', layout: updateOf(layout, layout), state: rest, lastSequence: 0 });
-    dumpMs = Math.min(dumpMs, performance.now() - began);
-  }
-  if (state === undefined) throw new Error('no rehearsal at all');
-  return { state, dumpMs };
-}
-
-function pidsOf(flight: Flight): number[] {
-  return flight.living.map(({ pid }) => pid);
 }

@@ -1,6 +1,8 @@
 // The target's half of a rehearsal: a small tree of the source's own is built to the last step and thrown away, so that all of
 // this code is compiled before a tree waits for it. In a PID namespace of its own, where every ID is free.
 import { asGodwitError } from '../errors.ts';
+import type { Clocks } from '../images/layout.ts';
+import type { TreeState } from '../images/state.ts';
 import { readClocks } from '../kernel/clocks.ts';
 import { decodeMessage, encodeMessage, type SourceMessage } from '../transport/messages.ts';
 import { Landing } from './landing.ts';
@@ -8,11 +10,14 @@ import type { LandingContext } from './landing-plan.ts';
 import type { TargetContext } from './session.ts';
 
 /** So often until V8 has compiled well what it decodes with. */
-const decodings = 5;
+const decodings = 15;
+/** A landing is fastest after so many, and none begins after this many milliseconds. */
+const mostLandings = 6;
+const forMs = 350;
 
 type Rehearse = Extract<SourceMessage, { type: 'rehearse' }>;
 
-/** Returns what it took from the state to PREPARED, ms. Never throws: a rehearsal that fails costs time later, nothing else. */
+/** Returns what the fastest landing took from the state to PREPARED, ms. Never throws: a rehearsal that fails costs time later, nothing else. */
 export async function rehearse(
   context: TargetContext,
   { state, clocks }: Rehearse,
@@ -24,26 +29,30 @@ export async function rehearse(
     log: () => undefined,
     openPages: () => ({ applied: () => Promise.resolve(), close: () => undefined }),
   };
-  const { layout } = state;
   const bytes = encodeMessage({ type: 'rehearse', state, clocks });
   for (let i = 0; i < decodings; i++) decodeMessage('source', bytes);
-  let landing: Landing | undefined;
-  let ms: number | undefined;
+  const began = performance.now();
+  let best: number | undefined;
   try {
-    landing = await Landing.begin({
-      context: stage,
-      sameKernel: false,
-      pidNamespace: 'new',
-      layout,
-      clocks: { source: clocks, here: readClocks() },
-    });
-    landing.stage(layout);
-    const began = performance.now();
-    await landing.prepare(state, 0, true);
-    ms = performance.now() - began;
+    for (let i = 0; i < mostLandings && performance.now() - began < forMs; i++)
+      best = Math.min(await landOnce(stage, state, clocks), best ?? Infinity);
   } catch (error) {
     context.log('warning', `the rehearsal failed: ${asGodwitError(error).message}`);
   }
-  await landing?.abandon('it was a rehearsal');
-  return ms;
+  return best;
+}
+
+/** Returns milliseconds. */
+async function landOnce(context: LandingContext, state: TreeState, source: Clocks): Promise<number> {
+  const { layout } = state;
+  const clocks = { source, here: readClocks() };
+  const landing = await Landing.begin({ context, sameKernel: false, pidNamespace: 'new', layout, clocks });
+  try {
+    landing.stage(layout);
+    const began = performance.now();
+    await landing.prepare(state, 0, true);
+    return performance.now() - began;
+  } finally {
+    await landing.abandon('it was a rehearsal');
+  }
 }
