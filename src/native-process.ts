@@ -74,8 +74,20 @@ export interface NativeProcess {
    * seen by the agent) are written to `born`. Returns the number of tasks born, or a negative errno (-ECHILD: the shell died).
    */
   runShell(tid: number, base: number, offset: number, count: number, born: Int32Array): number;
+  /**
+   * The same in several shells at once, no tasks being born: `programs` holds offset and count of each, `results` what runShell would return.
+   */
+  runShells(tids: Int32Array, base: number, programs: Float64Array, results: Int32Array): void;
   /** One system call by a single step over a `syscall` instruction at `address`; only for shells. */
   stepSyscall(tid: number, address: number, nr: number, args: BigUint64Array): bigint;
+  /** The same call in several shells at once. */
+  stepSyscalls(
+    tids: Int32Array,
+    addresses: Float64Array,
+    nr: number,
+    args: BigUint64Array,
+    results: BigInt64Array,
+  ): void;
 
   /**
    * Prepares remote programs in a live, ptrace-stopped process: maps scratch memory of `length` bytes in it, at `place` if that
@@ -93,6 +105,15 @@ export interface NativeProcess {
   ): [number, number] | number;
   /** Executes operations in a live thread, then puts registers and mask back. 0 or negative errno. */
   runLive(tid: number, base: number, memory: ArrayBuffer, offset: number, count: number): number;
+  /** The same in several processes at once, each with scratch memory of its own; `results` holds what runLive would return. */
+  runLives(
+    tids: Int32Array,
+    bases: Float64Array,
+    memories: readonly ArrayBuffer[],
+    offset: number,
+    counts: Float64Array,
+    results: Int32Array,
+  ): void;
   /** Unmaps the scratch memory of liveOpen. */
   liveClose(pid: number, tid: number, vdso: number, vdsoLength: number, base: number, length: number): number;
 

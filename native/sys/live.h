@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "sys/fd.h"
 
@@ -39,5 +40,20 @@ int CloseLive(pid_t pid, pid_t tid, Range vdso, Range scratch);
  * a negative errno (-ESRCH: the thread died; -ETIMEDOUT). Preconditions: tid is ptrace-stopped; the stub's code is in place.
  */
 int RunLive(pid_t tid, std::uint64_t base, std::byte* memory, std::uint64_t offset, std::uint64_t count);
+
+/** A program for one process of several, or for one thread of it. Fields as the parameters of RunLive. */
+struct LiveRun {
+  pid_t tid = 0;
+  std::uint64_t base = 0;
+  std::byte* memory = nullptr;
+  std::uint64_t offset = 0;
+  std::uint64_t count = 0;
+};
+
+/**
+ * The same in several processes at once, with scratch memory of their own each. Results as of RunLive, for each run. Nothing is waited for until
+ * all of them run.
+ */
+void RunLives(std::span<const LiveRun> runs, std::span<std::int32_t> results);
 
 }  // namespace godwit

@@ -17,8 +17,25 @@ namespace godwit {
 int RunShell(pid_t tid, std::uint64_t base, std::uint64_t program, std::uint64_t count,
              std::span<std::int32_t> born);
 
+/** A program for one shell of several. */
+struct ShellRun {
+  pid_t tid = 0;
+  std::uint64_t program = 0;
+  std::uint64_t count = 0;
+};
+
+/**
+ * The same in several shells at once, each with a place of its own for its program; no tasks may be born. Results as of RunShell, for each
+ * run. Nothing is waited for until all of them run: so they take the time of one switch to and fro, not of one each.
+ */
+void RunShells(std::uint64_t base, std::span<const ShellRun> runs, std::span<std::int32_t> results);
+
 /** One system call by a single step over the `syscall` instruction at `address`. */
 std::int64_t StepSyscall(pid_t tid, std::uint64_t address, std::uint64_t number,
                          const std::uint64_t (&args)[6]);
+
+/** The same call in several shells at once, each by the instruction at its own address. */
+void StepSyscalls(std::span<const std::int32_t> tids, std::span<const double> addresses, std::uint64_t number,
+                  const std::uint64_t (&args)[6], std::span<std::int64_t> results);
 
 }  // namespace godwit

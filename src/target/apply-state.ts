@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { GodwitError } from '../errors.ts';
 import type { MmFields } from '../images/memory.ts';
-import type { TreeState } from '../images/state.ts';
+import type { ProcessState, TreeState } from '../images/state.ts';
 import { Program } from '../kernel/program.ts';
 import { isInside } from '../kernel/rights.ts';
 import { runLocal } from '../kernel/local-program.ts';
@@ -10,18 +10,23 @@ import { readStatus } from '../kernel/proc/status.ts';
 import { stopJobs } from './apply/job-stop.ts';
 import { installFilters } from './apply/seccomp.ts';
 import {
-  applyMemoryFields,
-  applyProcess,
   enterRemoved,
+  memoryFields,
+  otherThreads,
+  wholeProcess,
+  writeNumbers,
   type InheritedNumbers,
   type ProcessContext,
 } from './apply/process-state.ts';
 import { settleTerminals } from './controlling-terminals.ts';
 import { lockMemory, protectMemory, sealMemory } from './finish-memory.ts';
-import { restoreOpenFiles, type Announce, type RestoredOpenFiles } from './open-files.ts';
+import { restoreOpenFiles, type Announce } from './open-files.ts';
+import type { RestoredOpenFiles } from './restore-options.ts';
 import { giveKeys, openMemory } from './protection-keys.ts';
 import { RemovedDirectories } from './removed-directories.ts';
 import type { Speaker } from './resources/driver.ts';
+import { runTogether } from './run-together.ts';
+import type { Shell } from './shell.ts';
 import type { ShellTree } from './shell-tree.ts';
 import { StandIns } from './stand-ins.ts';
 import type { SysvUndo } from './sysv/make.ts';
@@ -68,10 +73,12 @@ export function applyState(tree: ShellTree, state: TreeState, context: ApplyCont
       throw new GodwitError('PROTOCOL', `the source named file ${exe}, which it never described`);
     return tree.files.open(tree.files.intern(identity), false);
   };
-  for (const process of processes) {
-    const shell = tree.shell(process.pid);
-    if (!shell.shares.memory) applyMemoryFields(shell, process, executable);
-  }
+  const owners = processes.filter(({ pid }) => !tree.shell(pid).shares.memory);
+  const fields = owners.map((process) => memoryFields(tree.shell(process.pid), process, executable));
+  // Each has the executable open for a moment, under a number that all use.
+  if (processes.some(({ pid }) => tree.shell(pid).shares.descriptors))
+    for (const errand of fields) runTogether([errand]);
+  else runTogether(fields);
   using removedDirectories = new RemovedDirectories();
   for (const process of processes) enterRemoved(tree.shell(process.pid), process, removedDirectories);
   using standIns = new StandIns(tree, context.warn);
@@ -79,6 +86,9 @@ export function applyState(tree: ShellTree, state: TreeState, context: ApplyCont
     openFiles: state.openFiles,
     processes: processes.filter(({ pid }) => !tree.shell(pid).shares.descriptors),
     shellOf: (vpid) => tree.shell(vpid),
+    together: (errands) => {
+      runTogether(errands.map(({ vpid, build }) => ({ shell: tree.shell(vpid), build })));
+    },
     taskOf: (vpid) => tree.task(vpid),
     standIns,
     warn: context.warn,
@@ -121,8 +131,12 @@ export function applyState(tree: ShellTree, state: TreeState, context: ApplyCont
         sealMemory(shell, sealedOf.get(process.pid) ?? []);
       }
       if (hasKeys) openMemory(shell, process.threads);
-      applyProcess(shell, process, processContext);
+      writeNumbers(shell, process, processContext);
     }
+    const ofAll = <T>(errandsOf: (shell: Shell, state: ProcessState, context: ProcessContext) => T): T[] =>
+      processes.map((process) => errandsOf(tree.shell(process.pid), process, processContext));
+    runTogether(ofAll(otherThreads).flat());
+    runTogether(ofAll(wholeProcess));
   } catch (error) {
     openFiles.undo();
     openFiles.close();

@@ -9,6 +9,7 @@ import { syscalls } from '../kernel/syscalls.ts';
 import { native } from '../native.ts';
 import { isRestarting, primeTimedWaits, type WaitingThread } from './apply/timed-waits.ts';
 import { scratchLength } from './scratch.ts';
+import type { Shell } from './shell.ts';
 import type { ShellTree } from './shell-tree.ts';
 
 interface FinishedThread {
@@ -36,7 +37,10 @@ export function finish(
     return wait === undefined ? [] : [{ tid, wait, registers }];
   });
   primeTimedWaits(waiting, scratch, now);
-  for (const { pid } of state.processes) if (!tree.shell(pid).shares.memory) unmapScratch(tree, pid);
+  unmapScratch(
+    tree,
+    state.processes.map(({ pid }) => tree.shell(pid)).filter(({ shares }) => !shares.memory),
+  );
   for (const thread of threads) setRegisters(thread);
   fence.freeze();
   for (const { tid, image } of threads) expect(native.detach(tid, 0), image.tid, 'let go');
@@ -47,15 +51,25 @@ function finishedThread(tid: number, image: ThreadImage): FinishedThread {
   return { tid, image, registers: new BigUint64Array(image.registers.slice().buffer) };
 }
 
-function unmapScratch(tree: ShellTree, vpid: number): void {
-  const shell = tree.shell(vpid);
-  const { address } = shell.scratch;
-  const result = shell.step(tree.syscallAddress(shell), syscalls.munmap, [address, scratchLength]);
-  if (result === 0n) return;
-  throw new GodwitError(
-    'REMOTE_CALL',
-    `${shell.name}: munmap of scratch memory failed with ${errnoName(result)}`,
+/** From every one at once: none has a place for a program any more. */
+function unmapScratch(tree: ShellTree, shells: readonly Shell[]): void {
+  const { address = 0 } = tree.scratch ?? {};
+  const results = new BigInt64Array(shells.length);
+  native.stepSyscalls(
+    Int32Array.from(shells, ({ pid }) => pid),
+    Float64Array.from(shells, (shell) => tree.syscallAddress(shell)),
+    syscalls.munmap,
+    BigUint64Array.of(BigInt(address), BigInt(scratchLength), 0n, 0n, 0n, 0n),
+    results,
   );
+  shells.forEach(({ name }, i) => {
+    const result = results[i] ?? 0n;
+    if (result === 0n) return;
+    throw new GodwitError(
+      'REMOTE_CALL',
+      `${name}: munmap of scratch memory failed with ${errnoName(result)}`,
+    );
+  });
 }
 
 function setRegisters({ tid, image, registers }: FinishedThread): void {

@@ -13,7 +13,7 @@ import { finish } from './finish.ts';
 import { handOverWaits } from './hand-over-waits.ts';
 import type { Landed, LandingContext, LandingPlan } from './landing-plan.ts';
 import { takeLateLocks } from './late-locks.ts';
-import type { RestoredOpenFiles } from './open-files.ts';
+import type { RestoredOpenFiles } from './restore-options.ts';
 import { hostsOf } from './moved-addresses.ts';
 import type { Arrival } from './forwarding/arrival.ts';
 import type { TreeNetwork } from './network/tree-network.ts';

@@ -9,7 +9,7 @@ import { LiveProcess } from '../kernel/live-process.ts';
 import { Program } from '../kernel/program.ts';
 import { stopTasks, suspendSeccomp } from '../kernel/stopped.ts';
 import type { LateRecord } from '../kernel/struct-flock.ts';
-import type { RestoredOpenFiles } from './open-files.ts';
+import type { RestoredOpenFiles } from './restore-options.ts';
 import { askRecord } from './resources/file-locks.ts';
 import type { ShellTree } from './shell-tree.ts';
 

@@ -1,82 +1,26 @@
 // Open files on the target, in two phases: `open` makes each of them in the agent, `connect` does what needs the others
 // and a process that has them. In between what is in flight is sent, and every process pulls its descriptors from the agent.
-import type { FileIdentity } from '../images/memory.ts';
 import type { ResourceKind } from '../images/resources/registry.ts';
 import type { OpenFile } from '../images/state.ts';
-import { Program } from '../kernel/program.ts';
 import { closeLocal } from '../kernel/socket-facts.ts';
 import type { LateRecord } from '../kernel/struct-flock.ts';
 import { mismatchOf } from './agent-files.ts';
 import { giveAccess } from './resources/access.ts';
 import { connectContext, fdOf, type Inhabitants } from './resources/connect-context.ts';
-import type { Actor, ConnectContext, OpenContext, Runner } from './resources/driver.ts';
+import type { Actor, ConnectContext, OpenContext } from './resources/driver.ts';
 import { setStatusFlags } from './resources/local-files.ts';
 import { endLodging, lodgersOf } from './resources/lodgers.ts';
 import { connectOwner } from './resources/owner.ts';
-import { placeDescriptors, type Placement } from './resources/place.ts';
+import { placeDescriptors, type PlaceErrand, type Placement } from './resources/place.ts';
 import { targetDriverOf } from './resources/registry.ts';
 import { lockOrLater, takeLease, takeRecords, type TakeLock } from './resources/file-locks.ts';
-import type { Speaker } from './resources/driver.ts';
 import { silentSpeaker } from './speaker.ts';
-import type { RemovedDirectories } from './removed-directories.ts';
-import type { StandIns } from './stand-ins.ts';
+import { togetherOf, type RestoredOpenFiles, type RestoreOptions } from './restore-options.ts';
 import { Terminals } from './terminals.ts';
-import type { TreeRoot } from './tree-root.ts';
 import { Watches } from './resources/watches.ts';
-import { UndoLog, type Announce, type UndoStep } from './resources/undo-log.ts';
+import { UndoLog } from './resources/undo-log.ts';
 
 export type { Announce } from './resources/undo-log.ts';
-
-export interface RestoreOptions {
-  readonly openFiles: readonly OpenFile[];
-  /** By process; one without descriptors has an empty list. */
-  readonly processes: Inhabitants;
-  readonly shellOf: (vpid: number) => Runner;
-  /** The agent's number of a task of the tree, zombies too. */
-  readonly taskOf: (vpid: number) => number | undefined;
-  /** Default: the shells that taskOf knows, and nobody else. */
-  readonly standIns?: Pick<StandIns, 'actor' | 'anyone' | 'end'>;
-  readonly warn?: (text: string) => void;
-  /** Number under which every shell holds a pidfd of the agent. It is closed in the end. */
-  readonly agentPidfd: number;
-  readonly objectFd: (id: number) => number;
-  /** Default: the agent's own mounts. */
-  readonly root?: TreeRoot;
-  readonly removedDirectories: Pick<RemovedDirectories, 'fdOf'>;
-  /** Pairs that were claimed before. */
-  readonly terminals?: Terminals;
-  readonly fileOf: (index: number) => FileIdentity;
-  /** Source and target have one boot ID: device and inode numbers mean the same. */
-  readonly sameKernel: boolean;
-  /** Why an open descriptor is not the file meant; default: mismatchOf, which may hash. */
-  readonly mismatch?: (identity: FileIdentity, fd: number) => string | undefined;
-  /** Nanoseconds that have passed for the tree since state.readAt. */
-  readonly elapsed: () => bigint;
-  /** Hears of each change outside the tree before it is made: the keeper's undo list. */
-  readonly announce?: Announce;
-  /** Default: no address comes along, and nothing is to be said. */
-  readonly speaker?: Speaker;
-}
-
-export interface RestoredOpenFiles {
-  readonly undoSteps: readonly UndoStep[];
-  /** The migration failed before COMMIT: names go back to what they were. */
-  undo(): void;
-  /** What sees all that is done on this host, once nothing is left to be done. @throws GodwitError */
-  watch(): void;
-  /** The target owns the tree: what was put aside goes. */
-  commit(): void;
-  /**
-   * Takes the locks of open files that the source still held (on shared storage). Returns how many are still missing:
-   * call again later; `close` gives up.
-   */
-  takeLocks(): number;
-  /** Record locks that the source still held: they must be taken by their processes. */
-  readonly lateRecords: readonly LateRecord[];
-  /** There is something for takeLocks, or for lateRecords. */
-  readonly hasLateLocks: boolean;
-  close(): void;
-}
 
 interface Lock {
   readonly fd: number;
@@ -96,11 +40,7 @@ export function restoreOpenFiles(options: RestoreOptions): RestoredOpenFiles {
     options.standIns?.end(); // before anybody looks at what their pidfds report
     closeLocal(...closeLater.splice(0));
     const placements = settle(options, agentFds, (record) => void lateRecords.push(record));
-    for (const { runner, pidfd } of placements) {
-      const program = new Program();
-      program.call('close', pidfd);
-      runner.run(program);
-    }
+    togetherOf(options)(placements.map(({ vpid, pidfd }) => ({ vpid, build: closing(pidfd) })));
   } catch (error) {
     undo.undo();
     closeLocal(...closeLater, ...agentFds.values());
@@ -208,8 +148,12 @@ function settle(
   if (host === undefined) return [];
   const lodgers = lodgersOf(openFiles, processes, host);
   const crowded = [{ pid: host.pid, descriptors: [...host.descriptors, ...lodgers] }, ...others];
-  const placements = crowded.map(({ pid, descriptors }) =>
-    placeDescriptors(pid, shellOf(pid), options.agentPidfd, descriptors, (file) => fdOf(agentFds, file)),
+  const placements = placeDescriptors(
+    crowded,
+    shellOf,
+    options.agentPidfd,
+    (file) => fdOf(agentFds, file),
+    togetherOf(options),
   );
   const connect = (files: readonly OpenFile[], inhabitants: Inhabitants): void => {
     const context = connectContext(inhabitants, placements, agentFds, { runner: shellOf, recordLater });
@@ -235,6 +179,13 @@ function settle(
     processes,
   );
   return placements;
+}
+
+function closing(fd: number): PlaceErrand['build'] {
+  return (program) => {
+    program.call('close', fd);
+    return undefined;
+  };
 }
 
 /** Locks belong to open files, which the processes have: a descriptor of the agent that has got all of its own is closed. */

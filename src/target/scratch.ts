@@ -1,5 +1,5 @@
 // Scratch memory of the shells: one memfd for the whole tree, mapped in the agent and, at one and the same address,
-// in every shell. It holds the stub's code (first page) and the program that runs just now: one at a time.
+// in every shell. It holds the stub's code (first page) and the programs that run just now.
 import { GodwitError } from '../errors.ts';
 import { runLocal } from '../kernel/local-program.ts';
 import { errnoName, Program, type Outcome } from '../kernel/program.ts';
@@ -29,6 +29,13 @@ const memfdExec = 0x10; // Linux 6.3
 export interface Range {
   readonly start: number;
   readonly end: number;
+}
+
+/** A program, and the stopped shell task that is to run it. */
+export interface ScratchTask {
+  readonly tid: number;
+  readonly program: Program;
+  readonly where: string;
 }
 
 export class ScratchMemory {
@@ -88,6 +95,41 @@ export class ScratchMemory {
     const born = native.runShell(tid, this.address, programOffset, program.length, this.#born);
     if (born < 0) throw shellLost(where, born);
     return { outcome: program.outcome(memory, where), born: Array.from(this.#born.subarray(0, born)) };
+  }
+
+  /** Whether one more program of ordinary size fits beside programs of so many bytes, and what it places beside what they have placed. */
+  hasRoom(size: number): boolean {
+    return size < this.room / 2 && this.#placed < placedLength / 2;
+  }
+
+  /**
+   * Runs programs at once, in tasks that do not wait for each other. All have ended when it returns. @throws as run, for the first of them
+   * that failed
+   */
+  runAll(tasks: readonly ScratchTask[]): Outcome[] {
+    signOfLife();
+    const places = new Float64Array(2 * tasks.length);
+    let at = programOffset;
+    const memories = tasks.map(({ program }, i) => {
+      const memory = new Uint8Array(this.#memory, at, Math.min(program.size, placedOffset - at));
+      program.encode(memory);
+      places.set([at, program.length], 2 * i);
+      at += (program.size + 63) & ~63;
+      return memory;
+    });
+    this.#placed = 0;
+    const results = new Int32Array(tasks.length);
+    native.runShells(
+      Int32Array.from(tasks, ({ tid }) => tid),
+      this.address,
+      places,
+      results,
+    );
+    return tasks.map(({ program, where }, i) => {
+      const result = results[i] ?? 0;
+      if (result < 0) throw shellLost(where, result);
+      return program.outcome(memories[i] ?? new Uint8Array(), where);
+    });
   }
 
   /** What was placed for a call outside of programs is not needed any more. */

@@ -4,7 +4,7 @@ import { GodwitError } from '../errors.ts';
 import type { Mapping } from '../images/memory.ts';
 import { Program, type Outcome } from '../kernel/program.ts';
 import { native } from '../native.ts';
-import type { ScratchMemory } from './scratch.ts';
+import type { ScratchMemory, ScratchTask } from './scratch.ts';
 
 /** What a process can have in common with its parent by flags of clone(2). */
 export type ShareKind = 'places' | 'descriptors' | 'memory' | 'handlers';
@@ -75,6 +75,11 @@ export class Shell {
   /** Runs a program in its leader, or in another thread. @throws GodwitError REMOTE_CALL, NO_PROCESS. */
   run(program: Program, vtid: number = this.vpid): Outcome {
     return this.scratch.run(this.tid(vtid), program, this.#where(vtid)).outcome;
+  }
+
+  /** What ScratchMemory.runAll wants to know. */
+  task(program: Program, vtid: number): ScratchTask {
+    return { tid: this.tid(vtid), program, where: this.#where(vtid) };
   }
 
   /** Runs a program whose clone3 calls bear tasks; `born`: their PIDs (the agent's) in order of birth. */

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DumpedOpenFiles, surveyOpenFiles } from '../../src/source/open-files.ts';
 import type { MessagesOf } from '../../src/source/resources/driver.ts';
-import type { RestoredOpenFiles, RestoreOptions } from '../../src/target/open-files.ts';
+import type { RestoredOpenFiles, RestoreOptions } from '../../src/target/restore-options.ts';
 import { hasCommand } from './commands.ts';
 
 const prelude = `

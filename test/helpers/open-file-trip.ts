@@ -12,7 +12,8 @@ import {
   type DumpedOpenFiles,
   type ProcessRef,
 } from '../../src/source/open-files.ts';
-import { restoreOpenFiles, type RestoredOpenFiles } from '../../src/target/open-files.ts';
+import { restoreOpenFiles } from '../../src/target/open-files.ts';
+import type { RestoredOpenFiles } from '../../src/target/restore-options.ts';
 import { RemovedDirectories } from '../../src/target/removed-directories.ts';
 import { Puppets, type Result, type RoundTrip } from './open-file-puppets.ts';
 

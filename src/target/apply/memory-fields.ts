@@ -4,11 +4,17 @@ import type { MmFields } from '../../images/memory.ts';
 import type { Program } from '../../kernel/program.ts';
 import type { Shell } from '../shell.ts';
 
+const cloexec = 0o2000000;
 const prSetMm = 35;
 const prSetMmMap = 14;
 
-/** `exeFd`: number of the executable's descriptor in the shell. It is closed. */
-export function setMemoryFields(program: Program, shell: Shell, mm: MmFields, exeFd: number): void {
+/** `executable`: the agent's descriptor. */
+export function setMemoryFields(program: Program, shell: Shell, mm: MmFields, executable: number): void {
+  // A number that is known beforehand, and nobody's: a structure cannot hold the result of a call.
+  const exeFd = shell.agentPidfd - 1;
+  const got = program.call('pidfd_getfd', shell.agentPidfd, executable, 0);
+  program.call('dup3', got, exeFd, cloexec);
+  program.call('close', got);
   const auxv = shell.scratch.place(mm.auxv);
   // struct prctl_mm_map: eleven addresses, auxv, then auxv_size and exe_fd as u32.
   const map = program.words(

@@ -1,4 +1,4 @@
-// What the kernel keeps per process. One program in the leader, after all other threads: it ends with its own credentials.
+// What the kernel keeps per process: one program in each thread, the leader last, which ends with its own credentials.
 import { writeFileSync } from 'node:fs';
 import { GodwitError } from '../../errors.ts';
 import type { ResourceLimit } from '../../images/credentials.ts';
@@ -6,6 +6,7 @@ import type { MmFields } from '../../images/memory.ts';
 import type { ProcessState } from '../../images/state.ts';
 import { errnoName, Program, type Result } from '../../kernel/program.ts';
 import type { RemovedDirectories } from '../removed-directories.ts';
+import type { Errand } from '../run-together.ts';
 import type { Shell } from '../shell.ts';
 import { setSpaceControls } from './controls.ts';
 import { setMemoryFields } from './memory-fields.ts';
@@ -32,15 +33,18 @@ export interface InheritedNumbers {
 }
 
 /** What needs the agent's descriptors. Preconditions: nothing of the keeper's executable is mapped any more. */
-export function applyMemoryFields(
+export function memoryFields(
   shell: Shell,
-  state: ProcessState,
+  { mm }: ProcessState,
   executable: (mm: MmFields) => number,
-): void {
-  const exeFd = shell.pullFd(executable(state.mm));
-  const program = new Program();
-  setMemoryFields(program, shell, state.mm, exeFd);
-  shell.run(program);
+): Errand {
+  return {
+    shell,
+    build: (program) => {
+      setMemoryFields(program, shell, mm, executable(mm));
+      return undefined;
+    },
+  };
 }
 
 /** A working directory without a name: while the shell can still take the agent's descriptors. */
@@ -57,39 +61,50 @@ export function enterRemoved(
   shell.run(program);
 }
 
-/** Preconditions: memory, open files and zombies are in their place. @throws GodwitError REMOTE_CALL, NO_RIGHTS. */
-export function applyProcess(shell: Shell, state: ProcessState, context: ProcessContext): void {
-  writeNumbers(shell, state, context);
-  const threadContext = { ...context, personality: state.personality };
+/** All but the leaders first, for they end with their own credentials. Preconditions: memory, open files and zombies are in their place. */
+export function otherThreads(shell: Shell, state: ProcessState, context: ProcessContext): Errand[] {
   const [leader, ...others] = state.threads;
   if (leader?.tid !== shell.vpid) {
     throw new GodwitError('PROTOCOL', `${shell.name}: its first thread is not its leader`);
   }
-  for (const thread of others) {
-    const program = new Program();
-    setThread(program, shell, thread, threadContext);
-    shell.run(program, thread.tid);
-  }
-  const program = new Program();
-  // Else its parent, which came first, has done so for both; a second chroot would begin in the first.
-  if (!shell.shares.places) {
-    if (state.removedCwd === undefined) program.call('chdir', program.cstring(state.cwd));
-    if (state.root !== '/') program.call('chroot', program.cstring(state.root));
-    program.call('umask', state.umask);
-  }
-  program.call('prctl', prSetChildSubreaper, state.childSubreaper ? 1 : 0, 0, 0, 0);
-  program.attempt('prctl', prSetThpDisable, state.thpDisabled ? 1 : 0, 0, 0, 0);
-  setSpaceControls(program, state.controls);
-  drainPending(program, 6); // SIGCHLD, and of terminals SIGHUP, SIGCONT, SIGWINCH
-  setActions(program, state.actions);
-  queueForProcess(program, shell.vpid, state.pending);
-  const limits = state.limits.map((limit) => ({ limit, result: setLimit(program, limit) }));
-  const alarms = armTimers(program, state.timers, context.now);
-  if (!state.pending.some(isAlarm)) queueForProcess(program, shell.vpid, alarms);
-  setThread(program, shell, leader, threadContext);
-  if (state.dumpable !== suidDumpable) program.call('prctl', prSetDumpable, state.dumpable, 0, 0, 0);
-  const outcome = shell.run(program);
-  for (const { limit, result } of limits) checkLimit(shell, limit, outcome.number(result));
+  return others.map((thread) => ({
+    shell,
+    vtid: thread.tid,
+    build: (program) => {
+      setThread(program, shell, thread, { ...context, personality: state.personality });
+      return undefined;
+    },
+  }));
+}
+
+/** What is the process's, and its leader's. Preconditions: its other threads have what is theirs. @throws GodwitError REMOTE_CALL, NO_RIGHTS. */
+export function wholeProcess(shell: Shell, state: ProcessState, context: ProcessContext): Errand {
+  return {
+    shell,
+    build: (program) => {
+      // Else its parent, which came first, has done so for both; a second chroot would begin in the first.
+      if (!shell.shares.places) {
+        if (state.removedCwd === undefined) program.call('chdir', program.cstring(state.cwd));
+        if (state.root !== '/') program.call('chroot', program.cstring(state.root));
+        program.call('umask', state.umask);
+      }
+      program.call('prctl', prSetChildSubreaper, state.childSubreaper ? 1 : 0, 0, 0, 0);
+      program.attempt('prctl', prSetThpDisable, state.thpDisabled ? 1 : 0, 0, 0, 0);
+      setSpaceControls(program, state.controls);
+      drainPending(program, 6); // SIGCHLD, and of terminals SIGHUP, SIGCONT, SIGWINCH
+      setActions(program, state.actions);
+      queueForProcess(program, shell.vpid, state.pending);
+      const limits = state.limits.map((limit) => ({ limit, result: setLimit(program, limit) }));
+      const alarms = armTimers(program, state.timers, context.now);
+      if (!state.pending.some(isAlarm)) queueForProcess(program, shell.vpid, alarms);
+      for (const leader of state.threads.slice(0, 1))
+        setThread(program, shell, leader, { ...context, personality: state.personality });
+      if (state.dumpable !== suidDumpable) program.call('prctl', prSetDumpable, state.dumpable, 0, 0, 0);
+      return (outcome) => {
+        for (const { limit, result } of limits) checkLimit(shell, limit, outcome.number(result));
+      };
+    },
+  };
 }
 
 function setLimit(program: Program, { resource, soft, hard }: ResourceLimit): Result {
@@ -107,7 +122,8 @@ function checkLimit(shell: Shell, { resource, hard }: ResourceLimit, result: num
   );
 }
 
-function writeNumbers(shell: Shell, state: ProcessState, { inherited, warn }: ProcessContext): void {
+/** What the agent writes by way of /proc. */
+export function writeNumbers(shell: Shell, state: ProcessState, { inherited, warn }: ProcessContext): void {
   const write = (name: string, value: number, has: number): void => {
     if (value === has) return;
     try {
