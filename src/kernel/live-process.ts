@@ -19,6 +19,15 @@ const madviseDontDump = 16;
 /** Where the stub looks whether it may stop waiting; the keeper writes it when the agent dies (native/stub/ops.h). */
 const releaseOffset = 0x804;
 
+/** Parameters of native.runLive. */
+export interface LoadedProgram {
+  readonly tid: number;
+  readonly base: number;
+  readonly memory: ArrayBuffer;
+  readonly offset: number;
+  readonly count: number;
+}
+
 export class LiveProcess {
   readonly pid: number;
   readonly address: number;
@@ -86,11 +95,26 @@ export class LiveProcess {
   /** Runs a program in a ptrace-stopped thread; the thread is stopped as before afterwards. */
   run(program: Program, tid = this.pid): Outcome {
     signOfLife();
-    const room = this.#memory.subarray(programOffset);
-    program.encode(room, this.address + programOffset);
-    const result = native.runLive(tid, this.address, this.#memory.buffer, programOffset, program.length);
+    const { base, memory, offset, count } = this.load(program, tid);
+    return this.outcome(program, native.runLive(tid, base, memory, offset, count));
+  }
+
+  /** The scratch memory: processes with one memory have it in common. */
+  get memory(): ArrayBuffer {
+    return this.#memory.buffer;
+  }
+
+  /** Lays a program out in the scratch memory. What native.runLive wants. */
+  load(program: Program, tid: number): LoadedProgram {
+    program.encode(this.#memory.subarray(programOffset), this.address + programOffset);
+    const { address: base, memory } = this;
+    return { tid, base, memory, offset: programOffset, count: program.length };
+  }
+
+  /** What the program has left that was loaded last. `result`: of running it. @throws GodwitError */
+  outcome(program: Program, result: number): Outcome {
     if (result < 0) throw failure(this.pid, 'run a remote program', result);
-    return program.outcome(room, `process ${this.pid}`);
+    return program.outcome(this.#memory.subarray(programOffset), `process ${this.pid}`);
   }
 
   /** Children must not inherit the scratch memory, core dumps must not hold it. */

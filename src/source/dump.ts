@@ -8,11 +8,11 @@ import { dumpOpenFiles, InFlight, type DumpOptions, type PreparedOpenFiles } fro
 import { inheritable, sharingStrangers } from './sharing.ts';
 import type { VmasOf } from './wire.ts';
 import type { ConnectionLocker, MessagesOf, OpenFileOptions, TerminalQueuesOf } from './resources/driver.ts';
-import { sealedRanges } from './pages/sealed-ranges.ts';
 import { treeClocks } from './staged-layout.ts';
 import { dumpSemaphores } from './sysv/semaphores.ts';
 import { dumpQueues } from './sysv/queues.ts';
 import { readJobStop } from './state/job-stop.ts';
+import { readOwnStates } from './state/own-state.ts';
 import { readProcessState } from './state/process-state.ts';
 import type { PageRuns } from '../kernel/page-runs.ts';
 import type { SourceProcess } from './tree.ts';
@@ -20,6 +20,8 @@ import type { FileIdentities } from './file-identities.ts';
 
 export interface DumpContext {
   readonly flight: Flight;
+  /** Mappings as they are in the freeze. */
+  readonly vmasOf: VmasOf;
   readonly identities: FileIdentities;
   readonly prepared: PreparedOpenFiles;
   /** Takes in, and keeps, the agent's copies of descriptors in flight. */
@@ -36,12 +38,13 @@ export interface DumpContext {
 
 export type StateButMemory = Pick<
   TreeState,
-  'processes' | 'openFiles' | 'queues' | 'semaphores' | 'readAt' | 'tcpClose'
+  'processes' | 'openFiles' | 'queues' | 'semaphores' | 'readAt' | 'tcpClose' | 'sealed'
 >;
 
 /** Preconditions: every thread is stopped and the processes were read after the freeze. */
 export function dumpState({
   flight,
+  vmasOf,
   identities,
   prepared,
   inFlight,
@@ -64,7 +67,6 @@ export function dumpState({
     timedWaits: flight.timedWaits,
     clockAhead,
     objectOf,
-    virtualTid,
     ownsMemory: (process: SourceProcess) => flight.ownerOf(process) === process,
     hasKeys: ({ pid }: SourceProcess) => flight.layouts.seen.hasKeys(pid),
   };
@@ -74,11 +76,26 @@ export function dumpState({
     if (live === undefined) throw new GodwitError('INTERNAL', `process ${pid} is none of the tree's`);
     return live.run(program);
   };
+  const own = readOwnStates(
+    flight.living.map((process) => ({
+      process,
+      live: flight.of(process).live,
+      vmas: flight.ownerOf(process) === process ? (vmasOf.get(process.pid) ?? []) : undefined,
+    })),
+    virtualTid,
+  );
   const before = flight.living.map((process) => {
+    const told = own.get(process.pid);
+    if (told === undefined) throw new GodwitError('INTERNAL', `process ${process.pid} was not asked`);
     const parent = process.parent?.zombie === undefined ? process.parent : undefined;
     const jobStop = readJobStop(process, parent && flight.of(parent).live);
-    const state = readProcessState(process, flight.of(process).live, context);
-    return { vpid: process.vpid, state: { ...state, ...(jobStop === undefined ? {} : { jobStop }) } };
+    const state = readProcessState(process, told, context);
+    const { vpid } = process;
+    return {
+      vpid,
+      state: { ...state, ...(jobStop === undefined ? {} : { jobStop }) },
+      sealed: told.sealed.length === 0 ? [] : [{ space: vpid, runs: [...told.sealed] }],
+    };
   });
   const queues = dumpQueues(flight.living);
   const semaphores = dumpSemaphores(flight.living, runIn);
@@ -98,7 +115,15 @@ export function dumpState({
     ...state,
     descriptors: open.descriptors.get(vpid) ?? [],
   }));
-  return { processes, openFiles: open.openFiles, queues, semaphores, readAt, tcpClose: options.tcpClose };
+  return {
+    processes,
+    openFiles: open.openFiles,
+    queues,
+    semaphores,
+    readAt,
+    tcpClose: options.tcpClose,
+    sealed: before.flatMap(({ sealed }) => sealed),
+  };
 }
 
 /** A parent that shared its working directory or its descriptors with two children may have ended while the tree was copied. */
@@ -120,7 +145,7 @@ export function practiseDump({
   flight,
   prepared,
   options,
-}: Omit<DumpContext, 'identities' | 'lateObject' | 'inFlight'>): void {
+}: Pick<DumpContext, 'flight' | 'prepared' | 'options'>): void {
   const objectOf = (key: string): number | undefined => flight.layouts.objects.get(key)?.id;
   using inFlight = new InFlight('running');
   try {
@@ -144,14 +169,6 @@ export function stalePages(flight: Flight, vmasOf: VmasOf): TreeState['stale'] {
 /** Preconditions: the frozen round was collected. */
 export function guardPages(flight: Flight, vmasOf: VmasOf): TreeState['guards'] {
   return runsBySpace(flight, (process) => flight.of(process).copy.guards(vmasOf.get(process.pid) ?? []));
-}
-
-/** Mappings that the tree has sealed. Preconditions: every thread is stopped, no cgroup of the tree is frozen. */
-export function sealedMappings(flight: Flight, vmasOf: VmasOf): TreeState['sealed'] {
-  return flight.owners.flatMap((process) => {
-    const runs = sealedRanges(flight.of(process).live, vmasOf.get(process.pid) ?? []);
-    return runs.length === 0 ? [] : [{ space: process.vpid, runs }];
-  });
 }
 
 function runsBySpace(flight: Flight, runsOf: (process: SourceProcess) => PageRuns): TreeState['stale'] {

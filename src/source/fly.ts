@@ -11,7 +11,7 @@ import { closingReport } from './closing-report.ts';
 import { ConnectionLocks } from './connection-locks.ts';
 import { fixedCosts } from './costs.ts';
 import { deliver, sendLate } from './deliver.ts';
-import { dumpState, guardPages, practiseDump, sealedMappings, stalePages } from './dump.ts';
+import { dumpState, guardPages, practiseDump, stalePages } from './dump.ts';
 import { Flight } from './flight.ts';
 import { Departure, type Forward } from './forwarding/departure.ts';
 import { Frozen } from './freeze.ts';
@@ -148,9 +148,9 @@ async function land(
   refuseOutsideAttachments(delta.vmasOf.values());
   const deltaAt = performance.now();
   using inFlight = new InFlight('frozen');
-  const sealed = sealedMappings(flight, delta.vmasOf);
   const state = dumpState({
     flight,
+    vmasOf: delta.vmasOf,
     identities,
     prepared,
     inFlight,
@@ -179,7 +179,6 @@ async function land(
   const pages = {
     stale: stalePages(flight, delta.vmasOf),
     guards: guardPages(flight, delta.vmasOf),
-    sealed,
   };
   const layout = flight.layout(flight.processes, delta.vmasOf);
   refusePlaceholders(layout);

@@ -4,7 +4,7 @@ import { updateOf } from '../images/layout-update.ts';
 import type { TreeState } from '../images/state.ts';
 import { GodwitError } from '../errors.ts';
 import { encodeMessage } from '../transport/messages.ts';
-import { dumpState, guardPages, sealedMappings, stalePages } from './dump.ts';
+import { dumpState, guardPages, stalePages } from './dump.ts';
 import { FileIdentities } from './file-identities.ts';
 import { Flight, type FlightFence } from './flight.ts';
 import { Frozen } from './freeze.ts';
@@ -57,6 +57,7 @@ export class RehearsedDump implements Disposable {
     using inFlight = new InFlight('frozen');
     const dumped = dumpState({
       flight,
+      vmasOf,
       identities: this.#identities,
       prepared,
       inFlight,
@@ -66,7 +67,6 @@ export class RehearsedDump implements Disposable {
     const pages = {
       stale: stalePages(flight, vmasOf),
       guards: guardPages(flight, vmasOf),
-      sealed: sealedMappings(flight, vmasOf),
     };
     const layout = flight.layout(flight.processes, vmasOf);
     const state = { ...dumped, ...pages, addresses: [] };

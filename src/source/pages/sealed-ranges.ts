@@ -2,7 +2,7 @@
 // process is asked: a mapping that is given the protection that it has answers EPERM when it is sealed, and else nothing happens to it
 // (mprotect_fixup, mm/mprotect.c: the seal is looked at first, then it ends where no flag changes). Memory with PROT_EXEC alone, which that
 // may give the protection key of execute-only memory (__arch_override_mprotect_pkey, arch/x86/mm/pkeys.c), is given the size that it has.
-import { errnoName, Program } from '../../kernel/program.ts';
+import { errnoName, Program, type Outcome } from '../../kernel/program.ts';
 import type { LiveProcess } from '../../kernel/live-process.ts';
 import type { Vma } from '../../kernel/proc/maps.ts';
 import { readSmaps, type SmapsEntry } from '../../kernel/proc/smaps.ts';
@@ -22,41 +22,57 @@ interface Stretch {
   readonly vmas: readonly Vma[];
 }
 
-/** Runs of addresses, [start, length, ...]. Preconditions: every thread is stopped; `vmas` as they are. @throws GodwitError */
-export function sealedRanges(live: LiveProcess, vmas: readonly Vma[]): number[] {
-  if (!may('mseal')) return [];
+/**
+ * Adds the questions to a program of the process. The result decodes the answers: runs of addresses, [start, length, ...]. Preconditions: every
+ * thread is stopped, also when it decodes; `vmas` as they are. @throws GodwitError
+ */
+export function askSeals(
+  program: Program,
+  live: LiveProcess,
+  vmas: readonly Vma[],
+): (outcome: Outcome) => number[] {
+  if (!may('mseal')) return () => [];
   const asked = vmas.filter(({ special }) => !isKernelsOwn(special));
-  const suspects = refusing(live, stretches(asked)).flatMap(({ vmas: members }) => members);
-  if (suspects.length === 0) return [];
-  const found = refusing(live, suspects.map(alone));
-  if (found.every(({ errno }) => errnoName(errno) === 'EPERM')) return runsOf(found);
-  // A security module has its say before the seal.
-  return runsOf((readSmaps(live.pid) ?? []).filter((entry) => isSealed(entry) && isAmong(entry, asked)));
+  const all = stretches(asked);
+  const first = ask(program, all.slice(0, batch));
+  return (outcome) => {
+    const refused = [...first(outcome), ...refusing(live, all.slice(batch))];
+    const suspects = refused.flatMap(({ vmas: members }) => members);
+    if (suspects.length === 0) return [];
+    const found = refusing(live, suspects.map(alone));
+    if (found.every(({ errno }) => errnoName(errno) === 'EPERM')) return runsOf(found);
+    // A security module has its say before the seal.
+    return runsOf((readSmaps(live.pid) ?? []).filter((entry) => isSealed(entry) && isAmong(entry, asked)));
+  };
 }
 
+type Refused = Stretch & { readonly errno: number };
+
 /** Those that mprotect(2), or mremap(2), does not let be as they are. */
-function refusing(
-  live: LiveProcess,
-  candidates: readonly Stretch[],
-): (Stretch & { readonly errno: number })[] {
-  const found: (Stretch & { readonly errno: number })[] = [];
+function refusing(live: LiveProcess, candidates: readonly Stretch[]): Refused[] {
+  const found: Refused[] = [];
   for (let first = 0; first < candidates.length; first += batch) {
     const program = new Program();
-    const asked = candidates.slice(first, first + batch).map((stretch) => {
-      const { start, end, protection } = stretch;
-      const length = end - start;
-      const answer = stretch.vmas.some(isExecuteOnly)
-        ? program.attempt('mremap', start, length, length, 0)
-        : program.attempt('mprotect', start, length, protection);
-      return { stretch, answer };
-    });
-    const outcome = live.run(program);
-    for (const { stretch, answer } of asked) {
-      const errno = outcome.number(answer);
-      if (errno < 0) found.push({ ...stretch, errno });
-    }
+    const answers = ask(program, candidates.slice(first, first + batch));
+    found.push(...answers(live.run(program)));
   }
   return found;
+}
+
+function ask(program: Program, candidates: readonly Stretch[]): (outcome: Outcome) => Refused[] {
+  const asked = candidates.map((stretch) => {
+    const { start, end, protection } = stretch;
+    const length = end - start;
+    const answer = stretch.vmas.some(isExecuteOnly)
+      ? program.attempt('mremap', start, length, length, 0)
+      : program.attempt('mprotect', start, length, protection);
+    return { stretch, answer };
+  });
+  return (outcome) =>
+    asked.flatMap(({ stretch, answer }) => {
+      const errno = outcome.number(answer);
+      return errno < 0 ? [{ ...stretch, errno }] : [];
+    });
 }
 
 /** Neighbours of one protection are asked by one call, but where it is mremap(2). */

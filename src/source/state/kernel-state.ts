@@ -1,11 +1,10 @@
-// What only the process itself can tell: one remote program for a process, one for each thread.
+// What only the process itself can tell, as questions that are added to a program: of a process, and of each thread.
 import type { SpaceControls, ThreadControls } from '../../images/controls.ts';
 import type { AlternateStack, SignalAction } from '../../images/signals.ts';
 import type { IntervalTimer, PosixTimer, Timers } from '../../images/timers.ts';
-import { Program, type Data, type Outcome, type Result } from '../../kernel/program.ts';
+import type { Data, Outcome, Program, Result } from '../../kernel/program.ts';
 import type { PosixTimerInfo } from '../../kernel/proc/timers.ts';
 import { nsPerSec } from '../../units.ts';
-import type { LiveProcess } from '../../kernel/live-process.ts';
 import { askSpaceControls, askThreadControls } from './controls.ts';
 import { askProtectionKeys } from './protection-keys.ts';
 
@@ -44,11 +43,10 @@ const clockMonotonic = 1;
 const clockBoottime = 7;
 
 /** Preconditions: every thread of the process is stopped. */
-export function readOwnProcessState(
-  live: LiveProcess,
+export function askProcessState(
+  program: Program,
   posixTimers: readonly PosixTimerInfo[],
-): OwnProcessState {
-  const program = new Program();
+): (outcome: Outcome) => OwnProcessState {
   const actions = range(1, 64).map((signal) => {
     const old = program.room(32);
     program.attempt('rt_sigaction', signal, 0, old, 8);
@@ -76,31 +74,31 @@ export function readOwnProcessState(
   const thp = program.attempt('prctl', prGetThpDisable, 0, 0, 0, 0);
   const controls = askSpaceControls(program);
   const allocatedKeys = askProtectionKeys(program);
-  const outcome = live.run(program);
-  const [readAt, boot] = [monotonic, boottime].map((time) => nanosecondsOf(outcome.words(time))) as [
-    bigint,
-    bigint,
-  ];
-  return {
-    actions: actions.map(({ signal, old }) => decodeAction(signal, outcome.words(old))),
-    timers: {
-      readAt,
-      boottimeAhead: boot - readAt,
-      intervals: intervals.map(({ which, value }) => decodeInterval(which, outcome.words(value))),
-      posix: timers.map(({ info, value, overrun }) => decodePosix(info, outcome, value, overrun)),
-    },
-    brk: outcome.number(brk),
-    dumpable: Math.max(0, outcome.number(dumpable)),
-    childSubreaper: outcome.view(subreaper).getInt32(0, true) !== 0,
-    thpDisabled: outcome.number(thp) > 0,
-    allocatedKeys: allocatedKeys(outcome),
-    controls: controls(outcome),
+  return (outcome) => {
+    const [readAt, boot] = [monotonic, boottime].map((time) => nanosecondsOf(outcome.words(time))) as [
+      bigint,
+      bigint,
+    ];
+    return {
+      actions: actions.map(({ signal, old }) => decodeAction(signal, outcome.words(old))),
+      timers: {
+        readAt,
+        boottimeAhead: boot - readAt,
+        intervals: intervals.map(({ which, value }) => decodeInterval(which, outcome.words(value))),
+        posix: timers.map(({ info, value, overrun }) => decodePosix(info, outcome, value, overrun)),
+      },
+      brk: outcome.number(brk),
+      dumpable: Math.max(0, outcome.number(dumpable)),
+      childSubreaper: outcome.view(subreaper).getInt32(0, true) !== 0,
+      thpDisabled: outcome.number(thp) > 0,
+      allocatedKeys: allocatedKeys(outcome),
+      controls: controls(outcome),
+    };
   };
 }
 
-/** Preconditions: the thread is stopped, no other thread of the process runs a program. */
-export function readOwnThreadState(live: LiveProcess, tid: number): OwnThreadState {
-  const program = new Program();
+/** Preconditions: the program runs in the thread. */
+export function askThreadState(program: Program): (outcome: Outcome) => OwnThreadState {
   const stack = program.room(24);
   program.call('sigaltstack', 0, stack);
   const clearTid = program.room(8);
@@ -110,15 +108,16 @@ export function readOwnThreadState(live: LiveProcess, tid: number): OwnThreadSta
   const slack = program.call('prctl', prGetTimerSlack);
   const securebits = program.call('prctl', prGetSecurebits);
   const controls = askThreadControls(program);
-  const outcome = live.run(program, tid);
-  const [address = 0n, flags = 0n, size = 0n] = outcome.words(stack);
-  return {
-    alternateStack: { address, flags: Number(BigInt.asIntN(32, flags)), size },
-    clearTid: outcome.words(clearTid)[0] ?? 0n,
-    parentDeathSignal: outcome.view(deathSignal).getInt32(0, true),
-    timerSlack: outcome.result(slack),
-    securebits: outcome.number(securebits),
-    controls: controls(outcome),
+  return (outcome) => {
+    const [address = 0n, flags = 0n, size = 0n] = outcome.words(stack);
+    return {
+      alternateStack: { address, flags: Number(BigInt.asIntN(32, flags)), size },
+      clearTid: outcome.words(clearTid)[0] ?? 0n,
+      parentDeathSignal: outcome.view(deathSignal).getInt32(0, true),
+      timerSlack: outcome.result(slack),
+      securebits: outcome.number(securebits),
+      controls: controls(outcome),
+    };
   };
 }
 

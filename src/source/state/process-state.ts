@@ -7,15 +7,13 @@ import type { ProcessState } from '../../images/state.ts';
 import { readAuxv } from '../../kernel/proc/auxv.ts';
 import { readStat } from '../../kernel/proc/stat.ts';
 import { readStatus } from '../../kernel/proc/status.ts';
-import { readTimers } from '../../kernel/proc/timers.ts';
 import { readExecutable, unmappedExecutable } from '../deleted-files.ts';
 import type { FileIdentities } from '../file-identities.ts';
 import { describeRemoved, isRemoved, nameOfRemoved } from '../removed-directories.ts';
-import type { LiveProcess } from '../../kernel/live-process.ts';
 import type { SourceProcess } from '../tree.ts';
 import { readNumber, readResourceLimits } from './credentials.ts';
 import { withoutTimerSignals } from './overdue-timers.ts';
-import { readOwnProcessState } from './kernel-state.ts';
+import type { OwnState } from './own-state.ts';
 import { readSeccomp } from './seccomp.ts';
 import { readProtectionKeys } from './protection-keys.ts';
 import { forEver } from './syscall-restart.ts';
@@ -29,8 +27,6 @@ export interface StateContext {
   readonly clockAhead: bigint;
   /** The id of a shared object by its key. */
   readonly objectOf: (key: string) => number | undefined;
-  /** TIDs as the agent sees them → as the tree does. */
-  readonly virtualTid: (tid: number) => number;
   /** Whether a process has memory of its own; whether some mapping of it was seen with a protection key. */
   readonly ownsMemory: (process: SourceProcess) => boolean;
   readonly hasKeys: (process: SourceProcess) => boolean;
@@ -41,7 +37,7 @@ export type ProcessStateButFiles = Omit<ProcessState, 'descriptors'>;
 /** Preconditions: every thread is stopped. */
 export function readProcessState(
   process: SourceProcess,
-  live: LiveProcess,
+  { ofProcess: own, ofThreads: threadsOwn }: OwnState,
   context: StateContext,
 ): ProcessStateButFiles {
   const { pid } = process;
@@ -51,11 +47,6 @@ export function readProcessState(
   if (stat === undefined || status === undefined || auxv === undefined) {
     throw new GodwitError('NO_PROCESS', `process ${pid} ended while it was read`);
   }
-  const posixTimers = (readTimers(pid) ?? []).map((timer) => ({
-    ...timer,
-    thread: timer.thread === 0 ? 0 : context.virtualTid(timer.thread),
-  }));
-  const own = readOwnProcessState(live, posixTimers);
   const mm: MmFields = {
     startCode: stat.startCode,
     endCode: stat.endCode,
@@ -72,7 +63,7 @@ export function readProcessState(
     ...executable(pid, context),
   };
   const threads = process.threads.map((thread) => {
-    return readThread(live, thread, (registers) => {
+    return readThread(pid, thread, threadsOwn.get(thread.tid), (registers) => {
       const wait = context.timedWaits.atStop(pid, thread.tid, registers);
       if (wait === undefined) return undefined;
       const deadline = wait.deadline === forEver ? forEver : wait.deadline + context.clockAhead;

@@ -6,11 +6,10 @@ import { readStatus } from '../../kernel/proc/status.ts';
 import { native } from '../../native.ts';
 import { registerCount } from '../../native-process.ts';
 import { GodwitError } from '../../errors.ts';
-import type { LiveProcess } from '../../kernel/live-process.ts';
 import type { SourceThread } from '../tree.ts';
 import { credentialsOf } from './credentials.ts';
 import { ignoredSignals } from './ignored-signals.ts';
-import { readOwnThreadState } from './kernel-state.ts';
+import type { OwnThreadState } from './kernel-state.ts';
 import { prepareRestart, type TimedWait } from './syscall-restart.ts';
 
 /** Used again and again: memory of their own for each of hundreds of threads makes V8 collect garbage while the tree stands still. */
@@ -22,14 +21,15 @@ const schedAttrSize = 56;
 
 /** Preconditions: every thread of the process is stopped. */
 export function readThread(
-  live: LiveProcess,
+  pid: number,
   thread: SourceThread,
+  own: OwnThreadState | undefined,
   timedWait: (registers: BigUint64Array) => TimedWait | undefined,
 ): ThreadImage {
   const { tid } = thread;
-  const status = readStatus(live.pid, tid);
-  if (status === undefined)
-    throw new GodwitError('NO_PROCESS', `thread ${tid} of process ${live.pid} ended while it was read`);
+  const status = readStatus(pid, tid);
+  if (status === undefined || own === undefined)
+    throw new GodwitError('NO_PROCESS', `thread ${tid} of process ${pid} ended while it was read`);
   const registers = new BigUint64Array(registerCount);
   expect(native.getRegs(tid, registers), tid, 'read the registers');
   const xstateLength = expect(native.getXstate(tid, xstateRoom), tid, 'read the floating-point state');
@@ -39,7 +39,6 @@ export function readThread(
   const deliverable = ((status.sigPnd | status.shdPnd) & ~signalMask & ~ignoredSignals(status)) !== 0n;
   const isStopped = native.groupStop(tid) > 0;
   const restart = prepareRestart(registers, deliverable || isStopped, timedWait(registers));
-  const own = readOwnThreadState(live, tid);
   const robust = new BigUint64Array(2);
   expect(native.getRobustList(tid, robust), tid, 'read the robust futex list');
   return {
