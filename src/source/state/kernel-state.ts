@@ -18,6 +18,7 @@ const prGetTidAddress = 40;
 const prGetThpDisable = 42;
 
 export interface OwnProcessState {
+  /** Without the default ones. */
   readonly actions: SignalAction[];
   readonly timers: Timers;
   /** The current program break; /proc shows only where it began. */
@@ -80,7 +81,9 @@ export function askProcessState(
       bigint,
     ];
     return {
-      actions: actions.map(({ signal, old }) => decodeAction(signal, outcome.words(old))),
+      actions: actions
+        .filter(({ old }) => !isDefault(outcome.view(old)))
+        .map(({ signal, old }) => decodeAction(signal, outcome.words(old))),
       timers: {
         readAt,
         boottimeAhead: boot - readAt,
@@ -124,6 +127,13 @@ export function askThreadState(program: Program): (outcome: Outcome) => OwnThrea
 /** struct timespec. */
 function nanosecondsOf([seconds = 0n, nanoseconds = 0n]: BigUint64Array): bigint {
   return seconds * nsPerSec + nanoseconds;
+}
+
+/** As every process begins: most are. The restorer means nothing then. */
+function isDefault(action: DataView): boolean {
+  const isZero = (word: number): boolean =>
+    action.getUint32(8 * word, true) === 0 && action.getUint32(8 * word + 4, true) === 0;
+  return isZero(0) && isZero(1) && isZero(3);
 }
 
 /** struct kernel_sigaction of x86-64: handler, flags, restorer, mask. */
