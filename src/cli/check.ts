@@ -2,7 +2,7 @@
 // what the target says. Nothing is disturbed, nothing is moved.
 import Table from 'cli-table3';
 import type { CommandModule } from 'yargs';
-import { exitCodes, GodwitError } from '../errors.ts';
+import { exitCodes } from '../errors.ts';
 import type { Blocker } from '../images/requirements.ts';
 import { probeAll, verdict } from '../kernel/probes/probe-all.ts';
 import type { ProbeReport } from '../kernel/probes/report.ts';
@@ -14,6 +14,7 @@ import { filePolicyOption } from './file-policy.ts';
 import { checkKeeping, keepConnectionsOption, type KeepConnections } from './keep-connections.ts';
 import { linkOption, parseLink } from './link.ts';
 import { moveIpOption, parseMove } from './move-ip.ts';
+import { requirePid, treeOption } from './tree-option.ts';
 import { blockerTable } from './terminal.ts';
 
 interface CheckArguments extends ExternalArguments {
@@ -33,12 +34,7 @@ export const checkCommand: CommandModule<object, CheckArguments> = {
   describe: 'say what this host can do, or what stands in the way of moving a tree',
   builder: (yargs) =>
     yargs
-      .option('pid', {
-        type: 'number',
-        alias: ['t', 'tree'],
-        requiresArg: true,
-        describe: 'root of the tree to be moved',
-      })
+      .option('pid', treeOption)
       .option('to', {
         type: 'string',
         requiresArg: true,
@@ -84,7 +80,7 @@ function featureTable(reports: readonly ProbeReport[]): string {
 
 async function checkPid(pid: number, args: CheckArguments): Promise<void> {
   const { to, 'tcp-close': tcpClose, 'move-ip': moves, link: links, plaintext, json } = args;
-  if (!Number.isInteger(pid) || pid < 1) throw new GodwitError('USAGE', '--pid takes one process ID');
+  requirePid(pid);
   checkKeeping(args);
   const target = to === undefined ? undefined : parseEndpoint(to, '--to');
   const blockers: readonly Blocker[] = await checkTree({

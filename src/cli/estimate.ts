@@ -5,7 +5,9 @@ import type { CommandModule } from 'yargs';
 import { exitCodes, GodwitError } from '../errors.ts';
 import { estimate, type Estimate } from '../source/estimate.ts';
 import { trackerKinds, type TrackerKind } from '../source/trackers/tracker.ts';
+import { Cancelling } from './cancelling.ts';
 import { blockerTable } from './terminal.ts';
+import { requirePid, treeOption } from './tree-option.ts';
 
 interface EstimateArguments {
   readonly pid: number;
@@ -21,13 +23,7 @@ export const estimateCommand: CommandModule<object, EstimateArguments> = {
   describe: 'watch a tree, and say how long moving it would take and how long it would stand still',
   builder: (yargs) =>
     yargs
-      .option('pid', {
-        type: 'number',
-        demandOption: true,
-        requiresArg: true,
-        alias: ['t', 'tree'],
-        describe: 'root of the tree',
-      })
+      .option('pid', { ...treeOption, demandOption: true })
       .option('seconds', { type: 'number', default: 5, describe: 'how long it is watched' })
       .option('tracker', {
         choices: ['auto', ...trackerKinds] as const,
@@ -39,11 +35,7 @@ export const estimateCommand: CommandModule<object, EstimateArguments> = {
       .option('json', { type: 'boolean', default: false, describe: 'answer as JSON' })
       .check(checkArguments),
   handler: async (args) => {
-    const cancel = new AbortController();
-    const onSignal = (signal: NodeJS.Signals): void => {
-      cancel.abort(new GodwitError('CANCELLED', `cancelled by ${signal}`));
-    };
-    process.on('SIGINT', onSignal).on('SIGTERM', onSignal).on('SIGHUP', onSignal);
+    using cancelling = new Cancelling();
     const outcome = await estimate({
       pid: args.pid,
       seconds: args.seconds,
@@ -54,7 +46,7 @@ export const estimateCommand: CommandModule<object, EstimateArguments> = {
         timeoutMs: undefined,
         onTimeout: 'force',
       },
-      signal: cancel.signal,
+      signal: cancelling.signal,
     });
     if ('blockers' in outcome) {
       const { blockers } = outcome;
@@ -69,8 +61,7 @@ export const estimateCommand: CommandModule<object, EstimateArguments> = {
 };
 
 function checkArguments(args: EstimateArguments): true {
-  if (!Number.isInteger(args.pid) || args.pid < 1)
-    throw new GodwitError('USAGE', '--pid takes one process ID');
+  requirePid(args.pid);
   for (const name of ['seconds', 'max-downtime', 'max-rounds'] as const)
     if (!(args[name] > 0)) throw new GodwitError('USAGE', `--${name} takes a number above 0`);
   return true;

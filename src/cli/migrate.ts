@@ -13,11 +13,13 @@ import { terminalDisplay } from './display-terminal.ts';
 import { externalOptions, parseExternals, type ExternalArguments } from './external.ts';
 import type { FilePolicy } from '../images/memory.ts';
 import { bandwidthOption, parseBandwidth } from './bandwidth.ts';
+import { Cancelling } from './cancelling.ts';
 import { filePolicyOption } from './file-policy.ts';
 import { checkKeeping, keepConnectionsOption, type KeepConnections } from './keep-connections.ts';
 import { linkOption, parseLink } from './link.ts';
 import { moveIpOption, parseMove } from './move-ip.ts';
 import { blockerTable } from './terminal.ts';
+import { requirePid, treeOption } from './tree-option.ts';
 
 interface MigrateArguments extends ExternalArguments {
   readonly pid: number;
@@ -47,13 +49,7 @@ export const migrateCommand: CommandModule<object, MigrateArguments> = {
   describe: 'move a process and all its descendants to a host where godwit receive listens',
   builder: (yargs) =>
     yargs
-      .option('pid', {
-        type: 'number',
-        demandOption: true,
-        requiresArg: true,
-        alias: ['t', 'tree'],
-        describe: 'root of the tree',
-      })
+      .option('pid', { ...treeOption, demandOption: true })
       .option('to', {
         type: 'string',
         demandOption: true,
@@ -129,13 +125,9 @@ export const migrateCommand: CommandModule<object, MigrateArguments> = {
       return;
     }
     const display = args.json ? jsonDisplay() : terminalDisplay();
-    const cancel = new AbortController();
-    const onSignal = (signal: NodeJS.Signals): void => {
-      cancel.abort(new GodwitError('CANCELLED', `cancelled by ${signal}`));
-    };
-    process.on('SIGINT', onSignal).on('SIGTERM', onSignal).on('SIGHUP', onSignal);
+    using cancelling = new Cancelling();
     onCallerGone(() => {
-      cancel.abort(new GodwitError('CANCELLED', 'cancelled: the command was killed'));
+      cancelling.cancel('cancelled: the command was killed');
     });
     try {
       const outcome = await migrate({
@@ -166,7 +158,7 @@ export const migrateCommand: CommandModule<object, MigrateArguments> = {
           display.end();
           goToBackground(exitCodes.moved);
         },
-        signal: cancel.signal,
+        signal: cancelling.signal,
       });
       if (outcome.blockers.length > 0) {
         display.refused(outcome.blockers, blockerTable);
@@ -174,7 +166,6 @@ export const migrateCommand: CommandModule<object, MigrateArguments> = {
       } else if (args['dry-run']) display.clear();
     } finally {
       display.end();
-      process.off('SIGINT', onSignal).off('SIGTERM', onSignal).off('SIGHUP', onSignal);
     }
   },
 };
@@ -185,8 +176,7 @@ function checkArguments(
     'keep-connections' | 'move-ip' | 'pid' | 'max-downtime' | 'max-rounds' | 'timeout' | 'bandwidth'
   >,
 ): true {
-  if (!Number.isInteger(args.pid) || args.pid < 1)
-    throw new GodwitError('USAGE', '--pid takes one process ID');
+  requirePid(args.pid);
   checkKeeping(args);
   parseBandwidth(args.bandwidth);
   const numbers = {
