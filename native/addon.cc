@@ -8,6 +8,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
   godwit::registerPrograms(env, exports);
   godwit::registerPages(env, exports);
   godwit::registerCodec(env, exports);
+  godwit::registerDelta(env, exports);
   godwit::registerKeeper(env, exports);
   godwit::registerForward(env, exports);
   godwit::registerDiag(env, exports);

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import nodeGypBuild from 'node-gyp-build';
 import type { NativeCodec } from './native-codec.ts';
+import type { NativeDelta } from './native-delta.ts';
 import type { NativeDescriptors } from './native-descriptors.ts';
 import type { NativeDiag } from './native-diag.ts';
 import type { NativeDutyCycles } from './native-duty-cycle.ts';
@@ -18,6 +19,7 @@ import type { NativeTerminal } from './native-terminal.ts';
 type Native = NativeProcess &
   NativePages &
   NativeCodec &
+  NativeDelta &
   NativeKeeper &
   NativeForward &
   NativeDiag &

@@ -38,7 +38,11 @@ async function send(
 ): Promise<void> {
   const from = alignedBuffer(Math.min(distinct, mib << 20));
   from.set(pagesOf(kind, from.length));
-  const flow = new PageFlow(choice, rate === 0 ? undefined : rate);
+  const flow = new PageFlow({
+    compress: choice,
+    bytesPerSecond: rate === 0 ? undefined : rate,
+    deltaCacheBytes: 0,
+  });
   const endpoint = { host: '127.0.0.1', address: '127.0.0.1', port };
   const sender = await connectPages(endpoint, 'bench', {
     checksum,
@@ -61,12 +65,17 @@ async function send(
   await sender.close();
 }
 
+/** Nothing is sent twice. */
+function noBases(): never {
+  throw new Error('deltas came');
+}
+
 function receive(mib: number): void {
   let report = (): void => undefined;
   let left = mib << 20;
   const into = alignedBuffer(Math.min(distinct, left));
   const receiver = new PageReceiver({
-    ...pageContents(),
+    ...pageContents({ bases: noBases }),
     onProblem: (error) => {
       throw error;
     },

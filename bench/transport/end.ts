@@ -47,6 +47,7 @@ function receive(pid: number, address: number, mib: number): void {
   const receiver = new PageReceiver({
     checksum,
     expand: expander(maxPagePayload),
+    patch: () => undefined,
     onProblem: (error) => {
       throw error;
     },

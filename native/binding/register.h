@@ -9,6 +9,7 @@ void registerProcess(Napi::Env env, Napi::Object exports);
 void registerPrograms(Napi::Env env, Napi::Object exports);
 void registerPages(Napi::Env env, Napi::Object exports);
 void registerCodec(Napi::Env env, Napi::Object exports);
+void registerDelta(Napi::Env env, Napi::Object exports);
 void registerKeeper(Napi::Env env, Napi::Object exports);
 void registerForward(Napi::Env env, Napi::Object exports);
 void registerDiag(Napi::Env env, Napi::Object exports);

@@ -50,6 +50,7 @@ function roundToJson(round: RoundReport): object {
       mbps: rounded((round.bytesPerSecond * 8) / 1e6),
     },
     compression: flowToJson(round.flow),
+    deltas: deltasToJson(round.flow),
     'round-time': rounded(round.ms),
     'cpu-throttle-percentage': Math.round(round.throttle * 100),
   };
@@ -87,6 +88,7 @@ function closingToJson(report: ClosingReport): object {
       mbps: rounded((report.bytesPerSecond * 8) / 1e6),
     },
     compression: flowToJson(report.flow),
+    deltas: deltasToJson(report.flow),
     processes: report.processes,
     threads: report.threads,
     'forwarded-connections': report.forwardedConnections,
@@ -101,6 +103,15 @@ function flowToJson({ codec, reason, pageBytes, payloadBytes }: FlowReport): obj
     'page-bytes': pageBytes,
     'compressed-size': payloadBytes,
     'compression-rate': rounded(payloadBytes === 0 ? 1 : size / payloadBytes),
+  };
+}
+
+function deltasToJson({ deltas: { pageBytes, bytes, cacheBytes } }: FlowReport): object {
+  return {
+    'cache-size': cacheBytes,
+    'page-bytes': pageBytes,
+    'delta-bytes': bytes,
+    'saved-bytes': pageBytes - bytes,
   };
 }
 

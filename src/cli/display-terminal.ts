@@ -61,6 +61,7 @@ function roundLine(round: RoundReport): string {
     `dirty ${prettyBytes(round.dirtyBytesPerSecond)}/s`.padStart(16),
     `predicted downtime ${round.predictedDowntimeMs.toFixed(1)} ms`,
     ...packedBy(round.flow),
+    ...asDeltas(round.flow),
   ];
   if (round.throttle > 0) parts.push(`writers slowed ${Math.round(round.throttle * 100)} %`);
   return parts.join('  ');
@@ -72,6 +73,11 @@ function packedBy({ pageBytes, payloadBytes }: FlowReport): string[] {
   if (names.length === 0 || payloadBytes === 0) return [];
   const ratio = (pageBytes.none + pageBytes.lz4 + pageBytes.zstd) / payloadBytes;
   return [`${names.join(', ')} ${ratio.toFixed(1)}x`];
+}
+
+/** How much smaller pages became as deltas; nothing if none did. */
+function asDeltas({ deltas: { pageBytes, bytes } }: FlowReport): string[] {
+  return bytes === 0 ? [] : [`${prettyBytes(pageBytes)} as deltas ${(pageBytes / bytes).toFixed(1)}x`];
 }
 
 function closingText(report: ClosingReport): string {
@@ -102,6 +108,9 @@ function closingText(report: ClosingReport): string {
       ? `${packed.join('')}; for the delta: ${report.flow.codec}`
       : `no: ${report.flow.reason}`,
   ]);
+  const { pageBytes, bytes } = report.flow.deltas;
+  if (bytes > 0)
+    table.push(['saved by deltas', `${prettyBytes(pageBytes - bytes)}: ${asDeltas(report.flow).join('')}`]);
   const { forwardedConnections: forwarded } = report;
   if (forwarded > 0)
     table.push([

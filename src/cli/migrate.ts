@@ -12,6 +12,7 @@ import { jsonDisplay } from './display-json.ts';
 import { terminalDisplay } from './display-terminal.ts';
 import { externalOptions, parseExternals, type ExternalArguments } from './external.ts';
 import type { FilePolicy } from '../images/memory.ts';
+import { deltaCacheOption, parseDeltaCache } from './delta-cache.ts';
 import { bandwidthOption, parseBandwidth } from './bandwidth.ts';
 import { Cancelling } from './cancelling.ts';
 import { filePolicyOption } from './file-policy.ts';
@@ -33,6 +34,7 @@ interface MigrateArguments extends ExternalArguments {
   readonly 'auto-converge': boolean;
   readonly compress: CompressChoice;
   readonly bandwidth: string | undefined;
+  readonly 'delta-cache': string;
   readonly 'tcp-close': boolean;
   readonly 'skip-in-flight': boolean;
   readonly 'move-ip': readonly string[];
@@ -96,6 +98,7 @@ export const migrateCommand: CommandModule<object, MigrateArguments> = {
         describe: 'how pages travel; auto: compressed where that is faster',
       })
       .option('bandwidth', bandwidthOption)
+      .option('delta-cache', deltaCacheOption)
       .option('tcp-close', {
         type: 'boolean',
         default: false,
@@ -144,6 +147,7 @@ export const migrateCommand: CommandModule<object, MigrateArguments> = {
         autoConverge: args['auto-converge'],
         compress: args.compress,
         bandwidth: parseBandwidth(args.bandwidth),
+        deltaCache: parseDeltaCache(args['delta-cache']),
         tcpClose: args['tcp-close'],
         skipInFlight: args['skip-in-flight'],
         moves: args['move-ip'].map(parseMove),
@@ -173,12 +177,20 @@ export const migrateCommand: CommandModule<object, MigrateArguments> = {
 function checkArguments(
   args: Pick<
     MigrateArguments,
-    'keep-connections' | 'move-ip' | 'pid' | 'max-downtime' | 'max-rounds' | 'timeout' | 'bandwidth'
+    | 'keep-connections'
+    | 'move-ip'
+    | 'pid'
+    | 'max-downtime'
+    | 'max-rounds'
+    | 'timeout'
+    | 'bandwidth'
+    | 'delta-cache'
   >,
 ): true {
   requirePid(args.pid);
   checkKeeping(args);
   parseBandwidth(args.bandwidth);
+  parseDeltaCache(args['delta-cache']);
   const numbers = {
     'max-downtime': args['max-downtime'],
     'max-rounds': args['max-rounds'],

@@ -9,6 +9,8 @@ export interface Round {
   readonly owedBytes: number;
   /** How long it took, from its scan to the target's acknowledgement. */
   readonly ms: number;
+  /** Bytes that really went over the wire for it; undefined: as many as `bytes`. */
+  readonly sentBytes?: number;
   /** Of which its pages were under way, where --bandwidth made them wait: the delta does not. undefined: no limit. */
   readonly unlimitedMs?: number | undefined;
 }
@@ -63,15 +65,27 @@ const negligible = 0.1;
 const patience = 4;
 
 /**
- * The wire's speed from the rounds that moved enough to show it, the latest counting most; `unlimited`: as the delta finds it, which no
- * limit holds back.
+ * Bytes of pages a second, from the rounds that moved enough to show the wire's speed, the latest counting most; `unlimited`: as the delta finds
+ * it, which no limit holds back. Pages that travel as deltas, or compressed, are as much faster as the last round's were smaller, but no faster
+ * than they are read and written.
  */
 export function wireSpeed(rounds: readonly Round[], unlimited = false): number {
-  const telling = rounds.filter((round) => round.bytes >= tellingBytes).slice(-3);
-  const bytes = telling.reduce((sum, round) => sum + round.bytes, 0);
+  const telling = rounds.filter((round) => sentOf(round) >= tellingBytes).slice(-3);
+  const bytes = telling.reduce((sum, round) => sum + sentOf(round), 0);
   const msOf = ({ ms, unlimitedMs }: Round): number => (unlimited ? (unlimitedMs ?? ms) : ms);
   const ms = telling.reduce((sum, round) => sum + msOf(round), 0);
-  return bytes === 0 || ms === 0 ? assumedBytesPerSecond : (bytes / ms) * 1000;
+  const speed = bytes === 0 || ms === 0 ? assumedBytesPerSecond : (bytes / ms) * 1000;
+  return Math.min(speed / shrunkTo(rounds), Math.max(speed, assumedBytesPerSecond));
+}
+
+function sentOf({ bytes, sentBytes }: Round): number {
+  return sentBytes ?? bytes;
+}
+
+/** Part of the pages' bytes that the last round with pages sent. */
+function shrunkTo(rounds: readonly Round[]): number {
+  const last = rounds.findLast(({ bytes }) => bytes > 0);
+  return last === undefined ? 1 : Math.min(1, sentOf(last) / last.bytes);
 }
 
 /** What would the downtime be if the tree were frozen right after the last round? */

@@ -20,6 +20,8 @@ export interface MigrateOptions extends SurveyOptions {
   readonly compress: CompressChoice;
   /** At most so many bytes a second on the page connection while the tree runs; undefined: as many as it takes. */
   readonly bandwidth: number | undefined;
+  /** Bytes of pages that were sent, kept so that they travel as deltas when they are sent again; 0: none. */
+  readonly deltaCache: number;
   readonly plaintext: boolean;
   /** Check only. */
   readonly dryRun: boolean;

@@ -85,7 +85,7 @@ async function takeOff(plan: FlightPlan, ground: Ground): Promise<Flown> {
     flight,
     objects,
     wire,
-    staged: new StagedLayout(wire.control, wire.signal),
+    staged: new StagedLayout(wire),
   };
   const what = `${pids.length} ${pids.length === 1 ? 'process' : 'processes'}`;
   observer({

@@ -86,7 +86,11 @@ async function attempt(
     const blockers = await allBlockers(options, found, control, pidNamespace, signal);
     if (blockers.length > 0 || options.dryRun) return { blockers };
     const checksum = (payload: Uint8Array): bigint => native.xxh3(payload);
-    const flow = new PageFlow(options.compress, options.bandwidth);
+    const flow = new PageFlow({
+      compress: options.compress,
+      bytesPerSecond: options.bandwidth,
+      deltaCacheBytes: options.deltaCache,
+    });
     const ends = { checksum, allocate: alignedBuffer, signal };
     const pages = await connectPages(endpoint, id, { ...ends, ...flow.options });
     // Only the control connection notices a link that was cut; who waits for a page to leave would wait for ever.

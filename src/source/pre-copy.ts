@@ -90,6 +90,7 @@ export class PreCopy {
     wire.signal.throwIfAborted();
     const began = performance.now();
     const mark = wire.flow.mark(wire.pages);
+    const { bytesSent } = wire.pages;
     const number = this.#rounds.length;
     const throttle = this.#context.flight.throttle.share;
     const copied = await copyRound(this.#context, number, false);
@@ -99,7 +100,8 @@ export class PreCopy {
     const { pages, bytes, owedBytes } = copied;
     const ms = performance.now() - began;
     const unlimitedMs = wire.flow.unlimitedMs(mark);
-    const round = { number, pages, bytes, owedBytes, ms, unlimitedMs, throttle };
+    const sentBytes = wire.pages.bytesSent - bytesSent;
+    const round = { number, pages, bytes, sentBytes, owedBytes, ms, unlimitedMs, throttle };
     this.#rounds.push(round);
     this.#endedAt = performance.now();
     addCounters(this.totals, copied);

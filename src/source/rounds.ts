@@ -6,7 +6,7 @@ import type { Flight } from './flight.ts';
 import type { ObjectCopies } from './object-copies.ts';
 import type { Vma } from '../kernel/proc/maps.ts';
 import { addCounters, newCounters, type PageCounters } from './pages/page-sink.ts';
-import type { PageRuns } from '../kernel/page-runs.ts';
+import { noRuns, type PageRuns } from '../kernel/page-runs.ts';
 import type { Written } from './slow-writers.ts';
 import type { StagedLayout } from './staged-layout.ts';
 import type { SourceProcess } from './tree.ts';
@@ -44,6 +44,8 @@ export async function copyRound(context: RoundContext, round: number, frozen: bo
   const pagesOf = new Map<SourceProcess, number>();
   const here: Here = { flight, frozen };
   const fresh = takeAboard(here);
+  // Its shell may be a new one, though there was one of this PID.
+  for (const { vpid } of fresh) wire.pages.keepBases({ kind: 'space', space: vpid }, noRuns);
   const vmasOf = readVmas(here);
   for (const process of flight.owners.filter((owner) => fresh.has(owner)))
     unlessEnded(here, process, () => {

@@ -5,21 +5,30 @@ import { clocksAhead, readClocks } from '../kernel/clocks.ts';
 import type { ControlConnection } from '../transport/control-connection.ts';
 import { clocksAtLastReply } from './clock-offset.ts';
 import type { Flight } from './flight.ts';
+import { keptPages } from './kept-pages.ts';
 import { remapped } from './remapped.ts';
-import type { VmasOf } from './wire.ts';
+import type { PageWire, VmasOf } from './wire.ts';
 import type { SourceProcess } from './tree.ts';
 
 const stageTimeoutMs = 120_000;
 
+interface StagedWire {
+  readonly control: ControlConnection<'source'>;
+  readonly signal: AbortSignal;
+  readonly pages: Pick<PageWire, 'keepBases'>;
+}
+
 export class StagedLayout {
   readonly #control: ControlConnection<'source'>;
   readonly #signal: AbortSignal;
+  readonly #pages: Pick<PageWire, 'keepBases'>;
   #layout: TreeLayout | undefined;
   #hasRemapped = false;
 
-  constructor(control: ControlConnection<'source'>, signal: AbortSignal) {
+  constructor({ control, signal, pages }: StagedWire) {
     this.#control = control;
     this.#signal = signal;
+    this.#pages = pages;
   }
 
   /** Whether the target has lost pages since this was asked last: they come with the next collection. */
@@ -52,6 +61,7 @@ export class StagedLayout {
         : treeClocks(flight.rootPid);
     this.#control.send({ type: 'stage', layout: change, clocks });
     await this.#control.expect('staged', { timeoutMs: stageTimeoutMs, signal: this.#signal });
+    for (const { of, kept } of keptPages(this.#layout, layout)) this.#pages.keepBases(of, kept);
     for (const { space, ranges } of remapped(this.#layout, layout)) {
       if (flight.lost(space, ranges)) this.#hasRemapped = true;
     }

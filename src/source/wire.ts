@@ -5,7 +5,7 @@ import type { PageSender } from '../transport/page-sender.ts';
 import type { PageFlow } from './page-flow/page-flow.ts';
 
 /** Where the pages of rounds go: to the target, or nowhere (estimate/dry-wire.ts). */
-export type PageWire = Pick<PageSender, 'acquire' | 'release' | 'send' | 'sendZero' | 'flush'>;
+export type PageWire = Pick<PageSender, 'acquire' | 'release' | 'send' | 'sendZero' | 'flush' | 'keepBases'>;
 
 export interface Wire {
   readonly control: ControlConnection<'source'>;

@@ -88,7 +88,7 @@ export class Landing {
     };
     this.#tree = new ShellTree(spawn, sameKernel, observerOf(this.#writer), this.#sysvUndo);
     this.#pages = context.openPages({
-      ...pageContents(),
+      ...pageContents(this.#writer),
       handler: (frame) => {
         this.#writer.write(frame);
       },

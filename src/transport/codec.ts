@@ -12,8 +12,8 @@ export const worthwhile = 0.9;
 
 /** The source's half. */
 export interface Compression {
-  /** How the next frame is to travel. `payload` may be looked at during the call only. */
-  choose(payload: Uint8Array): Codec;
+  /** How the next frame is to travel. `payload` may be looked at during the call only; `areDeltas`: no pages. */
+  choose(payload: Uint8Array, areDeltas: boolean): Codec;
   /** Resolves to how many bytes of `into` are filled; 0: it does not fit. Neither may be touched until then. */
   compress(codec: PackedCodec, from: Uint8Array, into: Uint8Array): Promise<number>;
 }

@@ -5,14 +5,19 @@ import type { Departure } from './departures.ts';
 import { headRoom } from './limits.ts';
 import { BlockPool } from './page-block.ts';
 import type { Allocate, PageBlock } from './page-block.ts';
-import { encodeInFront } from './page-frame.ts';
+import { encodeInFront, lengthOfRuns } from './page-frame.ts';
 import type { PageFrameInfo } from './page-frame.ts';
 
 /** What was sent so far, by the codec that it went with: bytes of pages, and the bytes that they became. */
 export type Traffic = Readonly<Record<Codec, { readonly pages: number; readonly payload: number }>>;
 
 /** Everything about a frame but where its bytes lie. */
-export type Frame = PageFrameInfo & { readonly sequence: number; readonly checksum: bigint };
+export type Frame = PageFrameInfo & {
+  readonly sequence: number;
+  readonly checksum: bigint;
+  /** Bytes of deltas that stand in the block instead of the pages. */
+  readonly delta: number | undefined;
+};
 
 export class Packing {
   readonly #compression: Compression | undefined;
@@ -33,14 +38,14 @@ export class Packing {
     return structuredClone(this.#traffic);
   }
 
-  /** How the pages are to leave; what is to leave as it is counts as sent. */
-  choose(pages: Uint8Array): Codec {
-    const codec = this.#compression?.choose(pages) ?? 'none';
-    if (codec === 'none') this.#count(codec, pages.length, pages.length);
+  /** How the content of a frame is to leave; what is to leave as it is counts as sent. */
+  choose(content: Uint8Array, frame: Frame): Codec {
+    const codec = this.#compression?.choose(content, frame.delta !== undefined) ?? 'none';
+    if (codec === 'none') this.#count(codec, frame, content.length);
     return codec;
   }
 
-  /** `plain`, or what it has become. @throws GodwitError the connection's end */
+  /** `plain`, or what its content of `length` bytes has become. @throws GodwitError the connection's end */
   async pack(
     codec: PackedCodec,
     block: PageBlock,
@@ -57,13 +62,19 @@ export class Packing {
     const got = (await this.#compression?.compress(codec, block.payload.subarray(0, length), room)) ?? 0;
     if (got === 0) {
       done();
-      this.#count('none', length, length);
+      this.#count('none', frame, length);
       return plain;
     }
-    const { sequence, checksum } = frame;
-    const begin = encodeInFront(packed.memory, headRoom, frame, { sequence, zero: false, checksum, codec });
+    const { sequence, checksum, delta } = frame;
+    const begin = encodeInFront(packed.memory, headRoom, frame, {
+      sequence,
+      zero: false,
+      checksum,
+      codec,
+      delta,
+    });
     plain.done();
-    this.#count(codec, length, got);
+    this.#count(codec, frame, got);
     return { sequence, bytes: packed.memory.subarray(begin, headRoom + got), isPlain: false, done };
   }
 
@@ -72,8 +83,8 @@ export class Packing {
     this.#pool.close(reason);
   }
 
-  #count(codec: Codec, pages: number, payload: number): void {
-    this.#traffic[codec].pages += pages;
+  #count(codec: Codec, frame: Frame, payload: number): void {
+    this.#traffic[codec].pages += lengthOfRuns(frame);
     this.#traffic[codec].payload += payload;
   }
 }

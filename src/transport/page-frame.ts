@@ -4,7 +4,7 @@
 //        | u32 LE    | msgpack        | runs x (f64 LE start, f64 LE   | payload: the pages  |
 //        | length of | header         | length), in bytes, ascending   | of all runs, one    |
 //        | header    | <= 1024 bytes  |                                | after the other, or |
-//        |           |                |                                | compressed          |
+//        |           |                |                                | deltas; compressed  |
 //        +-----------+----------------+--------------------------------+---------------------+
 //        ^ right-aligned: written backwards from the payload           ^ headRoom, page-aligned
 //
@@ -12,13 +12,15 @@
 // so that one contiguous buffer leaves without a copy. Frames of zero pages have runs but no payload.
 // Decoding copies the runs (they must be aligned) but never the payload, and believes nothing: lengths, order and
 // sums are checked before the pages are touched. A compressed payload must be shorter than its pages, and expand to exactly as many
-// bytes as the runs have: they bound what it may become before anything is expanded. The checksum is that of the pages.
+// bytes as the runs have, or as the header tells of deltas: they bound what it may become before anything is expanded. The checksum is that
+// of the pages, also of those that deltas make of what the target has: with others under them it is another one.
 import * as z from 'zod';
 import { GodwitError } from '../errors.ts';
 import { u64 } from '../images/scalars.ts';
 import { pageSize, userEnd } from '../units.ts';
 import { packedCodecs } from './codec.ts';
 import type { Expand } from './codec.ts';
+import type { Patch } from './deltas.ts';
 import { maxPageHeader, maxPagePayload, maxRuns } from './limits.ts';
 import { count } from './message-fields.ts';
 import { packMessage, unpackMessage } from './wire-codec.ts';
@@ -56,6 +58,8 @@ const headerSchema = z.strictObject({
   checksum: u64,
   /** None: the pages themselves. */
   codec: z.enum(packedCodecs).optional(),
+  /** Bytes of the deltas (native/sys/delta.h) that travel instead of the pages; none: the pages. */
+  delta: count.min(1).max(maxPagePayload).optional(),
 });
 type Header = z.infer<typeof headerSchema>;
 
@@ -67,12 +71,20 @@ export function encodeInFront(
   block: Buffer,
   payloadAt: number,
   info: PageFrameInfo,
-  rest: Pick<Header, 'sequence' | 'zero' | 'checksum' | 'codec'>,
+  rest: Pick<Header, 'sequence' | 'zero' | 'checksum' | 'codec' | 'delta'>,
 ): number {
   const { round, space, kind, runs, runCount } = info;
   if (runCount > maxRuns) throw new GodwitError('LIMIT', `${runCount} runs do not fit a page frame`);
-  const { codec, ...told } = rest;
-  const header = packMessage({ round, space, kind, runs: runCount, ...told, ...(codec && { codec }) });
+  const { codec, delta, ...told } = rest;
+  const header = packMessage({
+    round,
+    space,
+    kind,
+    runs: runCount,
+    ...told,
+    ...(codec && { codec }),
+    ...(delta && { delta }),
+  });
   const runsAt = payloadAt - runCount * runBytes;
   const begin = runsAt - header.length - 4;
   if (begin < 0 || runCount < 1)
@@ -91,8 +103,15 @@ export function lengthOfRuns({ runs, runCount }: Pick<PageFrameInfo, 'runs' | 'r
   return sum;
 }
 
-/** @throws GodwitError PROTOCOL or LIMIT; nothing of the frame may be used then. */
-export function decodePageFrame(message: Buffer, checksum: Checksum, expand: Expand): PageFrame {
+/** What a frame's content is made and checked by. */
+export interface Contents {
+  readonly checksum: Checksum;
+  readonly expand: Expand;
+  readonly patch: Patch;
+}
+
+/** @throws GodwitError PROTOCOL or LIMIT, and what `patch` throws; nothing of the frame may be used then. */
+export function decodePageFrame(message: Buffer, { checksum, expand, patch }: Contents): PageFrame {
   if (message.length < 4) throw bad('is too short');
   const headerLength = message.readUInt32LE(0);
   if (headerLength > maxPageHeader) throw bad(`has a header of ${headerLength} bytes`);
@@ -106,18 +125,32 @@ export function decodePageFrame(message: Buffer, checksum: Checksum, expand: Exp
   const sum = checkRuns(runs, header);
   const expected = header.zero ? 0 : sum;
   if (expected > maxPagePayload) throw bad(`tells of ${expected} bytes of pages`);
-  const payload = contentOf(header, message.subarray(payloadAt), expected, expand);
-  if (!header.zero && checksum(payload) !== header.checksum) {
-    throw new GodwitError(
+  const { sequence, round, space, kind, zero, delta } = header;
+  if (delta !== undefined && delta >= expected)
+    throw bad(`has ${delta} bytes of deltas for ${expected} of pages`);
+  const content = contentOf(header, message.subarray(payloadAt), delta ?? expected, expand);
+  const payload =
+    delta === undefined ? content : patch({ space, kind, runs, runCount: header.runs }, content, expected);
+  if (payload === undefined) throw bad(`has deltas that are none (frame ${sequence})`);
+  if (!zero && checksum(payload) !== header.checksum) throw damaged(header);
+  return { sequence, round, space, kind, zero, runs, runCount: header.runs, payload };
+}
+
+function damaged({ sequence, delta, kind, space }: Header): GodwitError {
+  if (delta === undefined)
+    return new GodwitError(
       'PROTOCOL',
-      `page frame ${header.sequence} was damaged on the way: its checksum is wrong`,
+      `page frame ${sequence} was damaged on the way: its checksum is wrong`,
       {
         hint: 'the memory or the network of one of the hosts is faulty',
       },
     );
-  }
-  const { sequence, round, space, kind, zero } = header;
-  return { sequence, round, space, kind, zero, runs, runCount: header.runs, payload };
+  const what = kind === 'space' ? `process ${space}` : `shared object ${space}`;
+  return new GodwitError(
+    'PROTOCOL',
+    `page frame ${sequence} changes pages of ${what} that are other ones here, or was damaged on the way: its checksum is wrong`,
+    { hint: 'migrate again with --delta-cache 0, which sends whole pages' },
+  );
 }
 
 function contentOf(

@@ -3,18 +3,15 @@
 import type { Socket } from 'node:net';
 import type { RawData, WebSocket } from 'ws';
 import { asGodwitError, GodwitError } from '../errors.ts';
-import type { Expand } from './codec.ts';
 import { encodeAck } from './page-ack.ts';
 import { decodePageFrame } from './page-frame.ts';
-import type { Checksum, PageFrame } from './page-frame.ts';
+import type { Contents, PageFrame } from './page-frame.ts';
 import { bytesOf, socketProblem } from './websocket.ts';
 
 /** Writes the pages of a frame. The payload is valid until it returns or its promise settles. */
 export type PageHandler = (frame: PageFrame) => void | Promise<void>;
 
-export interface PageReceiverOptions {
-  readonly checksum: Checksum;
-  readonly expand: Expand;
+export interface PageReceiverOptions extends Contents {
   readonly handler: PageHandler;
   /** A frame was bad, or the handler failed: nothing more is read, the migration cannot go on. */
   readonly onProblem: (error: GodwitError) => void;
@@ -113,7 +110,7 @@ export class PageReceiver {
       const message = this.#queue.shift();
       if (message === undefined || this.#reason !== undefined) break;
       try {
-        const frame = decodePageFrame(message, this.#options.checksum, this.#options.expand);
+        const frame = decodePageFrame(message, this.#options);
         if (frame.sequence !== this.#lastApplied + 1) throw outOfOrder(frame.sequence, this.#lastApplied);
         const pending = this.#options.handler(frame);
         if (pending !== undefined) {

@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import type { RawData, WebSocket } from 'ws';
 import { asGodwitError, GodwitError } from '../errors.ts';
 import type { Compression } from './codec.ts';
+import type { Deltas, KeptRuns } from './deltas.ts';
 import { Departures } from './departures.ts';
 import type { Departure } from './departures.ts';
 import { decodeAck } from './page-ack.ts';
@@ -27,6 +28,7 @@ export interface PageSenderOptions {
   /** Sequence of the frame before the first one: a reconnect goes on from the last acknowledgement. */
   readonly lastSequence?: number;
   readonly compression?: Compression | undefined;
+  readonly deltas?: Deltas | undefined;
   readonly limit?: TokenBucket | undefined;
   readonly meter?: WireMeter;
 }
@@ -41,6 +43,7 @@ export class PageSender {
   readonly #packing: Packing;
   readonly #departures: Departures;
   readonly #meter: WireMeter;
+  readonly #deltas: Deltas | undefined;
   readonly #end = new AbortController();
   readonly #flushing: { sequence: number; resolve: () => void; reject: (error: GodwitError) => void }[] = [];
   readonly #closed: Promise<void>;
@@ -63,6 +66,7 @@ export class PageSender {
       this.#leave(departure);
     }, options.limit);
     this.#meter = options.meter ?? new WireMeter();
+    this.#deltas = options.deltas;
     this.#lastSequence = options.lastSequence ?? 0;
     this.#lastLeft = this.#lastSequence;
     this.#lastAcked = this.#lastSequence;
@@ -131,33 +135,43 @@ export class PageSender {
     }
     if (this.#reason !== undefined) throw this.#reason;
     const payload = block.payload.subarray(0, length);
-    const frame: Frame = { ...info, sequence: this.#lastSequence + 1, checksum: this.#checksum(payload) };
+    const sequence = this.#lastSequence + 1;
+    const checksum = this.#checksum(payload);
+    const deltaBytes = this.#deltas?.encode(info, payload) ?? 0;
+    const delta = deltaBytes > 0 ? deltaBytes : undefined;
+    const content = payload.subarray(0, delta ?? length);
+    const frame: Frame = { ...info, sequence, checksum, delta };
     const done = (): void => {
       this.#pool.release(block);
     };
     // Encoded at once, whether it leaves so or not: a frame that cannot be encoded takes no sequence.
-    const { sequence, checksum } = frame;
-    const begin = encodeInFront(block.memory, headRoom, frame, { sequence, zero: false, checksum });
-    const bytes = block.memory.subarray(begin, headRoom + length);
-    const plain: Departure = { sequence, bytes, isPlain: true, done };
+    const begin = encodeInFront(block.memory, headRoom, frame, { sequence, zero: false, checksum, delta });
+    const bytes = block.memory.subarray(begin, headRoom + content.length);
+    const plain: Departure = { sequence, bytes, isPlain: delta === undefined, done };
     this.#lastSequence = sequence;
-    const codec = this.#packing.choose(payload);
+    const codec = this.#packing.choose(content, frame);
     if (codec === 'none') this.#departures.add(plain);
     else {
       const ready = this.#departures.reserve();
       this.#packing
-        .pack(codec, block, length, frame, plain)
+        .pack(codec, block, content.length, frame, plain)
         .then(ready)
         .catch((error: unknown) => {
           this.#break(error);
         });
     }
-    return frame.sequence;
+    return sequence;
+  }
+
+  /** Of a space or object the target has kept these pages at most. */
+  keepBases(of: Pick<PageFrameInfo, 'kind' | 'space'>, kept: KeptRuns): void {
+    this.#deltas?.keep(of, kept);
   }
 
   /** Tells of pages that are all zero; nothing but their place travels. Returns the sequence. */
   sendZero(info: PageFrameInfo): number {
     if (this.#reason !== undefined) throw this.#reason;
+    this.#deltas?.zeros(info);
     const sequence = this.#lastSequence + 1;
     const room = 4 + maxPageHeader + info.runCount * runBytes;
     const memory = Buffer.allocUnsafe(room);

@@ -12,7 +12,9 @@ const checksum = (payload: Uint8Array): bigint => BigInt(payload.length);
 async function migrate(context: TargetContext): Promise<void> {
   const { control, signal, migrationId } = context;
   const [behaviour] = migrationId.split('-');
-  const pages = context.openPages({ checksum, expand: expander(maxPagePayload), handler: () => undefined });
+  const expand = expander(maxPagePayload);
+  const patch = (): undefined => undefined;
+  const pages = context.openPages({ checksum, expand, patch, handler: () => undefined });
   context.log('info', `pid ${process.pid} serves`);
   for (;;) {
     const message = await control.receive({ signal });

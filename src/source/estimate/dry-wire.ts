@@ -42,6 +42,10 @@ export class DryWire implements PageWire {
     return Promise.resolve();
   }
 
+  keepBases(): void {
+    // Whole pages are counted.
+  }
+
   #count({ kind, space, runs, runCount }: PageFrameInfo): number {
     const key = `${kind} ${space}`;
     const set = this.#touched.get(key) ?? setOf();

@@ -8,6 +8,7 @@ import { TokenBucket } from '../../transport/token-bucket.ts';
 import { WireMeter } from '../../transport/wire-meter.ts';
 import { AutoCodec } from './auto-codec.ts';
 import type { CodecChoice } from './choose-codec.ts';
+import { PageDeltas, type DeltaTraffic } from './page-deltas.ts';
 
 export const compressChoices = ['auto', 'none', 'lz4', 'zstd'] as const;
 export type CompressChoice = (typeof compressChoices)[number];
@@ -25,33 +26,48 @@ export interface FlowReport {
   readonly pageBytes: Readonly<Record<Codec, number>>;
   /** What they became. */
   readonly payloadBytes: number;
+  /** What went as deltas against what was sent before; `bytes` before any codec. */
+  readonly deltas: DeltaTraffic & { readonly cacheBytes: number };
 }
 
 /** How things stood at one moment. */
 export interface FlowMark {
   readonly traffic: PageSender['traffic'];
+  readonly deltas: DeltaTraffic;
   readonly busyMs: number;
 }
+
+export interface FlowChoices {
+  readonly compress: CompressChoice;
+  /** --bandwidth; undefined: no limit. */
+  readonly bytesPerSecond: number | undefined;
+  /** --delta-cache; 0: pages always go whole. */
+  readonly deltaCacheBytes: number;
+}
+
+const noDeltas: DeltaTraffic = { pageBytes: 0, bytes: 0 };
 
 export class PageFlow {
   readonly #meter = new WireMeter();
   readonly #limit: TokenBucket | undefined;
   readonly #auto: AutoCodec | undefined;
   readonly #given: CodecChoice;
+  readonly #deltas: PageDeltas | undefined;
   #frozen = false;
 
-  constructor(choice: CompressChoice, bytesPerSecond: number | undefined) {
+  constructor({ compress: choice, bytesPerSecond, deltaCacheBytes }: FlowChoices) {
     this.#limit = bytesPerSecond === undefined ? undefined : new TokenBucket(bytesPerSecond);
     this.#auto =
       choice === 'auto'
         ? new AutoCodec({ wireSpeed: () => this.#speed(), tryCodec: sampleCodec })
         : undefined;
     this.#given = { codec: choice === 'auto' ? 'none' : choice, reason: 'asked for' };
+    this.#deltas = deltaCacheBytes === 0 ? undefined : new PageDeltas(deltaCacheBytes, () => this.#speed());
   }
 
   /** For the page connection of this flow. */
-  get options(): Pick<PageSenderOptions, 'compression' | 'limit' | 'meter'> {
-    return { compression: this.#compression, limit: this.#limit, meter: this.#meter };
+  get options(): Pick<PageSenderOptions, 'compression' | 'deltas' | 'limit' | 'meter'> {
+    return { compression: this.#compression, deltas: this.#deltas, limit: this.#limit, meter: this.#meter };
   }
 
   /** From now on no limit holds, and few bytes are to arrive soon: the kernel takes them at once, however far the target has read. */
@@ -60,10 +76,11 @@ export class PageFlow {
     if (fd !== undefined) widenSendBuffer(fd, frozenRoom);
     this.#limit?.lift();
     this.#auto?.freeze();
+    this.#deltas?.freeze();
   }
 
   mark({ traffic }: PageSender): FlowMark {
-    return { traffic, busyMs: this.#meter.busyMs };
+    return { traffic, deltas: this.#deltaTraffic, busyMs: this.#meter.busyMs };
   }
 
   /**
@@ -84,7 +101,16 @@ export class PageFlow {
       reason,
       pageBytes: { none: pages('none'), lz4: pages('lz4'), zstd: pages('zstd') },
       payloadBytes: payload('none') + payload('lz4') + payload('zstd'),
+      deltas: {
+        pageBytes: this.#deltaTraffic.pageBytes - (since?.deltas.pageBytes ?? 0),
+        bytes: this.#deltaTraffic.bytes - (since?.deltas.bytes ?? 0),
+        cacheBytes: this.#deltas?.cacheBytes ?? 0,
+      },
     };
+  }
+
+  get #deltaTraffic(): DeltaTraffic {
+    return this.#deltas?.traffic ?? noDeltas;
   }
 
   /** Bytes a second that leave if nobody compresses them. */
@@ -99,7 +125,12 @@ export class PageFlow {
     if (this.#auto === undefined && codec === 'none') return undefined;
     return {
       compress,
-      choose: (pages) => (pages.length < leastBytes ? 'none' : (this.#auto?.next(pages) ?? codec)),
+      // What is tried and measured is whole pages: deltas follow the choice for them.
+      choose: (content, areDeltas) => {
+        if (content.length < leastBytes) return 'none';
+        if (areDeltas) return this.#auto?.choice.codec ?? codec;
+        return this.#auto?.next(content) ?? codec;
+      },
     };
   }
 }

@@ -26,6 +26,15 @@ export interface ObjectPlaces {
   memory(id: number): number | undefined;
 }
 
+/** Where pages are read that were written before. */
+export interface PageBases {
+  readonly fd: number;
+  /** What is added to their addresses. */
+  readonly shift: number;
+  /** Behind its end all is zero. */
+  readonly isFile: boolean;
+}
+
 export class PageWriter {
   readonly #spaces = new Map<number, ShellPages>();
   readonly #objects: ObjectPlaces;
@@ -72,6 +81,16 @@ export class PageWriter {
     else this.#space(frame.space).write(pages, frame.payload);
   }
 
+  /** @throws GodwitError PROTOCOL (nothing of the kind is here) */
+  bases(kind: 'space' | 'object', space: number): PageBases {
+    if (kind === 'space') return { fd: this.#space(space).memFd, shift: 0, isFile: false };
+    const fd = this.#objects.fd(space);
+    const memory = this.#objects.memory(space);
+    return memory === undefined
+      ? { fd, shift: 0, isFile: true }
+      : { fd: this.#openOwnMemory(), shift: memory, isFile: false };
+  }
+
   close(): void {
     for (const pages of this.#spaces.values()) pages.close();
     this.#spaces.clear();
@@ -86,13 +105,17 @@ export class PageWriter {
       writeObject(fd, frame);
       return;
     }
-    if (this.#ownMemory < 0) this.#ownMemory = openSync('/proc/self/mem', 'r+');
     const runs = frame.runs.map((value, i) => (i % 2 === 0 ? value + memory : value));
     const failed = new Float64Array(1);
     const { runCount, payload } = frame;
-    const result = native.writePages(process.pid, this.#ownMemory, runs, runCount, payload, failed);
+    const result = native.writePages(process.pid, this.#openOwnMemory(), runs, runCount, payload, failed);
     // Nobody is told why a page could not be had: EFAULT here, the other one by way of /proc/self/mem.
     if (result < 0) throw objectProblem(frame.space, isPageMissing(result) ? 'ENOMEM' : errnoName(result));
+  }
+
+  #openOwnMemory(): number {
+    if (this.#ownMemory < 0) this.#ownMemory = openSync('/proc/self/mem', 'r+');
+    return this.#ownMemory;
   }
 
   #space(space: number): ShellPages {

@@ -11,7 +11,8 @@ import { native } from '../../native.ts';
 
 export class ShellPages {
   readonly pid: number;
-  readonly #memFd: number;
+  /** /proc/PID/mem. */
+  readonly memFd: number;
   readonly #written = setOf();
   readonly #inherited = setOf();
   /** Private mappings of files: an untouched page is not zero there. */
@@ -21,7 +22,7 @@ export class ShellPages {
   /** `parent`: the shell that this one was just cloned from. */
   constructor(pid: number, parent?: ShellPages) {
     this.pid = pid;
-    this.#memFd = openSync(`/proc/${pid}/mem`, 'r+');
+    this.memFd = openSync(`/proc/${pid}/mem`, 'r+');
     if (parent === undefined) return;
     this.#written.addSet(parent.#written);
     this.#inherited.addSet(parent.#written);
@@ -40,8 +41,8 @@ export class ShellPages {
     const failed = this.#failed;
     const mayBeShared = runsInside(this.#inherited, pages).count > 0;
     const result = mayBeShared
-      ? native.writeDifferent(this.pid, this.#memFd, runs, count, payload, failed)
-      : native.writePages(this.pid, this.#memFd, runs, count, payload, failed);
+      ? native.writeDifferent(this.pid, this.memFd, runs, count, payload, failed)
+      : native.writePages(this.pid, this.memFd, runs, count, payload, failed);
     if (result < 0) throw this.#problem(result);
     this.#written.add(runs, count);
   }
@@ -51,7 +52,7 @@ export class ShellPages {
     const inFiles = runsInside(setOf(pages), this.#fileRanges);
     touched.add(inFiles.runs, inFiles.count);
     const { runs, count } = runsOfSet(touched);
-    const result = native.writeDifferent(this.pid, this.#memFd, runs, count, null, this.#failed);
+    const result = native.writeDifferent(this.pid, this.memFd, runs, count, null, this.#failed);
     if (result < 0) throw this.#problem(result);
     this.#written.add(inFiles.runs, inFiles.count);
   }
@@ -63,7 +64,7 @@ export class ShellPages {
   }
 
   close(): void {
-    closeSync(this.#memFd);
+    closeSync(this.memFd);
   }
 
   #problem(errno: number): GodwitError {

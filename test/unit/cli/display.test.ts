@@ -8,6 +8,7 @@ const flow: RoundReport['flow'] = {
   reason: 'it is fast',
   pageBytes: { none: 409_600, lz4: 0, zstd: 0 },
   payloadBytes: 409_600,
+  deltas: { pageBytes: 0, bytes: 0, cacheBytes: 1 << 20 },
 };
 const round: RoundReport = {
   kind: 'round',

@@ -8,6 +8,7 @@ import { packMessage } from '../../../src/transport/wire-codec.ts';
 
 const page = 4096;
 const expand = expander(maxPagePayload);
+const patch = (): undefined => undefined;
 const sum = (payload: Uint8Array): bigint => payload.reduce((total, byte) => total + BigInt(byte), 0n);
 
 function info(runs: number[], rest: Partial<PageFrameInfo> = {}): PageFrameInfo {
@@ -41,7 +42,7 @@ function forge(header: object, runs: number[], payload: Uint8Array): Buffer {
 void t.test('a frame comes back as it was written, and its payload is not copied', async (t) => {
   const frame = info([0x7000, page, 0x9000, 2 * page]);
   const message = encode(frame);
-  const decoded: PageFrame = decodePageFrame(message, sum, expand);
+  const decoded: PageFrame = decodePageFrame(message, { checksum: sum, expand, patch });
   t.match(decoded, { sequence: 5, round: 1, space: 7, kind: 'space', zero: false, runCount: 2 });
   t.same([...decoded.runs], [0x7000, page, 0x9000, 2 * page]);
   t.equal(decoded.payload.length, 3 * page);
@@ -63,7 +64,10 @@ void t.test('the largest frame fits the head room and the message limit', async 
   const rest = { sequence: Number.MAX_SAFE_INTEGER, zero: true, checksum: 2n ** 64n - 1n };
   const begin = encodeInFront(block.memory, headRoom, frame, rest);
   t.ok(begin >= 0);
-  t.equal(decodePageFrame(block.memory.subarray(begin, headRoom), sum, expand).runCount, maxRuns);
+  t.equal(
+    decodePageFrame(block.memory.subarray(begin, headRoom), { checksum: sum, expand, patch }).runCount,
+    maxRuns,
+  );
   t.ok(headRoom - begin + maxPagePayload <= maxPageFrame);
   t.throws(() => encodeInFront(block.memory, headRoom, info([...runs, 1e9, page]), rest), { code: 'LIMIT' });
 });
@@ -71,17 +75,24 @@ void t.test('the largest frame fits the head room and the message limit', async 
 void t.test('runs given as a part of a larger array are sent from where they stand', async (t) => {
   const table = Float64Array.from([1, 2, 0x5000, page, 3, 4]);
   const frame = info([], { runs: table.subarray(2, 4), runCount: 1 });
-  t.same([...decodePageFrame(encode(frame), sum, expand).runs], [0x5000, page]);
+  t.same([...decodePageFrame(encode(frame), { checksum: sum, expand, patch }).runs], [0x5000, page]);
 });
 
 void t.test('a damaged payload is noticed', async (t) => {
   const message = encode(info([0, page]));
   message[message.length - 1] = 4;
-  t.throws(() => decodePageFrame(message, sum, expand), { code: 'PROTOCOL', message: /frame 5 was damaged/ });
+  t.throws(() => decodePageFrame(message, { checksum: sum, expand, patch }), {
+    code: 'PROTOCOL',
+    message: /frame 5 was damaged/,
+  });
 });
 
 void t.test('zero pages travel without content, of any length', async (t) => {
-  const frame = decodePageFrame(forge({ zero: true }, [0, 2 ** 40], Buffer.alloc(0)), sum, expand);
+  const frame = decodePageFrame(forge({ zero: true }, [0, 2 ** 40], Buffer.alloc(0)), {
+    checksum: sum,
+    expand,
+    patch,
+  });
   t.match(frame, { zero: true, payload: { length: 0 } });
 });
 
@@ -116,7 +127,11 @@ void t.test('whatever is wrong with a frame is said before its pages are touched
     ['payload past the limit', forge({}, [0, maxPagePayload + page], one), /tells of/],
   ];
   for (const [name, message, expected] of cases) {
-    t.throws(() => decodePageFrame(message, sum, expand), { code: 'PROTOCOL', message: expected }, name);
+    t.throws(
+      () => decodePageFrame(message, { checksum: sum, expand, patch }),
+      { code: 'PROTOCOL', message: expected },
+      name,
+    );
   }
 });
 
@@ -130,15 +145,18 @@ async function forgePacked(codec: CodecName, pages: Buffer, runs = [0, pages.len
 for (const codec of ['lz4', 'zstd'] as const) {
   void t.test(`${codec}: pages come back from a compressed frame, and its checksum is theirs`, async (t) => {
     const pages = Buffer.concat([Buffer.alloc(page, 'abc'), Buffer.alloc(2 * page, 9)]);
-    const frame = decodePageFrame(
-      await forgePacked(codec, pages, [0x7000, page, 0x9000, 2 * page]),
-      sum,
+    const frame = decodePageFrame(await forgePacked(codec, pages, [0x7000, page, 0x9000, 2 * page]), {
+      checksum: sum,
       expand,
-    );
+      patch,
+    });
     t.match(frame, { sequence: 5, space: 7, zero: false, runCount: 2 });
     t.ok(pages.equals(frame.payload));
     const message = await forgePacked(codec, pages);
-    t.throws(() => decodePageFrame(message, () => 0n, expand), { code: 'PROTOCOL', message: /was damaged/ });
+    t.throws(() => decodePageFrame(message, { checksum: () => 0n, expand, patch }), {
+      code: 'PROTOCOL',
+      message: /was damaged/,
+    });
   });
 
   void t.test(`${codec}: what does not expand to exactly the pages of the runs is refused`, async (t) => {
@@ -164,8 +182,12 @@ for (const codec of ['lz4', 'zstd'] as const) {
       ['the other codec', forge({ codec: codec === 'lz4' ? 'zstd' : 'lz4', checksum }, four, packed), /does not expand/],
     ]; // prettier-ignore
     for (const [name, message, expected] of cases)
-      t.throws(() => decodePageFrame(message, sum, expand), { code: 'PROTOCOL', message: expected }, name);
-    const good = decodePageFrame(forge({ codec, checksum }, four, packed), sum, expand);
+      t.throws(
+        () => decodePageFrame(message, { checksum: sum, expand, patch }),
+        { code: 'PROTOCOL', message: expected },
+        name,
+      );
+    const good = decodePageFrame(forge({ codec, checksum }, four, packed), { checksum: sum, expand, patch });
     t.ok(pages.equals(good.payload), 'and the next one is read as if nothing had been');
   });
 
@@ -183,7 +205,8 @@ for (const codec of ['lz4', 'zstd'] as const) {
       const at = message.length - packed.length + ((i * 7919) % packed.length);
       message[at] = (message[at] ?? 0) ^ (1 << (i % 8));
       try {
-        if (!pages.equals(decodePageFrame(message, exact, expand).payload)) t.fail(`byte ${at}`);
+        if (!pages.equals(decodePageFrame(message, { checksum: exact, expand, patch }).payload))
+          t.fail(`byte ${at}`);
       } catch (error) {
         if ((error as { code?: string }).code !== 'PROTOCOL') throw error;
         refused++;

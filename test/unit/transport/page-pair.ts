@@ -2,6 +2,7 @@
 import type { Test } from 'tap';
 import type { GodwitError } from '../../../src/errors.ts';
 import { expander } from '../../../src/kernel/page-codec.ts';
+import type { Patch } from '../../../src/transport/deltas.ts';
 import { maxPagePayload } from '../../../src/transport/limits.ts';
 import type { PageFrameInfo } from '../../../src/transport/page-frame.ts';
 import { PageReceiver } from '../../../src/transport/page-receiver.ts';
@@ -37,11 +38,13 @@ export async function connected(
   handler: PageHandler,
   blocks = 8,
   options: Partial<PageSenderOptions> = {},
+  patch: Patch = () => undefined,
 ): Promise<Pair> {
   const problems: GodwitError[] = [];
   const receiver = new PageReceiver({
     checksum,
     expand,
+    patch,
     handler,
     onProblem: (error) => problems.push(error),
   });
