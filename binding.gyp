@@ -55,6 +55,7 @@
         "native/sys/terminal_encoding.cc",
         "native/sys/terminal_fill.cc",
         "native/sys/terminal_take.cc",
+        "native/sys/userfault_missing.cc",
       ],
       "include_dirs": ["native"],
       "defines": ["_GNU_SOURCE"],

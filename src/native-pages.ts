@@ -145,6 +145,8 @@ export interface NativePages {
   uffdApi(fd: number, features: number): number;
   /** UFFDIO_REGISTER in write-protect mode. */
   uffdRegisterWp(fd: number, start: number, length: number): number;
+  /** The same in missing mode, of whole mappings (native/sys/userfault_missing.h). */
+  uffdRegisterMissing(fd: number, start: number, length: number): number;
   uffdUnregister(fd: number, start: number, length: number): number;
   /**
    * Registers each range (one mapping each) that is not registered yet, with all else that is mapped in its stretch by then

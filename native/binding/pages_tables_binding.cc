@@ -3,6 +3,7 @@
 #include "binding/pages_args.h"
 #include "sys/pagemap.h"
 #include "sys/userfault.h"
+#include "sys/userfault_missing.h"
 
 namespace godwit {
 namespace {
@@ -46,6 +47,11 @@ Napi::Value UffdApiCall(Info info) {
 Napi::Value UffdRegisterCall(Info info) {
   const Args args(info);
   return Num(info, UffdRegisterWp(args.Fd(0), args.Address(1), args.Address(2)));
+}
+
+Napi::Value UffdRegisterMissingCall(Info info) {
+  const Args args(info);
+  return Num(info, UffdRegisterMissing(args.Fd(0), args.Address(1), args.Address(2)));
 }
 
 Napi::Value UffdUnregisterCall(Info info) {
@@ -116,6 +122,7 @@ void registerPageTables(Napi::Env env, Napi::Object exports) {
   add("pagemapScan", PagemapScanCall);
   add("uffdApi", UffdApiCall);
   add("uffdRegisterWp", UffdRegisterCall);
+  add("uffdRegisterMissing", UffdRegisterMissingCall);
   add("uffdUnregister", UffdUnregisterCall);
   add("uffdRegisterNew", UffdRegisterNewCall);
   add("pagemapRead", PagemapReadCall);

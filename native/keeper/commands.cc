@@ -14,7 +14,7 @@
 //   undo left-mqueue NAME (+ the queue) -> number
 //   terminal (+ its master)           -> memory with what waits in it
 //   messages (+ a message queue)      -> memory with what waits in it
-//   source: finish, revive            target: spawn ..., run, say ..., bring (say.cc)
+//   source: finish, revive            target: spawn ..., run, say ..., bring (say.cc), post-copy ... (post_copy_commands.cc)
 //   bye (agent only): it has done its part of an abort, the keeper may go
 #include <sys/mman.h>
 #include <unistd.h>
@@ -109,6 +109,7 @@ Reply Keeper::Execute(Request& request) {
   if (!is_source() && name == "say") return ExecuteSay(request);
   if (!is_source() && name == "bring") return ExecuteBring(request);
   if (!is_source() && name == "spawn") return ExecuteSpawn(request);
+  if (!is_source() && name == "post-copy") return ExecutePostCopy(request);
   return Error(-EINVAL, "no such command");
 }
 
@@ -218,6 +219,7 @@ Reply Keeper::Status() const {
             Setting("agent", agent_dead_ ? 0 : 1) + Setting("children", tree_.living()) +
             Setting("init", tree_.init()) + Setting("undo", undo_.size()) +
             Setting("resolver", resolver_.pid()) + "\tcgroup=" + cgroup +
+            Setting("missing", post_copy_.missing_bytes()) +
             (is_source() ? std::string() : "\tfence=" + options_.fence()));
 }
 

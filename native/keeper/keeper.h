@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "keeper/options.h"
+#include "keeper/post_copy.h"
 #include "keeper/resolver.h"
 #include "keeper/server.h"
 #include "keeper/speech.h"
@@ -71,6 +72,10 @@ class Keeper final : public Executor {
   Reply ExecuteLock(Request& request);
   Reply ExecuteRevert(const Request& request);
 
+  // post_copy_commands.cc
+  Reply ExecutePostCopy(Request& request);
+  void ServePostCopy(const std::vector<pollfd>& entries, std::size_t first);
+
   // say.cc
   Reply ExecuteSay(Request& request);
   Reply ExecuteBring(const Request& request) const;
@@ -81,6 +86,7 @@ class Keeper final : public Executor {
   Tree tree_;
   UndoList undo_;
   Speech speech_;
+  PostCopy post_copy_;
   Server server_;
   std::vector<std::pair<std::string, Fd>> held_;
   Fd looked_at_;  // went with the last reply

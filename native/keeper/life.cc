@@ -31,9 +31,12 @@ void Keeper::Run() {
                                 {agent_dead_ ? -1 : agent_.get(), POLLIN, 0},
                                 {tree_.channel(), POLLIN, 0}};
     const std::size_t first = entries.size();
+    post_copy_.AddTo(entries);
+    const std::size_t clients = entries.size();
     server_.AddTo(entries);
     poll(entries.data(), entries.size(), PollTimeoutMs());
-    server_.Serve(entries, first, *this);  // before the agent's death: its last words count
+    ServePostCopy({entries.begin(), entries.begin() + static_cast<std::ptrdiff_t>(clients)}, first);
+    server_.Serve(entries, clients, *this);  // before the agent's death: its last words count
     if (entries[0].revents != 0) ReapChildren();
     if (entries[2].revents != 0) tree_.Hear();
     if (entries[1].revents != 0) AgentDied();
@@ -52,7 +55,8 @@ int Keeper::PollTimeoutMs() const {
   std::int64_t next = -1;
   for (const std::int64_t at : {resolver_.next_start_us(), leave_fence_us_, speech_.next_announcement_us()})
     if (at > 0 && (next < 0 || at < next)) next = at;
-  if (next < 0) return -1;
+  const int soon = post_copy_.patience_ms();
+  if (next < 0 || soon >= 0) return soon;
   return static_cast<int>(std::max<std::int64_t>(0, (next - MonotonicUs() + 999) / 1000));
 }
 
@@ -130,6 +134,7 @@ int Keeper::AbortTarget(const char* why) {
   const int error = tree_.Destroy();
   ReapChildren();
   if (error != 0) return error;
+  post_copy_.Clear();
   UndoAll(why);
   closing_ = true;
   return 0;

@@ -1,6 +1,7 @@
 // JSON lines for scripts; names as in QEMU's query-migrate. The schema stands in docs/operations.md.
 import type { Blocker } from '../images/requirements.ts';
 import type { FlowReport } from '../source/page-flow/page-flow.ts';
+import type { FetchFigures } from '../source/post-copy/fetching.ts';
 import type { ClosingReport, Report, RoundReport } from '../source/report.ts';
 import type { Display } from './display.ts';
 
@@ -30,6 +31,11 @@ function toJson(report: Report): object {
       return closingToJson(report);
     case 'phase':
       return { status: 'active', phase: report.phase, text: report.text };
+    case 'post-copy':
+      return {
+        status: 'postcopy-active',
+        ram: { remaining: report.leftBytes, total: report.totalBytes, 'page-size': 4096 },
+      };
     case 'warning':
       return { status: 'active', warning: report.text };
   }
@@ -92,7 +98,12 @@ function closingToJson(report: ClosingReport): object {
     processes: report.processes,
     threads: report.threads,
     'forwarded-connections': report.forwardedConnections,
+    ...(report.postCopy && { postcopy: postCopyToJson(report.postCopy) }),
   };
+}
+
+function postCopyToJson({ pages, bytes, wanted, ms, reconnects }: FetchFigures): object {
+  return { pages, transferred: bytes, 'postcopy-requests': wanted, time: rounded(ms), reconnects };
 }
 
 function flowToJson({ codec, reason, pageBytes, payloadBytes }: FlowReport): object {

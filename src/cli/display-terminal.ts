@@ -3,7 +3,7 @@ import { Presets, SingleBar } from 'cli-progress';
 import Table from 'cli-table3';
 import prettyBytes from 'pretty-bytes';
 import type { FlowReport } from '../source/page-flow/page-flow.ts';
-import type { ClosingReport, Report, RoundReport } from '../source/report.ts';
+import type { ClosingReport, PostCopyReport, Report, RoundReport } from '../source/report.ts';
 import { packedCodecs } from '../transport/codec.ts';
 import type { Display } from './display.ts';
 
@@ -33,6 +33,7 @@ export function terminalDisplay(out: NodeJS.WriteStream = process.stdout): Displ
         line(roundLine(report));
         advance(report);
       } else if (report.kind === 'closing') line(closingText(report));
+      else if (report.kind === 'post-copy') line(leftLine(report));
       else if (report.kind === 'warning') line(`warning: ${report.text}`);
       else line(report.text);
     },
@@ -65,6 +66,10 @@ function roundLine(round: RoundReport): string {
   ];
   if (round.throttle > 0) parts.push(`writers slowed ${Math.round(round.throttle * 100)} %`);
   return parts.join('  ');
+}
+
+function leftLine({ leftBytes, totalBytes }: PostCopyReport): string {
+  return `post-copy: ${prettyBytes(leftBytes, { binary: true })} of ${prettyBytes(totalBytes, { binary: true })} left`;
 }
 
 /** By which codecs pages went, and how much smaller they became; nothing if all went as they are. */
@@ -111,6 +116,14 @@ function closingText(report: ClosingReport): string {
   const { pageBytes, bytes } = report.flow.deltas;
   if (bytes > 0)
     table.push(['saved by deltas', `${prettyBytes(pageBytes - bytes)}: ${asDeltas(report.flow).join('')}`]);
+  if (report.postCopy !== undefined) {
+    const { pages, bytes, ms: took, wanted, reconnects } = report.postCopy;
+    const again = reconnects === 0 ? '' : `, ${reconnects} times over a new connection`;
+    table.push([
+      'followed',
+      `${pages} pages, ${prettyBytes(bytes)} in ${(took / 1000).toFixed(2)} s; ${wanted} were waited for${again}`,
+    ]);
+  }
   const { forwardedConnections: forwarded } = report;
   if (forwarded > 0)
     table.push([

@@ -31,6 +31,7 @@ interface MigrateArguments extends ExternalArguments {
   readonly 'max-rounds': number;
   readonly timeout: number | undefined;
   readonly 'on-timeout': Ending;
+  readonly postcopy: boolean;
   readonly 'auto-converge': boolean;
   readonly compress: CompressChoice;
   readonly bandwidth: string | undefined;
@@ -85,7 +86,14 @@ export const migrateCommand: CommandModule<object, MigrateArguments> = {
       .option('on-timeout', {
         choices: endings,
         default: 'force' as const,
-        describe: 'when the goal is out of reach: freeze all the same, or cancel',
+        describe:
+          'when the goal is out of reach: freeze all the same, cancel, or let memory follow when it runs on the target',
+      })
+      .option('postcopy', {
+        type: 'boolean',
+        default: false,
+        describe:
+          'let memory follow when the tree runs on the target, as soon as copying ahead would take long; a source that is lost then loses the tree',
       })
       .option('auto-converge', {
         type: 'boolean',
@@ -143,7 +151,9 @@ export const migrateCommand: CommandModule<object, MigrateArguments> = {
           maxRounds: args['max-rounds'],
           timeoutMs: args.timeout === undefined ? undefined : args.timeout * 1000,
           onTimeout: args['on-timeout'],
+          postCopy: args.postcopy,
         },
+        postCopy: args.postcopy || args['on-timeout'] === 'postcopy',
         autoConverge: args['auto-converge'],
         compress: args.compress,
         bandwidth: parseBandwidth(args.bandwidth),

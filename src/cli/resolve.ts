@@ -28,6 +28,15 @@ export const resolveCommand: CommandModule<object, ResolveArguments> = {
       process.exitCode = exitCodes.failed;
       return;
     }
+    if (target === 'post-copy') {
+      throw new GodwitError(
+        'IN_DOUBT',
+        `migration ${id}: the tree runs on the target, and memory that it waits for is here`,
+        {
+          hint: 'keep this host as it is: the tree goes on when the target can be reached again',
+        },
+      );
+    }
     throw new GodwitError(
       'IN_DOUBT',
       `migration ${id} is committed, but the target does not say that the tree runs`,

@@ -69,6 +69,8 @@ export const requirementsSchema = z.strictObject({
   sealed: z.boolean().default(false),
   /** Some mapping has a protection key. */
   protectionKeys: z.boolean().default(false),
+  /** Pages may come after the tree runs here. */
+  postCopy: z.boolean().default(false),
   /** Bytes of memory that will be touched. */
   memory: z.number().int().min(0),
   /** Reserved huge pages (hugetlb): bytes of one, and how many. */

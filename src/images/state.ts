@@ -5,6 +5,7 @@ import { spaceControlsSchema } from './controls.ts';
 import { resourceLimitSchema } from './credentials.ts';
 import { treeLayoutSchema } from './layout.ts';
 import { mmFieldsSchema } from './memory.ts';
+import { missingRunsSchema } from './missing.ts';
 import { networkTablesSchema } from './network.ts';
 import { protectionKeysSchema } from './protection-keys.ts';
 import { fileLocksSchema } from './resources/file-locks.ts';
@@ -75,6 +76,8 @@ export const treeStateSchema = z.strictObject({
   openFiles: list(openFileSchema),
   /** What the target still holds but the source no longer has: MADV_DONTNEED. */
   stale: list(spaceRunsSchema),
+  /** Post-copy: what the target may hold of these is old, and the pages come when the tree runs. */
+  missing: list(missingRunsSchema, 32_768).default([]),
   /** Guard pages: MADV_GUARD_INSTALL (Linux 6.13). */
   guards: list(spaceRunsSchema).default([]),
   /** Sealed mappings: mseal(2) (Linux 6.10). */

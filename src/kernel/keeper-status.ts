@@ -14,6 +14,8 @@ export interface KeeperStatus {
   readonly resolver: number;
   /** The keeper could leave the agent's cgroup. */
   readonly ownCgroup: boolean;
+  /** Bytes of memory that the tree waits for: it is in post-copy. */
+  readonly missing: number;
   /** The target's fence. */
   readonly fence: string | undefined;
 }
@@ -30,6 +32,7 @@ export function keeperStatus(fields: readonly string[]): KeeperStatus {
     undo: number('undo'),
     resolver: number('resolver'),
     ownCgroup: values.get('cgroup') === 'own',
+    missing: number('missing'),
     fence: values.get('fence'),
   };
 }

@@ -4,17 +4,13 @@ import { OwnerWord } from './owner-word.ts';
 import type { FenceUndo } from './fence.ts';
 import { startKeeperProcess, type KeeperProcess, type KeeperStart } from './keeper-process.ts';
 import { KeeperNetwork } from './keeper-network.ts';
+import { KeeperPostCopy } from './keeper-post-copy.ts';
 import { KeeperSocket } from './keeper-socket.ts';
 import { keeperStatus, type KeeperStatus } from './keeper-status.ts';
 import { decodeMessages, type QueueMessage } from './message-queues.ts';
 import { migrationDir, type Role } from './run-dir.ts';
 import { decodeQueues, type WaitingBytes } from './terminal-queues.ts';
-
-/** Offsets of a time namespace, relative to the initial one as in /proc/PID/timens_offsets (time_namespaces(7)). */
-export interface TimeOffsets {
-  readonly monotonic: { readonly seconds: number; readonly nanoseconds: number };
-  readonly boottime: { readonly seconds: number; readonly nanoseconds: number };
-}
+import { encodeOffsets, type TimeOffsets } from './time-offsets.ts';
 
 export interface ShellOrder {
   readonly vpid: number;
@@ -60,6 +56,7 @@ export class Keeper implements FenceUndo, AsyncDisposable {
   readonly process: KeeperProcess | undefined;
   /** Sockets and addresses. */
   readonly network: KeeperNetwork;
+  readonly postCopy: KeeperPostCopy;
   readonly #socket: KeeperSocket;
   #isLeaving = false;
 
@@ -69,6 +66,7 @@ export class Keeper implements FenceUndo, AsyncDisposable {
     this.dir = migrationDir(id, role);
     this.#socket = new KeeperSocket(this.dir);
     this.network = new KeeperNetwork(this.#socket);
+    this.postCopy = new KeeperPostCopy(this.#socket);
     this.word = OwnerWord.open(this.dir, role);
     this.process = process;
   }
@@ -243,8 +241,4 @@ export class Keeper implements FenceUndo, AsyncDisposable {
   #number(fields: readonly (string | number | bigint)[], fd = -1): number {
     return Number(this.#socket.request({ fields, fd }).fields[0]);
   }
-}
-
-function encodeOffsets({ monotonic, boottime }: TimeOffsets): string {
-  return [monotonic.seconds, monotonic.nanoseconds, boottime.seconds, boottime.nanoseconds].join(':');
 }

@@ -16,6 +16,7 @@ export interface FlightRecord {
   readonly totals: PageCounters;
   readonly targetTimes: Readonly<Record<string, number>>;
   readonly forwardedConnections: number;
+  readonly postCopy?: ClosingReport['postCopy'] | undefined;
   /** performance.now() at the borders of the downtime's parts. */
   readonly marks: {
     readonly frozenAt: number;
@@ -36,6 +37,7 @@ export function closingReport({
   totals,
   targetTimes,
   forwardedConnections,
+  postCopy,
   marks,
 }: FlightRecord): ClosingReport {
   const alive = layout.processes.filter(({ zombie }) => zombie === undefined);
@@ -65,6 +67,7 @@ export function closingReport({
     processes: layout.processes.length,
     targetTimes,
     forwardedConnections,
+    ...(postCopy && { postCopy }),
     threads: alive.reduce((sum, { threads }) => sum + threads.length, 0),
   };
 }

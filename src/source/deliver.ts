@@ -119,7 +119,7 @@ async function askAgain(plan: FlightPlan, cause: unknown): Promise<void> {
     verdict: 'commit',
     forMs: 30_000,
   });
-  if (state === 'running') return;
+  if (state === 'running' || state === 'post-copy') return;
   throw new GodwitError(
     'IN_DOUBT',
     `migration ${plan.id} was committed, and the target does not say that the tree runs`,

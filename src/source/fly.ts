@@ -25,7 +25,8 @@ import { refuseSharedQueues, removeQueueNamesAtEnd } from './resources/queue-nam
 import { openFileOptions } from './requirements.ts';
 import { rehearse } from './rehearsal.ts';
 import { TravellingNetwork } from './network/travelling.ts';
-import { PreCopy, type CostsOf, type FlightContext } from './pre-copy.ts';
+import { PostCopy } from './post-copy/post-copy.ts';
+import { PreCopy, type CostsOf, type FlightContext, type PreCopied } from './pre-copy.ts';
 import type { ClosingReport } from './report.ts';
 import { resolverCommand } from './resolver-command.ts';
 import { copyRound } from './rounds.ts';
@@ -81,18 +82,12 @@ async function takeOff(plan: FlightPlan, ground: Ground): Promise<Flown> {
   using fence = Fence.around(plan.id, pids, ground.keeper);
   using flight = new Flight(plan.pid, survey.identities, fence, ground.keeper, tracker);
   using objects = new ObjectCopies(flight.layouts);
-  const context = {
-    flight,
-    objects,
-    wire,
-    staged: new StagedLayout(wire),
-  };
-  const what = `${pids.length} ${pids.length === 1 ? 'process' : 'processes'}`;
-  observer({
-    kind: 'phase',
-    phase: 'pre-copy',
-    text: `copying ${what} to ${plan.endpoint.host} (migration ${plan.id}, tracker ${tracker.kind})`,
-  });
+  await using postCopy = await PostCopy.begin(plan, flight);
+  const staged = new StagedLayout(wire);
+  const context = { flight, objects, wire, staged, later: postCopy?.pages };
+  const what = `${pids.length} ${pids.length === 1 ? 'process' : 'processes'} to ${plan.endpoint.host}`;
+  const text = `copying ${what} (migration ${plan.id}, tracker ${tracker.kind})`;
+  observer({ kind: 'phase', phase: 'pre-copy', text });
   const { pace, problem } = await rehearse(wire, tracker);
   if (problem !== undefined) observer({ kind: 'warning', text: `the rehearsal did not work: ${problem}` });
   const sizer = new TreeSizer();
@@ -100,7 +95,7 @@ async function takeOff(plan: FlightPlan, ground: Ground): Promise<Flown> {
   const slowing = plan.autoConverge ? new SlowWriters(flight, plan.goals) : noSlowing;
   const preCopy = new PreCopy(context, observer, costsOf, slowing);
   const copied = await preCopy.run(plan.goals, plan.giveUp);
-  return await land(plan, ground, context, preCopy, copied, fence);
+  return await land(plan, ground, context, preCopy, copied, fence, postCopy);
 }
 
 /** The tree stands still from the first line to the last: nothing here waits for what could have been done before. */
@@ -109,8 +104,9 @@ async function land(
   { keeper, word, journal }: Ground,
   context: FlightContext,
   preCopy: PreCopy,
-  copied: { readonly reason: string; readonly predictedDowntimeMs: number },
+  copied: PreCopied,
   fence: Fence,
+  postCopy: PostCopy | undefined,
 ): Promise<Flown> {
   const { wire, survey } = plan;
   const { flight, objects, staged } = context;
@@ -120,8 +116,7 @@ async function land(
   };
   using network = TravellingNetwork.visit(plan.pid, plan.links, keeper, warn);
   const options = openFileOptions(plan.pid, plan);
-  const { moving } = options;
-  if (await settleFarewells(moving)) await preCopy.again();
+  if (await settleFarewells(options.moving)) await preCopy.again();
   const prepared = prepareOpenFiles(flight.living, identities, options);
   practiseDump({ flight, prepared, options });
   refuseSharedQueues(prepared.queues, flight.living);
@@ -143,7 +138,8 @@ async function land(
   using connections = new ConnectionLocks(keeper, warn);
   using away = network?.away() ?? new AddressesAway(addresses, keeper, warn);
   capture.restart();
-  const delta = await copyRound(context, preCopy.rounds.length, true);
+  const later = copied.postCopy ? context.later : undefined;
+  const delta = await copyRound({ ...context, later }, preCopy.rounds.length, true);
   await wire.pages.departed();
   refuseOutsideAttachments(delta.vmasOf.values());
   const deltaAt = performance.now();
@@ -179,6 +175,7 @@ async function land(
   const pages = {
     stale: stalePages(flight, delta.vmasOf),
     guards: guardPages(flight, delta.vmasOf),
+    missing: later?.missing ?? [],
   };
   const layout = flight.layout(flight.processes, delta.vmasOf);
   refusePlaceholders(layout);
@@ -199,6 +196,7 @@ async function land(
     lastSequence: wire.pages.lastSequence,
   });
   const sentAt = performance.now();
+  postCopy?.record(journal);
   const { preparedAt, runningAt, targetTimes } = await deliver(plan, word, journal, frozen, {
     flight,
     state,
@@ -206,13 +204,17 @@ async function land(
     network: { addresses: away, leave: () => network?.leave(), capture },
   });
   const forward = forwarding?.begin(capture);
-  const cut = cutFarewells(moving);
+  const cut = cutFarewells(options.moving);
   if (cut > 0)
     warn(`${cut} connections that their program had closed end before the other end has everything`);
   if (plan.tcpClose) closeConnections(flight.living);
   frozen.detach();
+  const bringLate = (): void => {
+    sendLate(wire.control, capture, state.openFiles);
+  };
+  const followed = await postCopy?.finish(bringLate);
   await keeper.finish();
-  sendLate(wire.control, capture, state.openFiles);
+  bringLate();
   network?.forget();
   const report = closingReport({
     plan,
@@ -223,6 +225,7 @@ async function land(
     totals: preCopy.totals,
     targetTimes,
     forwardedConnections: forward?.connections ?? 0,
+    postCopy: followed,
     marks: { frozenAt: frozen.beganAt, stoppedAt, deltaAt, sentAt, preparedAt, runningAt },
   });
   return { report, forward };

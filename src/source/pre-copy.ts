@@ -14,6 +14,8 @@ const ackTimeoutMs = 120_000;
 export interface PreCopied {
   readonly reason: string;
   readonly predictedDowntimeMs: number;
+  /** What may follow later does. */
+  readonly postCopy: boolean;
 }
 
 /** Rounds that go to a target. */
@@ -51,7 +53,7 @@ export class PreCopy {
     // A round may take much longer than is left.
     const { timeoutMs, onTimeout } = goals;
     const timer =
-      timeoutMs === undefined || onTimeout === 'force'
+      timeoutMs === undefined || onTimeout !== 'cancel'
         ? undefined
         : setTimeout(() => {
             giveUp(notConverged(`the time for copying (${timeoutMs / 1000} s) is over`));
@@ -69,8 +71,9 @@ export class PreCopy {
       const decision = decide(this.#rounds, costs, { ...goals, isPatient: this.#isPatient });
       if (decision.action === 'copy') continue;
       if (decision.action === 'cancel') throw notConverged(decision.reason);
-      const { downtimeMs } = forecast(this.#rounds, costs);
-      return { reason: decision.reason, predictedDowntimeMs: downtimeMs };
+      const { downtimeMs, postCopyDowntimeMs } = forecast(this.#rounds, costs);
+      const { reason, postCopy = false } = decision;
+      return { reason, postCopy, predictedDowntimeMs: postCopy ? postCopyDowntimeMs : downtimeMs };
     }
   }
 
@@ -97,11 +100,11 @@ export class PreCopy {
     await wire.pages.flush();
     wire.control.send({ type: 'round-end', round: number, lastSequence: wire.pages.lastSequence });
     await wire.control.expect('round-acked', { timeoutMs: ackTimeoutMs, signal: wire.signal });
-    const { pages, bytes, owedBytes } = copied;
+    const { pages, bytes, owedBytes, laterBytes } = copied;
     const ms = performance.now() - began;
     const unlimitedMs = wire.flow.unlimitedMs(mark);
     const sentBytes = wire.pages.bytesSent - bytesSent;
-    const round = { number, pages, bytes, sentBytes, owedBytes, ms, unlimitedMs, throttle };
+    const round = { number, pages, bytes, sentBytes, owedBytes, laterBytes, ms, unlimitedMs, throttle };
     this.#rounds.push(round);
     this.#endedAt = performance.now();
     addCounters(this.totals, copied);

@@ -69,7 +69,7 @@ export class RehearsedDump implements Disposable {
       guards: guardPages(flight, vmasOf),
     };
     const layout = flight.layout(flight.processes, vmasOf);
-    const state = { ...dumped, ...pages, addresses: [] };
+    const state = { ...dumped, ...pages, missing: [], addresses: [] };
     encodeMessage({ type: 'final', layout: updateOf(this.#state?.layout, layout), state, lastSequence: 0 });
     this.#state = { layout, ...state };
     return performance.now() - began;

@@ -1,6 +1,7 @@
 // What the operator sees while a tree flies, and the closing report. Names as in QEMU's query-migrate where it has one;
 // the JSON schema stands in docs/operations.md.
 
+import type { FetchFigures } from './post-copy/fetching.ts';
 import type { FlowReport } from './page-flow/page-flow.ts';
 
 export interface RoundReport {
@@ -31,8 +32,16 @@ export interface PhaseReport {
     | 'prepared'
     | 'commit'
     | 'running'
+    | 'post-copy'
     | 'abort';
   readonly text: string;
+}
+
+/** The tree runs on the target, and memory of it is still here. */
+export interface PostCopyReport {
+  readonly kind: 'post-copy';
+  readonly leftBytes: number;
+  readonly totalBytes: number;
 }
 
 export interface WarningReport {
@@ -79,7 +88,9 @@ export interface ClosingReport {
   readonly threads: number;
   /** Connections that this host forwards from now on. */
   readonly forwardedConnections: number;
+  /** What followed when the tree ran on the target. */
+  readonly postCopy?: FetchFigures;
 }
 
-export type Report = RoundReport | PhaseReport | WarningReport | ClosingReport;
+export type Report = RoundReport | PhaseReport | PostCopyReport | WarningReport | ClosingReport;
 export type Observer = (report: Report) => void;

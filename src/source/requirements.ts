@@ -118,6 +118,7 @@ export function requirementsOf({ root, processes, identities }: Whose, options: 
     fanotify: open.fanotify,
     sealed,
     protectionKeys,
+    postCopy: options.postCopy === true,
     memory,
     hugePages: hugePages.all,
     ...identitiesOf(living),

@@ -16,8 +16,8 @@ export interface Settlement {
   readonly forMs: number;
 }
 
-/** 'unknown': the target has nothing of this migration. 'unreachable': it did not answer in time. */
-export type Settled = 'running' | 'prepared' | 'aborted' | 'unknown' | 'unreachable';
+/** 'post-copy': it runs, and misses memory. 'unknown': the target has nothing of this migration. 'unreachable': it did not answer in time. */
+export type Settled = 'running' | 'post-copy' | 'prepared' | 'aborted' | 'unknown' | 'unreachable';
 
 export async function settle(settlement: Settlement): Promise<Settled> {
   const until = performance.now() + settlement.forMs;

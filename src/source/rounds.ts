@@ -3,13 +3,15 @@
 import { GodwitError } from '../errors.ts';
 import { lendAmongSiblings, type Lending, type Newcomer } from './families.ts';
 import type { Flight } from './flight.ts';
+import type { LaterPages } from './post-copy/later-pages.ts';
 import type { ObjectCopies } from './object-copies.ts';
 import type { Vma } from '../kernel/proc/maps.ts';
 import { addCounters, newCounters, type PageCounters } from './pages/page-sink.ts';
-import { noRuns, type PageRuns } from '../kernel/page-runs.ts';
+import { noRuns, pagesIn, type PageRuns } from '../kernel/page-runs.ts';
 import type { Written } from './slow-writers.ts';
 import type { StagedLayout } from './staged-layout.ts';
 import type { SourceProcess } from './tree.ts';
+import { pageSize } from '../units.ts';
 import type { PageWire, VmasOf } from './wire.ts';
 
 export interface RoundContext {
@@ -17,11 +19,15 @@ export interface RoundContext {
   readonly objects: ObjectCopies;
   readonly wire: { readonly pages: PageWire };
   readonly staged: Pick<StagedLayout, 'update' | 'takeRemapped'>;
+  /** Pages that may come when the tree runs on the target; in the freeze they are kept back. */
+  readonly later?: LaterPages | undefined;
 }
 
 export interface Copied extends PageCounters, Written {
   /** What the next one has to copy again, whatever the tree does. */
   readonly owedBytes: number;
+  /** Of `bytes`, at most: what post-copy would leave for later. */
+  readonly laterBytes: number;
 }
 
 interface Collected {
@@ -41,6 +47,7 @@ export async function copyRound(context: RoundContext, round: number, frozen: bo
   const { flight, objects, wire, staged } = context;
   const counters = newCounters();
   let owedBytes = 0;
+  let laterPages = 0;
   const pagesOf = new Map<SourceProcess, number>();
   const here: Here = { flight, frozen };
   const fresh = takeAboard(here);
@@ -84,7 +91,12 @@ export async function copyRound(context: RoundContext, round: number, frozen: bo
       known.filter((process) => flight.has(process)),
       vmasOf,
     );
-    for (const { process, pages } of toSend) {
+    for (const { process, pages: all } of toSend) {
+      const pages = frozen ? keepBack(context, process, all, vmasOf, fresh) : all;
+      if (!frozen)
+        laterPages += pagesIn(
+          context.later?.possible(process, pages, vmasOf.get(process.pid) ?? []) ?? noRuns,
+        );
       const send = async (): Promise<PageCounters> => flight.of(process).copy.send(pages, round, wire.pages);
       const sent = (await untilEnded(here, process, send)) ?? newCounters();
       addCounters(counters, sent);
@@ -102,7 +114,22 @@ export async function copyRound(context: RoundContext, round: number, frozen: bo
   objects.refresh(vmasOf, frozen);
   const ofObjects = await objects.send(round, wire.pages);
   addCounters(counters, ofObjects);
-  return { ...counters, vmasOf, pagesOf, sharedPages: ofObjects.pages, owedBytes };
+  const laterBytes = laterPages * pageSize;
+  return { ...counters, vmasOf, pagesOf, sharedPages: ofObjects.pages, owedBytes, laterBytes };
+}
+
+/** What a shell is still to be cloned from has to be there. Returns what is to be sent now. */
+function keepBack(
+  { flight, later }: RoundContext,
+  process: SourceProcess,
+  pages: PageRuns,
+  vmasOf: VmasOf,
+  fresh: ReadonlySet<SourceProcess>,
+): PageRuns {
+  const bears = [...fresh].some(({ parent }) => parent !== undefined && flight.ownerOf(parent) === process);
+  if (bears) later?.keepNothing(process);
+  if (later === undefined || bears) return pages;
+  return later.keepBack(process, pages, vmasOf.get(process.pid) ?? []);
 }
 
 interface Here {

@@ -22,5 +22,7 @@ export interface SurveyOptions {
   readonly externals: readonly External[];
   /** --file-policy: how far files that the tree only reads have to be the same on the target. */
   readonly filePolicy: FilePolicy;
+  /** Pages may come after the tree runs on the target. */
+  readonly postCopy?: boolean;
   readonly pidNamespace: PidNamespaceChoice;
 }

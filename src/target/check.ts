@@ -13,6 +13,7 @@ import { checkMachine } from './check/machine.ts';
 import { checkMessageQueues } from './check/message-queues.ts';
 import { checkOutside } from './check/outside.ts';
 import { checkPorts } from './check/ports.ts';
+import { checkPostCopy } from './check/post-copy.ts';
 import { checkRoom } from './check/room.ts';
 import { checkSysv } from './check/sysv.ts';
 import { checkTerminals } from './check/terminals.ts';
@@ -40,6 +41,7 @@ export async function checkRequirements(requirements: Requirements): Promise<Blo
     ...checkSharedMemory(requirements),
     ...checkSeals(requirements),
     ...checkProtectionKeys(requirements),
+    ...checkPostCopy(requirements),
     ...checkFiles(requirements, requirements.bootId === bootId()),
     ...checkConnections(requirements),
     ...checkRawSockets(requirements),

@@ -20,6 +20,7 @@ import type { TreeNetwork } from './network/tree-network.ts';
 import { pageContents } from './pages/page-contents.ts';
 import { PageWriter } from './pages/page-writer.ts';
 import { idsOf, needsNewNamespace } from './pid-namespace.ts';
+import { MissingMemory } from './post-copy/missing-memory.ts';
 import { ShellTree, type Spawn } from './shell-tree.ts';
 import { observerOf } from './space-observer.ts';
 import { segmentsHere, speakerFor } from './speaker.ts';
@@ -76,9 +77,9 @@ export class Landing {
       memory: (id) => this.#tree.objects.memory(id),
     });
     const spawn: Spawn = (vpid, sid) => {
-      const { offsets } = clock;
-      const order = { vpid, sid, newPidNamespace, agentPidfd, ...(offsets && { timeOffsets: offsets }) };
-      return { vpid, sid, agentPidfd, pid: keeper.spawnShell(order).pid };
+      const time = clock.offsets && { timeOffsets: clock.offsets };
+      const { pid } = keeper.spawnShell({ vpid, sid, newPidNamespace, agentPidfd, ...time });
+      return { vpid, sid, agentPidfd, pid };
     };
     this.#sysvUndo = {
       announce: (object) => keeper.undoSysv(object),
@@ -132,6 +133,7 @@ export class Landing {
     });
     await watch.measureAsync('pages', () => this.written(lastSequence));
     const now = (): bigint => process.hrtime.bigint() + this.#clock.ahead;
+    using missing = MissingMemory.empty(this.#tree, state);
     watch.measure('apply', () => {
       this.#openFiles = applyState(this.#tree, state, {
         agentPidfd,
@@ -155,14 +157,12 @@ export class Landing {
     });
     watch.measure('fence', () => {
       using fence = Fence.at(this.#keeper.status().fence ?? '');
+      missing.guard(this.#keeper.postCopy);
       this.#waiting = finish(this.#tree, state, fence, now);
       this.#openFiles?.watch();
-      if (!isRehearsal && !this.#keeper.word.change('STAGING', 'PREPARED')) {
-        throw new GodwitError(
-          'KEEPER',
-          `the keeper of migration ${this.#context.migrationId} has given it up`,
-        );
-      }
+      const hasKept = isRehearsal || this.#keeper.word.change('STAGING', 'PREPARED');
+      const reason = `the keeper of migration ${this.#context.migrationId} has given it up`;
+      if (!hasKept) throw new GodwitError('KEEPER', reason);
     });
     this.#journal.write('PREPARED');
     return {
@@ -213,9 +213,8 @@ export class Landing {
     if (nameless !== undefined) this.#context.log('warning', `its network has no name here: ${nameless}`);
     this.#writer.close();
     this.#tree.close();
-    const files = this.#openFiles;
-    files?.commit();
-    files?.close();
+    this.#openFiles?.commit();
+    this.#openFiles?.close();
     await handOverWaits(this.#keeper.dir, this.#waiting, this.#clock.ahead);
   }
 

@@ -22,6 +22,7 @@ import { Arrival } from './forwarding/arrival.ts';
 import { Landing } from './landing.ts';
 import { TreeNetwork } from './network/tree-network.ts';
 import type { PidNamespaceChoice } from './pid-namespace.ts';
+import { servePostCopy } from './post-copy/session.ts';
 import { rehearse } from './rehearsal.ts';
 import { resolveMigration } from './resolve.ts';
 import type { TargetContext, TargetSessions } from './session.ts';
@@ -211,4 +212,8 @@ function unexpected(message: SourceMessage): GodwitError {
   return new GodwitError('PROTOCOL', `the source sent ${message.type} where it was not due`);
 }
 
-export const targetSessions: TargetSessions = { migrate: receive, resolve: resolveMigration };
+export const targetSessions: TargetSessions = {
+  migrate: receive,
+  resolve: resolveMigration,
+  'post-copy': servePostCopy,
+};

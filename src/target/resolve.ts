@@ -26,7 +26,7 @@ export async function settle(id: string, verdict: 'commit' | 'abort'): Promise<R
     return 'aborted';
   }
   const { state } = keeper.word;
-  if (state === 'RUNNING') return 'running';
+  if (state === 'RUNNING') return keeper.status().missing > 0 ? 'post-copy' : 'running';
   if (state === 'PREPARED') return 'prepared';
   return state === 'ABORTED' ? 'aborted' : 'unknown';
 }

@@ -2,7 +2,7 @@
 // offsets are fixed before its first process (time_namespaces(7)).
 import type { Clocks } from '../images/layout.ts';
 import { readTimeOffsets, type ClockReading } from '../kernel/clocks.ts';
-import type { TimeOffsets } from '../kernel/keeper.ts';
+import type { TimeOffsets } from '../kernel/time-offsets.ts';
 import { nsPerSec } from '../units.ts';
 
 /** Two readings of the same clock, on their way from agent to agent, differ by less. */

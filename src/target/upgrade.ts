@@ -46,7 +46,7 @@ export function readUpgrade(message: IncomingMessage): Omit<WebSocketRequest, 'h
     const parameters = new URLSearchParams(query);
     const migrationId = parameters.get('migration') ?? '';
     const purpose = parameters.get('purpose') ?? 'migrate';
-    if (purpose !== 'migrate' && purpose !== 'resolve') {
+    if (purpose !== 'migrate' && purpose !== 'resolve' && purpose !== 'post-copy') {
       return new Refusal(400, refused('the purpose of the connection is unknown'));
     }
     if (!migrationIdPattern.test(migrationId))

@@ -59,7 +59,7 @@ export class Workers {
       if (worker !== undefined) return undefined;
       return refuse(404, 'PEER', `the target knows no running migration ${migrationId}`);
     }
-    if (worker !== undefined && purpose === 'migrate') {
+    if (worker !== undefined && purpose !== 'resolve') {
       return refuse(409, 'REFUSED', `migration ${migrationId} is already running on the target`);
     }
     const pending = [...this.#workers.values()].filter(({ greeted }) => !greeted).length;
@@ -111,7 +111,8 @@ export class Workers {
       execArgv: [...this.#options.execArgv],
       stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...given],
     });
-    const name = purpose === 'resolve' ? `resolve of migration ${migrationId}` : `migration ${migrationId}`;
+    const what = { migrate: 'migration', resolve: 'resolve of migration', 'post-copy': 'post-copy' };
+    const name = `${what[purpose]} ${migrationId}`;
     const exited = once(child, 'exit');
     const ready = Promise.race([once(child, 'message'), exited]);
     const worker: Worker = { process: child, name, exited, ready, greeted: false, finishing: false };

@@ -24,7 +24,7 @@ export interface ConnectOptions {
 export async function connectControl(
   endpoint: Endpoint,
   migrationId: string,
-  options: ConnectOptions & ControlOptions & { readonly purpose?: 'migrate' | 'resolve' } = {},
+  options: ConnectOptions & ControlOptions & { readonly purpose?: 'migrate' | 'resolve' | 'post-copy' } = {},
 ): Promise<ControlConnection<'source'>> {
   const path = `/v1/control?migration=${migrationId}&purpose=${options.purpose ?? 'migrate'}`;
   const attach: Attach<ControlConnection<'source'>> = (ws, socket) =>

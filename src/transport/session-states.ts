@@ -31,6 +31,9 @@
 //                   |    v
 //                   |  running <---> running       (S late, T forward)
 //
+//   S fetch, on a connection of its own: ready ----> fetching -- T missing --> fetched <---> fetched (T wanted)
+//                                                     fetching, fetched -- T complete --> resolved
+//
 //   S abort:  any state from ready to prepared ----> ended
 //   error:    any state, either side           ----> ended   (the last word of who sends it)
 //   S clock-probe, T clock-reply: from ready to applying, no change of state
@@ -54,6 +57,8 @@ export type SessionState =
   | 'running'
   | 'resolving'
   | 'resolved'
+  | 'fetching'
+  | 'fetched'
   | 'ended';
 
 type Transitions = Readonly<Partial<Record<MessageType, SessionState>>>;
@@ -62,7 +67,7 @@ type Transitions = Readonly<Partial<Record<MessageType, SessionState>>>;
 const steps: Readonly<Record<SessionState, Transitions>> = {
   start: { hello: 'greeting' },
   greeting: { welcome: 'ready', refused: 'ended' },
-  ready: { check: 'checking', rehearse: 'rehearsing', stage: 'staging', resolve: 'resolving' },
+  ready: { check: 'checking', rehearse: 'rehearsing', stage: 'staging', resolve: 'resolving', fetch: 'fetching' },
   checking: { checked: 'ready' },
   rehearsing: { rehearsed: 'ready' },
   staging: { staged: 'staged' },
@@ -73,6 +78,8 @@ const steps: Readonly<Record<SessionState, Transitions>> = {
   committing: { running: 'running' },
   running: { late: 'running', forward: 'running' },
   resolving: { resolved: 'resolved' },
+  fetching: { missing: 'fetched', complete: 'resolved' },
+  fetched: { wanted: 'fetched', complete: 'resolved' },
   resolved: {},
   ended: {},
 };

@@ -18,7 +18,7 @@ export const sourceMessages = [
     version: z.number().int().min(0),
     ...hostFields,
     migrationId,
-    purpose: z.enum(['migrate', 'resolve']).default('migrate'),
+    purpose: z.enum(['migrate', 'resolve', 'post-copy']).default('migrate'),
     plaintext: z.boolean(),
     cpuFlags: list(z.string().max(32), 1024).optional(),
   }),
@@ -43,6 +43,8 @@ export const sourceMessages = [
   z.strictObject({ type: z.literal('abort'), reason: z.strictObject(problemFields) }),
   /** On a connection of its own: how a migration in doubt ends. */
   z.strictObject({ type: z.literal('resolve'), migrationId, verdict: z.enum(['commit', 'abort']) }),
+  /** On a connection of its own, whose ID is another one: the tree of that migration runs, and the rest of its memory comes here. */
+  z.strictObject({ type: z.literal('fetch'), migrationId }),
   z.strictObject({ type: z.literal('error'), ...problemFields }),
 ] as const;
 

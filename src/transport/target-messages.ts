@@ -1,7 +1,8 @@
 // Control messages from target to source. Schemas only: what may follow what stands in session-states.ts.
 import * as z from 'zod';
 import { blockerSchema } from '../images/requirements.ts';
-import { bytes, i64, list } from '../images/scalars.ts';
+import { missingRunsSchema } from '../images/missing.ts';
+import { address, bytes, i64, list, pid } from '../images/scalars.ts';
 import { count, hostFields, migrationId, problemFields, sequence, times, version } from './message-fields.ts';
 
 export const targetMessages = [
@@ -39,8 +40,17 @@ export const targetMessages = [
   }),
   z.strictObject({
     type: z.literal('resolved'),
-    state: z.enum(['running', 'prepared', 'aborted', 'unknown']),
+    state: z.enum(['running', 'post-copy', 'prepared', 'aborted', 'unknown']),
   }),
+  /** What the tree still misses, as addresses of the source. */
+  z.strictObject({ type: z.literal('missing'), spaces: list(missingRunsSchema, 32_768) }),
+  /** Threads wait for these pages: they go before all others. */
+  z.strictObject({
+    type: z.literal('wanted'),
+    pages: list(z.strictObject({ space: pid, address })),
+  }),
+  /** The tree misses nothing any more: the source's copy may go. */
+  z.strictObject({ type: z.literal('complete') }),
   z.strictObject({
     type: z.literal('progress'),
     step: z.string().max(64),

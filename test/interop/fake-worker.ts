@@ -57,4 +57,4 @@ async function resolve({ control, signal }: TargetContext): Promise<void> {
   control.send({ type: 'resolved', state: 'prepared' });
 }
 
-serveWorker({ migrate, resolve }, { helloTimeoutMs: 700 });
+serveWorker({ migrate, resolve, 'post-copy': resolve }, { helloTimeoutMs: 700 });
