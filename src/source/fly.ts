@@ -212,7 +212,7 @@ async function land(
   const bringLate = (): void => {
     sendLate(wire.control, capture, state.openFiles);
   };
-  const followed = await postCopy?.finish(bringLate);
+  const followed = await postCopy?.finish(journal, bringLate);
   await keeper.finish();
   bringLate();
   network?.forget();

@@ -7,7 +7,7 @@ import type { LaterPages } from './post-copy/later-pages.ts';
 import type { ObjectCopies } from './object-copies.ts';
 import type { Vma } from '../kernel/proc/maps.ts';
 import { addCounters, newCounters, type PageCounters } from './pages/page-sink.ts';
-import { noRuns, pagesIn, type PageRuns } from '../kernel/page-runs.ts';
+import { pagesIn, type PageRuns } from '../kernel/page-runs.ts';
 import type { Written } from './slow-writers.ts';
 import type { StagedLayout } from './staged-layout.ts';
 import type { SourceProcess } from './tree.ts';
@@ -44,7 +44,7 @@ interface Collected {
  * needed.
  */
 export async function copyRound(context: RoundContext, round: number, frozen: boolean): Promise<Copied> {
-  const { flight, objects, wire, staged } = context;
+  const { flight, objects, wire, staged, later } = context;
   const counters = newCounters();
   let owedBytes = 0;
   let laterPages = 0;
@@ -92,11 +92,10 @@ export async function copyRound(context: RoundContext, round: number, frozen: bo
       vmasOf,
     );
     for (const { process, pages: all } of toSend) {
-      const pages = frozen ? keepBack(context, process, all, vmasOf, fresh) : all;
-      if (!frozen)
-        laterPages += pagesIn(
-          context.later?.possible(process, pages, vmasOf.get(process.pid) ?? []) ?? noRuns,
-        );
+      const vmas = vmasOf.get(process.pid) ?? [];
+      // A child inherits none of what is kept back of its parent: the look ahead reports that (pages/cow.ts).
+      const pages = frozen && later !== undefined ? later.keepBack(process, all, vmas) : all;
+      if (!frozen && later !== undefined) laterPages += pagesIn(later.possible(process, pages, vmas));
       const send = async (): Promise<PageCounters> => flight.of(process).copy.send(pages, round, wire.pages);
       const sent = (await untilEnded(here, process, send)) ?? newCounters();
       addCounters(counters, sent);
@@ -116,20 +115,6 @@ export async function copyRound(context: RoundContext, round: number, frozen: bo
   addCounters(counters, ofObjects);
   const laterBytes = laterPages * pageSize;
   return { ...counters, vmasOf, pagesOf, sharedPages: ofObjects.pages, owedBytes, laterBytes };
-}
-
-/** What a shell is still to be cloned from has to be there. Returns what is to be sent now. */
-function keepBack(
-  { flight, later }: RoundContext,
-  process: SourceProcess,
-  pages: PageRuns,
-  vmasOf: VmasOf,
-  fresh: ReadonlySet<SourceProcess>,
-): PageRuns {
-  const bears = [...fresh].some(({ parent }) => parent !== undefined && flight.ownerOf(parent) === process);
-  if (bears) later?.keepNothing(process);
-  if (later === undefined || bears) return pages;
-  return later.keepBack(process, pages, vmasOf.get(process.pid) ?? []);
 }
 
 interface Here {

@@ -28,6 +28,7 @@ import { surveyHiddenGuards } from './pages/hidden-pages.ts';
 import { surveyNamespaces } from './survey-namespaces.ts';
 import { surveyRights } from './survey-rights.ts';
 import { blocker } from './blocker.ts';
+import { inPostCopy } from './post-copy/in-post-copy.ts';
 import { isZeroDevice } from './zero-device.ts';
 
 const kernelThread = 0x0020_0000; // PF_KTHREAD
@@ -187,6 +188,11 @@ function refusedMapping(pid: number, entry: SmapsEntry): [reason: string, remedy
     return [
       'a file of hugetlbfs, which is on no other host',
       'use MAP_HUGETLB or memfd_create(2) with MFD_HUGETLB',
+    ];
+  if (has('um') && inPostCopy())
+    return [
+      'it has arrived here and is in post-copy: some of its memory is still on the host that it came from',
+      'wait until godwit migrate there has ended',
     ];
   if (has('um') || has('uw') || has('ui'))
     return ['the program uses userfaultfd itself', 'none in this version'];

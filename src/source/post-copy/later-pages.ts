@@ -59,11 +59,6 @@ export class LaterPages {
     return runsOfSet(now);
   }
 
-  /** This one's pages all go now, whatever was kept back of them. */
-  keepNothing({ pid }: SourceProcess): void {
-    this.#held.delete(pid);
-  }
-
   /** Bytes that were kept back. */
   get bytes(): number {
     return [...this.#held.values()].reduce((sum, { pages }) => sum + pagesIn(pages) * pageSize, 0);

@@ -36,15 +36,22 @@ export class PostCopy implements AsyncDisposable {
     return new PostCopy(plan, flight, await PageLine.open(plan));
   }
 
-  /** To be called before COMMIT: whoever goes on when this agent has died finds the pages by it. */
+  /**
+   * To be called before COMMIT: whoever goes on when this agent has died finds the pages by it. And again when the tree runs, for those who
+   * look at the last state.
+   */
   record(journal: Journal): void {
     if (this.pages.bytes > 0) journal.write(postCopyRecord, { pids: [...this.pages.pids] });
   }
 
-  /** Preconditions: the tree runs on the target. undefined: nothing was kept back. @throws GodwitError IN_DOUBT */
-  async finish(between: () => void): Promise<FetchFigures | undefined> {
+  /**
+   * Preconditions: the tree runs on the target. `between`: from time to time. undefined: nothing was kept back.
+   * @throws GodwitError IN_DOUBT
+   */
+  async finish(journal: Journal, between: () => void): Promise<FetchFigures | undefined> {
     const { bytes, pids } = this.pages;
     if (bytes === 0) return undefined;
+    this.record(journal);
     const { observer, signal, peerBootId } = this.#plan;
     observer({
       kind: 'phase',
