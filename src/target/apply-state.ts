@@ -120,7 +120,7 @@ export function applyState(tree: ShellTree, state: TreeState, context: ApplyCont
     const guardsOf = runsOf(state.guards);
     const sealedOf = runsOf(state.sealed);
     const hasKeys = processes.some(({ protectionKeys }) => protectionKeys !== undefined);
-    const processContext: ProcessContext = { ...ownFacts(), now: context.now, warn: context.warn };
+    const processContext: ProcessContext = { ...ownFacts(tree), now: context.now, warn: context.warn };
     for (const process of processes) {
       const shell = tree.shell(process.pid);
       installFilters(shell, process);
@@ -158,13 +158,13 @@ function advisePages(tree: ShellTree, vpid: number, runs: readonly number[], adv
   tree.shell(vpid).runSteps(steps);
 }
 
-/** What shells have from this agent, by way of the keeper. */
-function ownFacts(): Pick<ProcessContext, 'own' | 'cpus' | 'inherited'> {
+/** What shells have from this agent, by way of the keeper; and what they were given in common. */
+function ownFacts(tree: ShellTree): Pick<ProcessContext, 'own' | 'cpus' | 'inherited'> {
   const status = readStatus(process.pid);
   return {
     own: { permitted: status?.capPrm ?? 0n, bounding: status?.capBnd ?? 0n, keepsGroups: isInside() },
     cpus: ownCpus(),
-    inherited: inheritedNumbers(),
+    inherited: inheritedNumbers([...tree.shells.values()][0]?.pid ?? process.pid),
   };
 }
 
@@ -176,8 +176,8 @@ function ownCpus(): Uint8Array {
   return outcome.bytes(mask).slice(0, outcome.number(length));
 }
 
-function inheritedNumbers(): InheritedNumbers {
+function inheritedNumbers(pid: number): InheritedNumbers {
   const read = (name: string, radix: number): number =>
-    Number.parseInt(readFileSync(`/proc/self/${name}`, 'latin1'), radix);
+    Number.parseInt(readFileSync(`/proc/${pid}/${name}`, 'latin1'), radix);
   return { oomScoreAdjust: read('oom_score_adj', 10), coredumpFilter: read('coredump_filter', 16) };
 }

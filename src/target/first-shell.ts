@@ -8,6 +8,7 @@ import { errnoName, Program } from '../kernel/program.ts';
 import { syscalls } from '../kernel/syscalls.ts';
 import { native } from '../native.ts';
 import { makeBlank } from './apply-layout.ts';
+import { dieFirst } from './scarce-memory.ts';
 import { findHole, ScratchMemory, scratchLength, type Range } from './scratch.ts';
 import { Shell } from './shell.ts';
 
@@ -37,6 +38,7 @@ export interface FirstShell {
 export function openFirstShell(spawned: SpawnedProcess, taken: Iterable<Range>): FirstShell {
   const { vpid, pid, agentPidfd, sid } = spawned;
   seize(pid, vpid);
+  dieFirst(pid);
   const maps = readMaps(pid) ?? [];
   const special = maps.flatMap((vma): Mapping[] => {
     const kind = vma.special;

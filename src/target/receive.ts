@@ -47,7 +47,7 @@ export async function receive(context: TargetContext): Promise<void> {
     const { times, heldLocks } = await landing.prepare(whole, lastSequence);
     context.control.send({ type: 'prepared', times, ...(heldLocks ? { heldLocks } : {}) });
   } catch (error) {
-    if (landing !== undefined) await giveUp(context, landing, error);
+    if (landing !== undefined) throw await giveUp(context, landing, error);
     throw error;
   }
   const commit = await awaitCommit(context, landing);
@@ -90,8 +90,7 @@ async function checkAndBegin(
         control.send({ type: 'staged', ms: landing.stage(layout) });
         return landing;
       } catch (error) {
-        await giveUp(context, landing, error);
-        throw error;
+        throw await giveUp(context, landing, error);
       }
     } else throw unexpected(message);
   }
@@ -133,19 +132,18 @@ async function followSource({ control, signal }: TargetContext, landing: Landing
   }
 }
 
-/** `cause` stays what the source hears. What cannot be cleared away here, the keeper clears away when this agent has ended. */
-async function giveUp(
-  { control, log, migrationId }: TargetContext,
-  landing: Landing,
-  cause: unknown,
-): Promise<void> {
+/** Returns what the source hears. What cannot be cleared away here, the keeper clears away when this agent has ended. */
+async function giveUp(context: TargetContext, landing: Landing, cause: unknown): Promise<GodwitError> {
+  const { control, log, migrationId } = context;
+  const reason = context.explain(cause);
   // Before page connections close: a source that notices that first gives up by itself, and cannot be told any more.
-  control.tell(cause);
+  control.tell(reason);
   try {
-    await landing.abandon(asGodwitError(cause).message);
+    await landing.abandon(reason.message);
   } catch (error) {
     log('error', `migration ${migrationId}: its tree was not cleared away: ${asGodwitError(error).message}`);
   }
+  return reason;
 }
 
 /** Without a word from the source the tree stands: it may have committed. */

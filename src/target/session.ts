@@ -1,5 +1,6 @@
 // What a worker process gives to the part that restores, and what it expects of it. The plumbing (daemon.ts,
 // worker.ts) knows nothing of processes; the sessions know nothing of sockets.
+import type { GodwitError } from '../errors.ts';
 import type { ControlConnection } from '../transport/control-connection.ts';
 import type { Hello } from '../transport/messages.ts';
 import type { PageReceiver, PageReceiverOptions } from '../transport/page-receiver.ts';
@@ -16,6 +17,8 @@ export interface TargetContext {
    * stopped before PREPARED. From PREPARED on only the control connection's end aborts it.
    */
   readonly signal: AbortSignal;
+  /** Why something failed, where the error does not tell: this host ran out of memory. */
+  readonly explain: (error: unknown) => GodwitError;
   /** A line in the daemon's log. */
   readonly log: (level: LogLevel, text: string) => void;
 }

@@ -13,6 +13,7 @@ import { acceptWebSocket } from '../transport/websocket.ts';
 import { PageIntake } from './page-intake.ts';
 import type { LogLevel, TargetContext, TargetSessions } from './session.ts';
 import { WorkerInbox } from './worker-inbox.ts';
+import { ScarceMemory } from './scarce-memory.ts';
 import type { FromWorker, WebSocketRequest } from './worker-messages.ts';
 
 export interface WorkerOptions {
@@ -52,6 +53,7 @@ class Worker {
   readonly #options: WorkerOptions;
   readonly #stop = new AbortController();
   readonly #intake = new PageIntake();
+  readonly #memory = new ScarceMemory();
   #control: ControlConnection<'target'> | undefined;
 
   constructor(sessions: TargetSessions, options: WorkerOptions) {
@@ -127,10 +129,12 @@ class Worker {
       control,
       signal: this.#stop.signal,
       log,
+      explain: (error) => this.#memory.explain(error),
       openPages: (pageOptions) =>
         this.#intake.open({
           ...pageOptions,
-          onProblem: (error) => {
+          onProblem: (problem) => {
+            const error = this.#memory.explain(problem);
             this.#stop.abort(error);
             void control.fail(error);
           },

@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { GodwitError } from '../errors.ts';
 import { sweepAfterMs, sweepProbes } from '../kernel/probes/freezer.ts';
+import { oomKills } from './scarce-memory.ts';
 import { givingArguments } from './given-descriptors.ts';
 import { handOver } from './hand-over.ts';
 import type { QuietSocket } from './hand-over.ts';
@@ -113,6 +114,7 @@ export class Workers {
     });
     const what = { migrate: 'migration', resolve: 'resolve of migration', 'post-copy': 'post-copy' };
     const name = `${what[purpose]} ${migrationId}`;
+    const killed = oomKills();
     const exited = once(child, 'exit');
     const ready = Promise.race([once(child, 'message'), exited]);
     const worker: Worker = { process: child, name, exited, ready, greeted: false, finishing: false };
@@ -127,7 +129,8 @@ export class Workers {
       if (this.#workers.get(migrationId) === worker) this.#workers.delete(migrationId);
       if (code === 0) this.#options.log('info', `${name}: over`);
       else {
-        const how = signal === null ? `ended with code ${code ?? -1}` : `was killed by ${signal}`;
+        const isShort = oomKills() > killed ? ' (the kernel kills for lack of memory)' : '';
+        const how = signal === null ? `ended with code ${code ?? -1}` : `was killed by ${signal}${isShort}`;
         this.#options.log('error', `${name}: its worker ${how}`);
         if (signal !== null) setTimeout(sweepProbes, sweepAfterMs).unref();
       }

@@ -65,7 +65,9 @@ await t.test('on a wire that is slower than the tree writes they are what conver
     const rounds = result.lines.filter((line) => 'round-time' in line);
     t.comment(
       rounds
-        .map((line) => `${String((line['ram'] as ReportLine)['transferred'])} in ${String(line['round-time'])}`)
+        .map(
+          (line) => `${String((line['ram'] as ReportLine)['transferred'])} in ${String(line['round-time'])}`,
+        )
         .join(', '),
       `downtime ${String(report['downtime'])} predicted ${String(report['expected-downtime'])} total ${String(report['total-time'])}`,
     );

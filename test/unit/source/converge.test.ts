@@ -123,3 +123,18 @@ void t.test('a limit slows the rounds, and not the delta, which no limit holds b
   t.equal(Math.round(downtimeMs), 6 + 10);
   t.end();
 });
+
+void t.test('pages that travel as deltas count as what goes over the wire', (t) => {
+  // A wire of 100 MB/s; the second round's pages became twenty times smaller.
+  const rounds: Round[] = [
+    { number: 0, pages: 0, bytes: 1000 * mb, sentBytes: 1000 * mb, owedBytes: 0, ms: 10_000 },
+    { number: 1, pages: 0, bytes: 100 * mb, sentBytes: 5 * mb, owedBytes: 0, ms: 50 },
+  ];
+  const { downtimeMs, dirtyBytesPerSecond, copyMs } = forecast(rounds, costs);
+  t.equal(Math.round(dirtyBytesPerSecond / mb), 10);
+  t.ok(copyMs < 1, `0.5 MB of pages take ${copyMs} ms, not 5`);
+  t.ok(downtimeMs < 7);
+  const fast = rounds.map((round) => ({ ...round, ms: round.ms / 10 }));
+  t.ok(forecast(fast, costs).bytesPerSecond <= 1001 * mb, 'no faster than pages are read and written');
+  t.end();
+});

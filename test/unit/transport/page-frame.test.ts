@@ -215,3 +215,53 @@ for (const codec of ['lz4', 'zstd'] as const) {
     t.ok(refused > 300, `${refused} of 400 were refused`);
   });
 }
+
+void t.test('deltas: the pages that come of them are what is summed and handed on', async (t) => {
+  const pages = Buffer.alloc(2 * page, 9);
+  const deltas = Buffer.from('differences');
+  const seen: unknown[] = [];
+  const by = {
+    checksum: sum,
+    expand,
+    patch: (of: object, given: Uint8Array, length: number): Uint8Array => {
+      seen.push([of, Buffer.from(given).toString(), length]);
+      return pages;
+    },
+  };
+  const header = { delta: deltas.length, checksum: sum(pages) };
+  const runs = [0x5000, 2 * page];
+  const frame = decodePageFrame(forge(header, runs, deltas), by);
+  t.equal(frame.payload, pages);
+  t.match(seen, [[{ kind: 'space', space: 7, runCount: 1 }, 'differences', 2 * page]]);
+  const long = Buffer.alloc(100, 'd');
+  const into = Buffer.alloc(100);
+  const packed = into.subarray(0, await compress('lz4', long, into));
+  decodePageFrame(forge({ ...header, delta: 100, codec: 'lz4' }, runs, packed), by);
+  t.match(seen[1], [{}, long.toString(), 2 * page], 'compressed too');
+});
+
+void t.test('deltas that cannot be are refused', (t) => {
+  const runs = [0x5000, 2 * page];
+  const pages = Buffer.alloc(2 * page, 9);
+  const by = { checksum: sum, expand, patch: () => pages };
+  const cases: [string, object, Buffer, RegExp][] = [
+    ['as long as the pages', { delta: 2 * page }, Buffer.alloc(2 * page), /bytes of deltas for 8192/],
+    ['of another length than told', { delta: 10 }, Buffer.alloc(11), /has 11 bytes of pages where 10/],
+    ['none at all', { delta: 0 }, Buffer.alloc(0), /bad header/],
+    ['of zero pages', { delta: 10, zero: true }, Buffer.alloc(10), /bytes of deltas for 0/],
+    [
+      'against other pages',
+      { delta: 10, checksum: 1n },
+      Buffer.alloc(10),
+      /process 7 that are other ones here/,
+    ],
+  ];
+  for (const [name, header, payload, message] of cases)
+    t.throws(() => decodePageFrame(forge(header, runs, payload), by), { code: 'PROTOCOL', message }, name);
+  const none = { ...by, patch };
+  t.throws(() => decodePageFrame(forge({ delta: 10 }, runs, Buffer.alloc(10)), none), {
+    code: 'PROTOCOL',
+    message: /has deltas that are none/,
+  });
+  t.end();
+});
