@@ -26,11 +26,10 @@ uint64_t LengthOf(const Runs& runs) {
 class DeltaCacheObject : public Napi::ObjectWrap<DeltaCacheObject> {
  public:
   static Napi::Function Define(Napi::Env env) {
-    return DefineClass(env, "DeltaCache",
-                       {InstanceMethod<&DeltaCacheObject::Encode>("encode"),
-                        InstanceMethod<&DeltaCacheObject::Drop>("drop"),
-                        InstanceMethod<&DeltaCacheObject::Keep>("keep"),
-                        InstanceMethod<&DeltaCacheObject::Pages>("pages")});
+    return DefineClass(
+        env, "DeltaCache",
+        {InstanceMethod<&DeltaCacheObject::Encode>("encode"), InstanceMethod<&DeltaCacheObject::Drop>("drop"),
+         InstanceMethod<&DeltaCacheObject::Keep>("keep"), InstanceMethod<&DeltaCacheObject::Pages>("pages")});
   }
 
   explicit DeltaCacheObject(Info info) : Napi::ObjectWrap<DeltaCacheObject>(info) {
@@ -47,9 +46,9 @@ class DeltaCacheObject : public Napi::ObjectWrap<DeltaCacheObject> {
     const Runs runs = AddressesAt(args, 2, 3);
     const auto payload = args.Bytes(4);
     if (LengthOf(runs) != payload.size()) args.Throw("the payload is not as long as the runs");
-    const size_t bytes = cache_->Encode(Owner(args), static_cast<uint32_t>(args.Int(1, "round")), runs.data,
-                                        runs.count, payload.data(), payload.size(), args.Address(5),
-                                        info[6].ToBoolean());
+    const size_t bytes =
+        cache_->Encode(Owner(args), static_cast<uint32_t>(args.Int(1, "round")), runs.data, runs.count,
+                       payload.data(), payload.size(), args.Address(5), info[6].ToBoolean());
     return Napi::Number::New(info.Env(), static_cast<double>(bytes));
   }
 
@@ -67,9 +66,7 @@ class DeltaCacheObject : public Napi::ObjectWrap<DeltaCacheObject> {
     return info.Env().Undefined();
   }
 
-  Napi::Value Pages(Info info) {
-    return Napi::Number::New(info.Env(), static_cast<double>(cache_->pages()));
-  }
+  Napi::Value Pages(Info info) { return Napi::Number::New(info.Env(), static_cast<double>(cache_->pages())); }
 
   static uint32_t Owner(const Args& args) {
     const int owner = args.Int(0, "owner");
@@ -80,7 +77,8 @@ class DeltaCacheObject : public Napi::ObjectWrap<DeltaCacheObject> {
   static Runs AddressesAt(const Args& args, size_t i, size_t count_at) {
     const Runs runs = args.RunsAt(i, count_at);
     for (size_t run = 0; run < runs.count; run++) {
-      if (runs.data[2 * run] + runs.data[2 * run + 1] > 140737488355328.0) args.Throw("addresses are below 2^47");
+      if (runs.data[2 * run] + runs.data[2 * run + 1] > 140737488355328.0)
+        args.Throw("addresses are below 2^47");
     }
     return runs;
   }

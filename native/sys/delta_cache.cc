@@ -153,7 +153,8 @@ void DeltaCache::Drop(uint32_t owner, const double* runs, size_t count) {
     if ((end - start) / kPageSize > slots_.size()) {
       for (uint32_t slot = 0; slot < slots_.size(); slot++) {
         const uint64_t key = slots_[slot].key;
-        if (key == kNone || key < KeyOf(owner, start) || key >= KeyOf(owner, start) + (end - start) / kPageSize)
+        if (key == kNone || key < KeyOf(owner, start) ||
+            key >= KeyOf(owner, start) + (end - start) / kPageSize)
           continue;
         Forget(slot);
         free_.push_back(slot);

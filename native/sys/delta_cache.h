@@ -19,8 +19,8 @@ class DeltaCache {
 
   /// Notes the pages of the runs, which are on their way to the target, and puts a stream (sys/delta.h) in their place if it takes at most
   /// `room` bytes. Returns its bytes; 0: the payload is as it was. `round` never becomes less. Not `admits`: no page is new here.
-  size_t Encode(uint32_t owner, uint32_t round, const double* runs, size_t count, uint8_t* payload, size_t size,
-                size_t room, bool admits);
+  size_t Encode(uint32_t owner, uint32_t round, const double* runs, size_t count, uint8_t* payload,
+                size_t size, size_t room, bool admits);
 
   /// The target has other content there now, or none.
   void Drop(uint32_t owner, const double* runs, size_t count);

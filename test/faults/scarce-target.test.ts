@@ -43,7 +43,11 @@ class Limited implements Disposable {
 
   [Symbol.dispose](): void {
     for (const pid of readFileSync(`${this.#path}/cgroup.procs`, 'latin1').split('\n')) {
-      if (pid !== '') writeFileSync(`${root}/cgroup.procs`, pid);
+      try {
+        if (pid !== '') writeFileSync(`${root}/cgroup.procs`, pid);
+      } catch {
+        // it has ended
+      }
     }
     rmdirSync(this.#path);
   }
@@ -91,7 +95,7 @@ for (const [when, isTime] of Object.entries(cases)) {
     const error = { code: 'NO_SPACE', message: /the target ran out of memory/, hint: /memory/ };
     t.match(report, { status: 'failed', 'exit-code': 1, error });
     const says = (): boolean =>
-      /NO_SPACE: the target ran out of memory/.test(b.receiver?.spawned.log() ?? '');
+      /NO_SPACE: the target ran out of memory/.test(b.receiver?.spawned.errors() ?? '');
     t.ok(await until('its log', says, 10_000).catch(() => false), 'its log says so too');
     limited.limit = -1;
     await sleep(100);
