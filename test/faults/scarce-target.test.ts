@@ -70,7 +70,7 @@ function largestShell(host: Host): number {
 
 /** When the memory of the target becomes too little: 64 MiB come in round 0, as many in the next, and the wire takes 16 MB a second. */
 const cases: Readonly<Record<string, (lines: readonly ReportLine[], to: Host) => boolean>> = {
-  'in the first round': (_lines, to) => largestShell(to) > 32 << 20,
+  'in the first round': (_lines, to) => largestShell(to) > 48 << 20,
   'in a later round': (lines) => lines.some(isRound),
 };
 
@@ -88,7 +88,7 @@ for (const [when, isTime] of Object.entries(cases)) {
     await until('the first pages', () => largestShell(b) > 4 << 20, 60_000, 5);
     a.kill(workload.pid, 'SIGUSR2'); // seen in the next round
     await until('its moment', () => isTime(lines(), b), 30_000, 5);
-    limited.limit = limited.bytes + (16 << 20);
+    limited.limit = limited.bytes + (8 << 20);
     const result = await flight.ended;
     const report = lines().at(-1);
     t.equal(result.code, 1, 'it did not move');
