@@ -7,7 +7,7 @@ import type { LaterPages } from './post-copy/later-pages.ts';
 import type { ObjectCopies } from './object-copies.ts';
 import type { Vma } from '../kernel/proc/maps.ts';
 import { addCounters, newCounters, type PageCounters } from './pages/page-sink.ts';
-import { pagesIn, type PageRuns } from '../kernel/page-runs.ts';
+import { noRuns, pagesIn, type PageRuns } from '../kernel/page-runs.ts';
 import type { Written } from './slow-writers.ts';
 import type { StagedLayout } from './staged-layout.ts';
 import type { SourceProcess } from './tree.ts';
