@@ -9,7 +9,7 @@ import { formatEndpoint } from './endpoint.ts';
 import type { Endpoint } from './endpoint.ts';
 import { handshakeTimeoutMs, subprotocol } from './limits.ts';
 import { PageSender } from './page-sender.ts';
-import type { PageSenderOptions } from './page-sender.ts';
+import type { PageSenderOptions } from './page-sender-options.ts';
 import { readRefusal } from './refusal.ts';
 import { maxPayloads, sharedOptions, zeroMask } from './websocket.ts';
 import type { ConnectionKind } from './websocket.ts';

@@ -3,35 +3,20 @@
 import type { Socket } from 'node:net';
 import type { RawData, WebSocket } from 'ws';
 import { asGodwitError, GodwitError } from '../errors.ts';
-import type { Compression } from './codec.ts';
 import type { Deltas, KeptRuns } from './deltas.ts';
 import { Departures } from './departures.ts';
 import type { Departure } from './departures.ts';
 import { decodeAck } from './page-ack.ts';
 import { BlockPool } from './page-block.ts';
-import type { Allocate, PageBlock } from './page-block.ts';
+import type { PageBlock } from './page-block.ts';
 import { encodeInFront, lengthOfRuns, runBytes } from './page-frame.ts';
 import type { Checksum, PageFrameInfo } from './page-frame.ts';
+import type { PageSenderOptions } from './page-sender-options.ts';
 import { headRoom, maxPageHeader, maxPagePayload } from './limits.ts';
 import { Packing } from './packing.ts';
 import type { Frame, Traffic } from './packing.ts';
-import type { TokenBucket } from './token-bucket.ts';
 import { bytesOf, descriptorOf, socketProblem } from './websocket.ts';
 import { WireMeter } from './wire-meter.ts';
-
-export interface PageSenderOptions {
-  readonly checksum: Checksum;
-  /** Memory of the blocks; best aligned to pages. */
-  readonly allocate?: Allocate;
-  /** Blocks of 1 MiB that may be on their way at once, and as many that are compressed into. Default 8. */
-  readonly blocks?: number;
-  /** Sequence of the frame before the first one: a reconnect goes on from the last acknowledgement. */
-  readonly lastSequence?: number;
-  readonly compression?: Compression | undefined;
-  readonly deltas?: Deltas | undefined;
-  readonly limit?: TokenBucket | undefined;
-  readonly meter?: WireMeter;
-}
 
 export class PageSender {
   /** Aborts with a GodwitError when the connection is over. */

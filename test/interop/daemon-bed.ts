@@ -6,7 +6,8 @@ import { connectControl, connectPages } from '../../src/transport/connect.ts';
 import type { ControlConnection } from '../../src/transport/control-connection.ts';
 import type { Endpoint } from '../../src/transport/endpoint.ts';
 import { greet } from '../../src/transport/handshake.ts';
-import type { PageSender, PageSenderOptions } from '../../src/transport/page-sender.ts';
+import type { PageSenderOptions } from '../../src/transport/page-sender-options.ts';
+import type { PageSender } from '../../src/transport/page-sender.ts';
 import { identity } from '../unit/transport/samples.ts';
 
 export interface Bed {

@@ -3,7 +3,8 @@
 import { compress, sampleCodec } from '../../kernel/page-codec.ts';
 import { widenSendBuffer } from '../../kernel/send-buffer.ts';
 import type { Codec, Compression } from '../../transport/codec.ts';
-import type { PageSender, PageSenderOptions } from '../../transport/page-sender.ts';
+import type { PageSenderOptions } from '../../transport/page-sender-options.ts';
+import type { PageSender } from '../../transport/page-sender.ts';
 import { TokenBucket } from '../../transport/token-bucket.ts';
 import { WireMeter } from '../../transport/wire-meter.ts';
 import { AutoCodec } from './auto-codec.ts';

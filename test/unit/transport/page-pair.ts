@@ -8,7 +8,7 @@ import type { PageFrameInfo } from '../../../src/transport/page-frame.ts';
 import { PageReceiver } from '../../../src/transport/page-receiver.ts';
 import type { PageHandler } from '../../../src/transport/page-receiver.ts';
 import { PageSender } from '../../../src/transport/page-sender.ts';
-import type { PageSenderOptions } from '../../../src/transport/page-sender.ts';
+import type { PageSenderOptions } from '../../../src/transport/page-sender-options.ts';
 import { websocketPair } from './pair.ts';
 import type { End } from './pair.ts';
 
