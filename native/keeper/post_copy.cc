@@ -270,8 +270,14 @@ int PostCopy::Put(FaultSpace& space, const MissingPages::Place& place, const std
   std::uint64_t most = place.range.end - place.range.start;
   for (std::uint64_t at = place.range.start; at < place.range.end;) {
     const std::uint64_t length = std::min(most, place.range.end - at);
-    const ssize_t put = pages == nullptr ? UffdZero(fd, at, length)
-                                         : UffdCopy(fd, at, pages + (at - place.range.start), length);
+    const auto try_once = [&] {
+      return pages == nullptr ? UffdZero(fd, at, length)
+                              : UffdCopy(fd, at, pages + (at - place.range.start), length);
+    };
+    ssize_t put = try_once();
+    // The kernel looks for the mapping before it looks whether mappings are changing (mfill_atomic, mm/userfaultfd.c): what mremap has just
+    // taken away is not gone, and its event is on its way. Asked again it says so, by EAGAIN.
+    if (put == -ENOENT || put == -EEXIST) put = try_once();
     if (put > 0) {
       space.missing.Remove({at, at + static_cast<std::uint64_t>(put)});
       at += static_cast<std::uint64_t>(put);

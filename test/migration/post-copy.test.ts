@@ -28,7 +28,7 @@ function followed(report: ReportLine | undefined): { pages: number; wanted: numb
 
 /** Wires on which it never converges. */
 const slow = ['--bandwidth', '40MB', '--compress', 'none', '--max-downtime', '40'];
-const slower = ['--bandwidth', '8MB', '--compress', 'none', '--max-downtime', '40'];
+const slower = ['--bandwidth', '20MB', '--compress', 'none', '--max-downtime', '40'];
 
 for (const { name, workload, args } of [
   { name: 'one process', workload: ['later', '96', '2', '0'], args: ['--postcopy'] },
@@ -48,7 +48,9 @@ for (const { name, workload, args } of [
     const { code, report, stdout } = await a.migrate(running.pid, b, { args: [...slow, ...args] });
     t.equal(code, 0, stdout);
     const { pages, wanted } = followed(report);
-    t.comment(`downtime ${String(report?.['downtime'])} ms; ${pages} pages followed, ${wanted} were waited for`);
+    t.comment(
+      `downtime ${String(report?.['downtime'])} ms; ${pages} pages followed, ${wanted} were waited for`,
+    );
     t.ok(pages > 1000, 'memory has followed');
     t.ok(wanted > 10, 'some of it was waited for');
     await claimWell(t, b, running);
@@ -74,7 +76,7 @@ await t.test('while memory follows, it is not moved on', { skip }, async (t) => 
   const { a, b } = hosts;
   await a.receive();
   await b.receive();
-  const running = await startWorkload(a, 'later', ['32', '1', '0']);
+  const running = await startWorkload(a, 'later', ['16', '1', '0']);
   const args = ['--json', ...slower, '--postcopy'];
   const flight = a.start(process.execPath, a.migrateArgs(running.pid, b, args));
   await until('memory follows', () => flight.stdout.includes('postcopy-active'), 60_000, 20);

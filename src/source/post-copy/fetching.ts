@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { asGodwitError, GodwitError } from '../../errors.ts';
 import { peerOrigin } from '../../transport/problem.ts';
 import { PageLine, type LineOptions } from './page-line.ts';
-import { streamPages, type StreamFigures } from './stream.ts';
+import { streamPages, type StreamFigures, type StreamOptions } from './stream.ts';
 
 const firstPauseMs = 50;
 const longestPauseMs = 1000;
@@ -43,9 +43,7 @@ export async function fetchRest(options: FetchOptions, line?: PageLine): Promise
   };
   for (;;) {
     try {
-      await using current = standing ?? (await PageLine.open(options));
-      refuseRebooted(options, current);
-      await streamPages(current, { ...options, figures, onProgress });
+      await overLine(standing, { ...options, figures, onProgress });
       return { ...figures, ms: performance.now() - began, reconnects };
     } catch (thrown) {
       const error = asGodwitError(thrown);
@@ -62,6 +60,16 @@ export async function fetchRest(options: FetchOptions, line?: PageLine): Promise
     await sleep(pauseMs, undefined, { signal: options.signal }).catch(() => undefined);
     pauseMs = Math.min(longestPauseMs, 2 * pauseMs);
   }
+}
+
+/** Not in the loop: esbuild's `await using` throws there what an earlier turn has thrown (its variables outlive the turn). */
+async function overLine(
+  standing: PageLine | undefined,
+  options: FetchOptions & StreamOptions,
+): Promise<void> {
+  await using line = standing ?? (await PageLine.open(options));
+  refuseRebooted(options, line);
+  await streamPages(line, options);
 }
 
 /** A host that was started anew has lost what ran on it, and its keeper. */
