@@ -67,8 +67,7 @@ int PostCopy::Add(std::uint64_t source, Fd uffd, int ranges) {
   auto space = std::make_unique<FaultSpace>();
   space->uffd = std::move(uffd);
   space->source = source;
-  for (std::size_t i = 0; i < count; ++i)
-    space->missing.Add({words[2 * i], words[2 * i] + words[2 * i + 1]});
+  for (std::size_t i = 0; i < count; ++i) space->missing.Add({words[2 * i], words[2 * i] + words[2 * i + 1]});
   if (space->missing.empty()) return -EINVAL;
   spaces_.push_back(std::move(space));
   active_ = true;
@@ -137,8 +136,8 @@ void PostCopy::AddTo(std::vector<pollfd>& entries) const {
 
 int PostCopy::patience_ms() const {
   if (given_.valid()) return 0;  // while it is open here, nobody would see the worker go
-  const bool waits = std::any_of(spaces_.begin(), spaces_.end(),
-                                 [](const auto& space) { return !space->deferred.empty(); });
+  const bool waits =
+      std::any_of(spaces_.begin(), spaces_.end(), [](const auto& space) { return !space->deferred.empty(); });
   return waits ? kSoonMs : -1;
 }
 
@@ -257,8 +256,7 @@ int PostCopy::Deliver(std::uint64_t source, PageRange range, const std::uint8_t*
       ReadEvents(space);
       if (tries > 1) Nap();
     }
-    for (auto page = space.wanted.lower_bound(range.start);
-         page != space.wanted.end() && *page < range.end;)
+    for (auto page = space.wanted.lower_bound(range.start); page != space.wanted.end() && *page < range.end;)
       page = space.wanted.erase(page);
   }
   return 0;
@@ -308,7 +306,8 @@ void PostCopy::TakeFrames() {
                        (header.kind != kPages && header.kind != kZeros);
       if (bad) return HangUp();
       wanted += header.runs * 16 + header.payload;
-      if (in_size_ == wanted) return Apply();  // one each time: whoever waits for a page comes before the next
+      if (in_size_ == wanted)
+        return Apply();  // one each time: whoever waits for a page comes before the next
     }
     const ssize_t got = recv(worker_.get(), in_.data() + in_size_, wanted - in_size_, 0);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;

@@ -67,7 +67,13 @@ type Transitions = Readonly<Partial<Record<MessageType, SessionState>>>;
 const steps: Readonly<Record<SessionState, Transitions>> = {
   start: { hello: 'greeting' },
   greeting: { welcome: 'ready', refused: 'ended' },
-  ready: { check: 'checking', rehearse: 'rehearsing', stage: 'staging', resolve: 'resolving', fetch: 'fetching' },
+  ready: {
+    check: 'checking',
+    rehearse: 'rehearsing',
+    stage: 'staging',
+    resolve: 'resolving',
+    fetch: 'fetching',
+  },
   checking: { checked: 'ready' },
   rehearsing: { rehearsed: 'ready' },
   staging: { staged: 'staged' },

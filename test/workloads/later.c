@@ -132,7 +132,8 @@ static void* give_back(void* arg) {
     if (next_random(&gifts) % 4 != 0) {
       MUST(madvise(at, count * page, MADV_DONTNEED));
     } else {
-      if (mmap(at, count * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != at)
+      if (mmap(at, count * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) !=
+          at)
         fail("mmap: %s", strerror(errno));
     }
     memset(gifts.versions + first, 0, count * sizeof *gifts.versions);
@@ -156,7 +157,8 @@ static void* through_pipe(void* arg) {
     if (from == to) continue;
     EXPECT("written", page, MUST(write(ends[1], pipes.at + from * page, page)));
     EXPECT("read", page, MUST(read(ends[0], pipes.at + to * page, page)));
-    if (memcmp(pipes.at + from * page, pipes.at + to * page, page) != 0) fail("through the pipe: not the same");
+    if (memcmp(pipes.at + from * page, pipes.at + to * page, page) != 0)
+      fail("through the pipe: not the same");
     check_page("page through the pipe", &pipes, from);
     write_page(&pipes, to);
     usleep(100);
@@ -177,7 +179,8 @@ static void work(const sigset_t* open) {
   pthread_t threads[most_writers + 4];
   void* (*const others[])(void*) = {fork_and_write, move_about, give_back, through_pipe};
   for (int i = 0; i < 4; i++) MUST0(pthread_create(&threads[i], NULL, others[i], NULL));
-  for (int i = 0; i < writer_count; i++) MUST0(pthread_create(&threads[4 + i], NULL, write_pages, &writers[i]));
+  for (int i = 0; i < writer_count; i++)
+    MUST0(pthread_create(&threads[4 + i], NULL, write_pages, &writers[i]));
   while (!stop_wanted) sigsuspend(open);
   stopping = 1;
   for (int i = 0; i < 4 + writer_count; i++) MUST0(pthread_join(threads[i], NULL));
@@ -196,7 +199,8 @@ int main(int argc, char** argv) {
   writer_count = argc > 2 ? atoi(argv[2]) : 1;
   const int children = argc > 3 ? atoi(argv[3]) : 0;
   if (writer_count < 1 || writer_count > most_writers || children > most_children) fail("arguments");
-  for (int i = 0; i < writer_count; i++) make_part(&writers[i], mib * 256 / (size_t)writer_count, (uint64_t)i + 1);
+  for (int i = 0; i < writer_count; i++)
+    make_part(&writers[i], mib * 256 / (size_t)writer_count, (uint64_t)i + 1);
   struct part* const parts[] = {&forks, &moves, &gifts, &pipes, &pieces};
   for (size_t i = 0; i < 5; i++) make_part(parts[i], i == 4 ? 64 : part_pages, 100 + i);
   struct sigaction action = {.sa_handler = tell, .sa_flags = SA_RESTART};
