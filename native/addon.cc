@@ -14,6 +14,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
   godwit::registerDiag(env, exports);
   godwit::registerDescriptors(env, exports);
   godwit::registerMessages(env, exports);
+  godwit::registerMessageReader(env, exports);
   godwit::registerTerminal(env, exports);
   godwit::registerDutyCycle(env, exports);
   godwit::registerProbe(env, exports);

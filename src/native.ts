@@ -10,6 +10,7 @@ import type { NativeDiag } from './native-diag.ts';
 import type { NativeDutyCycles } from './native-duty-cycle.ts';
 import type { NativeForward } from './native-forward.ts';
 import type { NativeKeeper } from './native-keeper.ts';
+import type { NativeMessageReaders } from './native-message-reader.ts';
 import type { NativeMessages } from './native-messages.ts';
 import type { NativePages } from './native-pages.ts';
 import type { NativeProbe } from './native-probe.ts';
@@ -25,6 +26,7 @@ type Native = NativeProcess &
   NativeDiag &
   NativeDescriptors &
   NativeMessages &
+  NativeMessageReaders &
   NativeDutyCycles &
   NativeProbe &
   NativeTerminal;

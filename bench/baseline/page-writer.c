@@ -2,6 +2,7 @@
  *   userfaultfd          makes one, answers its number
  *   close N              closes it
  *   touch PERMILLE       writes so many of its pages, spread at random
+ *   pages N              the same, by their number
  *   drop MIB             gives back that much by MADV_DONTNEED, and answers
  *   work N               so much arithmetic in each step of loop
  *   loop MS              writes for so much CPU time: 128 bytes into a random page, then some arithmetic; answers steps done
@@ -57,6 +58,9 @@ int main(int argc, char** argv) {
       for (size_t i = 0; i < pages; i++) {
         if (next_random() % 1000 < argument) at[i * PAGE + next_random() % PAGE]++, answer++;
       }
+    }
+    if (!strcmp(word, "pages")) {
+      for (; answer < argument; answer++) at[next_random() % pages * PAGE]++;
     }
     if (!strcmp(word, "loop")) {
       const double end = now() + (double)argument;

@@ -15,6 +15,7 @@ void registerForward(Napi::Env env, Napi::Object exports);
 void registerDiag(Napi::Env env, Napi::Object exports);
 void registerDescriptors(Napi::Env env, Napi::Object exports);
 void registerMessages(Napi::Env env, Napi::Object exports);
+void registerMessageReader(Napi::Env env, Napi::Object exports);
 void registerTerminal(Napi::Env env, Napi::Object exports);
 void registerDutyCycle(Napi::Env env, Napi::Object exports);
 void registerProbe(Napi::Env env, Napi::Object exports);

@@ -25,7 +25,6 @@ export class PageIntake {
     this.#receiver = new PageReceiver(options);
     if (this.#early !== undefined) {
       this.#receiver.attach(this.#early.ws, this.#early.socket);
-      this.#early.ws.resume();
       this.#early = undefined;
     }
     return this.#receiver;

@@ -1,6 +1,7 @@
-// What a page connection needs to take a frame's content for what it says it is.
+// How a page connection is read, and what it needs to take a frame's content for what it says it is.
 import { GodwitError } from '../../errors.ts';
 import { alignedBuffer } from '../../kernel/aligned-memory.ts';
+import { takeOver } from '../../kernel/message-reader.ts';
 import { expander } from '../../kernel/page-codec.ts';
 import { errnoName } from '../../kernel/program.ts';
 import { native } from '../../native.ts';
@@ -12,11 +13,12 @@ import type { PageWriter } from './page-writer.ts';
 /** For one connection: what is expanded is valid until the next frame is. */
 export function pageContents(
   writer: Pick<PageWriter, 'bases'>,
-): Pick<PageReceiverOptions, 'checksum' | 'expand' | 'patch'> {
+): Pick<PageReceiverOptions, 'checksum' | 'expand' | 'patch' | 'takeOver'> {
   return {
     checksum: (payload) => native.xxh3(payload),
     expand: expander(maxPagePayload),
     patch: patcher(writer),
+    takeOver,
   };
 }
 

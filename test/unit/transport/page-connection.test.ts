@@ -3,11 +3,11 @@ import { maxPagePayload } from '../../../src/transport/limits.ts';
 import { encodeAck } from '../../../src/transport/page-ack.ts';
 import type { PageFrame } from '../../../src/transport/page-frame.ts';
 import { PageSender } from '../../../src/transport/page-sender.ts';
-import { checksum, connected, info, page, sendFilled } from './page-pair.ts';
+import { checksum, connected, info, page, readEitherWay, sendFilled } from './page-pair.ts';
 import type { Pair } from './page-pair.ts';
 import { websocketPair } from './pair.ts';
 
-void t.test('frames are written in order, and flush waits for the last of them', async (t) => {
+readEitherWay('frames are written in order, and flush waits for the last of them', async (t) => {
   const seen: string[] = [];
   const { sender, receiver } = await connected(t, (frame) => {
     seen.push(`${frame.sequence}:${frame.payload.length}:${frame.payload[0] ?? 'none'}`);
@@ -21,7 +21,7 @@ void t.test('frames are written in order, and flush waits for the last of them',
   t.same(seen.slice(0, 2).concat(seen.slice(-2)), ['1:8192:1', '2:12288:2', '50:12288:50', '51:0:none']);
 });
 
-void t.test('a handler that takes its time holds the sender back, and order is kept', async (t) => {
+readEitherWay('a handler that takes its time holds the sender back, and order is kept', async (t) => {
   const order: number[] = [];
   let inside = 0;
   let most = 0;
@@ -64,7 +64,7 @@ void t.test('no more blocks are on their way than the pool has', async (t) => {
   t.equal(sender.lastAcked, 40);
 });
 
-void t.test('the target waits for the frames that a round consists of', async (t) => {
+readEitherWay('the target waits for the frames that a round consists of', async (t) => {
   const { sender, receiver } = await connected(t, () => undefined);
   const third = receiver.applied(3);
   for (let i = 0; i < 4; i++) await sendFilled(sender, 1, i);
@@ -77,7 +77,7 @@ void t.test('the target waits for the frames that a round consists of', async (t
   await t.rejects(fifth, { message: 'stop' });
 });
 
-void t.test('a handler that fails ends the connection, and both who wait learn it', async (t) => {
+readEitherWay('a handler that fails ends the connection, and both who wait learn it', async (t) => {
   const { sender, receiver, problems } = await connected(t, (frame) => {
     if (frame.sequence === 2) throw new Error('no such shell');
   });
@@ -90,7 +90,7 @@ void t.test('a handler that fails ends the connection, and both who wait learn i
   await t.rejects(sender.acquire(), { code: 'PEER' });
 });
 
-void t.test('a frame that is lost, repeated or damaged ends the migration', async (t) => {
+readEitherWay('a frame that is lost, repeated or damaged ends the migration', async (t) => {
   const cases: [string, (pair: Pair) => void, { code: string; message?: RegExp }][] = [
     ['damaged', ({ sender, senderEnd }) => {
       const original = senderEnd.ws.send.bind(senderEnd.ws) as (data: Buffer) => void;
@@ -131,7 +131,7 @@ void t.test('an acknowledgement of what was never sent is a broken rule', async 
   t.match(sender.ended.reason, { code: 'PROTOCOL' });
 });
 
-void t.test('a second connection goes on where the first was cut', async (t) => {
+readEitherWay('a second connection goes on where the first was cut', async (t) => {
   const first = await connected(t, () => undefined);
   await sendFilled(first.sender, 1, 1);
   await first.sender.flush();

@@ -1,12 +1,14 @@
 // Both ends of a page connection, for tests of it.
+import t from 'tap';
 import type { Test } from 'tap';
 import type { GodwitError } from '../../../src/errors.ts';
+import { takeOver } from '../../../src/kernel/message-reader.ts';
 import { expander } from '../../../src/kernel/page-codec.ts';
 import type { Patch } from '../../../src/transport/deltas.ts';
 import { maxPagePayload } from '../../../src/transport/limits.ts';
 import type { PageFrameInfo } from '../../../src/transport/page-frame.ts';
 import { PageReceiver } from '../../../src/transport/page-receiver.ts';
-import type { PageHandler } from '../../../src/transport/page-receiver.ts';
+import type { PageHandler, TakeOver } from '../../../src/transport/page-receiver.ts';
 import { PageSender } from '../../../src/transport/page-sender.ts';
 import type { PageSenderOptions } from '../../../src/transport/page-sender-options.ts';
 import { websocketPair } from './pair.ts';
@@ -23,6 +25,22 @@ export const checksum = (payload: Uint8Array): bigint => {
 
 export function info(pages: number, start = 0): PageFrameInfo {
   return { round: 0, space: 7, kind: 'space', runs: Float64Array.of(start, pages * page), runCount: 1 };
+}
+
+/** Runs the test twice: with frames that ws reads, and with frames that a native thread reads. */
+export function readEitherWay(name: string, body: (t: Test) => Promise<void>): void {
+  for (const isNative of [false, true]) {
+    void t.test(`${name} (${isNative ? 'native' : 'ws'})`, async (t) => {
+      t.context = { isNative };
+      await body(t);
+    });
+  }
+}
+
+/** How `connected` has its frames read: by ws, unless readEitherWay says otherwise. */
+export function readingOf(t: Test): TakeOver | undefined {
+  const { isNative } = t.context as { readonly isNative?: boolean };
+  return isNative === true ? takeOver : undefined;
 }
 
 export interface Pair {
@@ -46,6 +64,7 @@ export async function connected(
     expand,
     patch,
     handler,
+    takeOver: readingOf(t),
     onProblem: (error) => problems.push(error),
   });
   const { client, clientEnd, serverEnd } = await websocketPair(
