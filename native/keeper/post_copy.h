@@ -26,6 +26,9 @@
 
 namespace godwit {
 
+/** What a worker is told. */
+enum : std::uint32_t { kWanted = 1, kApplied = 2, kComplete = 3, kFailed = 4 };
+
 /** One address space that misses pages. */
 struct FaultSpace {
   Fd uffd;
