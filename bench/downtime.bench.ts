@@ -1,5 +1,5 @@
 // The downtime of redis under write load, as a client outside of the tree sees it: between two hosts made of namespaces, there and
-// back. GODWIT_MIB: its data (64), GODWIT_MOVES: how many flights (10), GODWIT_IDLE=1: nobody writes. What `migrate` reports
+// back. GODWIT_MIB: its data (64), GODWIT_MOVES: how many flights (10), GODWIT_IDLE=1: nobody writes, GODWIT_ARGS: options of migrate. What it reports
 // stands beside it. No baseline exists for a pause: the same flights of a small redis are the measure of a large one.
 import { sleep } from '../test/helpers/commands.ts';
 import { canMakeHosts } from '../test/helpers/can-make-hosts.ts';
@@ -8,6 +8,7 @@ import { preload, RedisLoad, startRedis } from '../test/programs/redis.ts';
 
 const mib = Number(process.env['GODWIT_MIB'] ?? 64);
 const moves = Number(process.env['GODWIT_MOVES'] ?? 10);
+const extra = (process.env['GODWIT_ARGS'] ?? '').split(' ').filter((arg) => arg !== '');
 const isIdle = process.env['GODWIT_IDLE'] === '1';
 
 const blocked = await canMakeHosts();
@@ -31,7 +32,7 @@ let failures = 0;
 for (let i = 0; i < moves; i++) {
   const [from, to] = i % 2 === 0 ? [a, b] : [b, a];
   await load.mark();
-  const { code, report } = await from.migrate(redis.pid, to, { args: ['--tcp-close'] });
+  const { code, report } = await from.migrate(redis.pid, to, { args: ['--tcp-close', ...extra] });
   if (code !== 0) {
     failures++;
     break;

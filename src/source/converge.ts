@@ -72,7 +72,7 @@ const assumedBytesPerSecond = 1e9;
 const tellingBytes = 4 << 20;
 /** Copying that takes a smaller share of the downtime than this is not to blame for it. */
 const negligible = 0.1;
-/** A page that follows later is named in the freeze, and given back on the target: milliseconds, measured with pages at random. */
+/** A page that follows later is named in the freeze, and given back on the target: milliseconds, an estimate. */
 const laterMs = 0.0005;
 const laterPage = 4096;
 /** With --postcopy: so many rounds more, at most, may reach the goal by themselves. */
