@@ -56,7 +56,8 @@ class MessageReaderObject : public Napi::ObjectWrap<MessageReaderObject> {
   explicit MessageReaderObject(Info info) : Napi::ObjectWrap<MessageReaderObject>(info) {
     const Args args(info);
     const auto early = args.Bytes(1);
-    const MessageShape shape = {.room = args.Integer(info[2]), .unit = args.Integer(info[3]), .most = args.Integer(info[4])};
+    const MessageShape shape = {
+        .room = args.Integer(info[2]), .unit = args.Integer(info[3]), .most = args.Integer(info[4])};
     const auto memory = args.Bytes(5);
     const size_t count = args.Integer(info[6]);
     const size_t size = shape.room + shape.most;
@@ -83,8 +84,9 @@ class MessageReaderObject : public Napi::ObjectWrap<MessageReaderObject> {
               door_->Tell(nullptr);
               door_->Close();
             }};
-    reader_ = std::make_unique<MessageReader>(
-        std::move(socket), std::vector<uint8_t>(early.begin(), early.end()), shape, std::move(blocks), listener);
+    reader_ =
+        std::make_unique<MessageReader>(std::move(socket), std::vector<uint8_t>(early.begin(), early.end()),
+                                        shape, std::move(blocks), listener);
     if (reader_->Start() == 0) return;
     door_->Close();
     args.Throw("no thread can be started");

@@ -38,7 +38,11 @@ void t.test('a send buffer takes what nobody reads', async (t) => {
     t.comment('without CAP_NET_ADMIN no more than net.core.wmem_max');
     return;
   }
-  await new Promise<void>((resolve) => socket.write(Buffer.alloc(12 << 20), () => { resolve(); }));
+  await new Promise<void>((resolve) =>
+    socket.write(Buffer.alloc(12 << 20), () => {
+      resolve();
+    }),
+  );
   t.pass('12 MiB were taken at once');
   socket.destroy();
   await once(socket, 'close');
