@@ -19,21 +19,21 @@ export interface TreeSize {
 export interface Pace {
   /** The fastest of some dumps on the source, the freeze included. */
   readonly dumpMs: number;
-  /** The target's way from the final state to PREPARED. */
+  /** The target's way from the final state to PREPARED, the fastest of some. */
   readonly prepareMs: number;
 }
 
 /** Of the machine of docs/benchmarks.md, where each cost below was measured. */
-export const referencePace: Pace = { dumpMs: 33, prepareMs: 37 };
+export const referencePace: Pace = { dumpMs: 33, prepareMs: 25 };
 
 const noise = 0.35;
 
 /** Milliseconds: what any tree costs, and what one more of a kind costs. */
 const units: Readonly<Record<'base' | keyof TreeSize, FixedCosts>> = {
-  base: { freezeMs: 0.6, stateMs: 5.5, applyMs: 8.2, runMs: 2.4 },
-  processes: { freezeMs: 0.04, stateMs: 1.4, applyMs: 1.3, runMs: 0.01 },
+  base: { freezeMs: 0.6, stateMs: 5.5, applyMs: 4.5, runMs: 2.4 },
+  processes: { freezeMs: 0.04, stateMs: 1.2, applyMs: 0.75, runMs: 0.01 },
   threads: { freezeMs: 0.033, stateMs: 0.23, applyMs: 0.2, runMs: 0 },
-  mappings: { freezeMs: 0, stateMs: 0.02, applyMs: 0.016, runMs: 0 },
+  mappings: { freezeMs: 0, stateMs: 0.008, applyMs: 0.003, runMs: 0 },
   descriptors: { freezeMs: 0, stateMs: 0.027, applyMs: 0.052, runMs: 0.001 },
   unixSockets: { freezeMs: 0, stateMs: 0.2, applyMs: 0.12, runMs: 0 },
   inetSockets: { freezeMs: 0, stateMs: 0.35, applyMs: 0.3, runMs: 0.02 },
