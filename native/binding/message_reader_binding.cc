@@ -68,6 +68,7 @@ class MessageReaderObject : public Napi::ObjectWrap<MessageReaderObject> {
     std::vector<std::span<uint8_t>> blocks;
     const size_t stride = memory.size() / count / kPageSize * kPageSize;
     if (stride < size) args.Throw("blocks begin at whole pages");
+    blocks.reserve(count);
     for (size_t i = 0; i < count; i++) blocks.push_back(memory.subspan(i * stride, stride));
     count_ = count;
     Fd socket(fcntl(args.Fd(0), F_DUPFD_CLOEXEC, 0));

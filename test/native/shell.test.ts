@@ -6,6 +6,7 @@ import { readMaps } from '../../src/kernel/proc/maps.ts';
 import { readStat } from '../../src/kernel/proc/stat.ts';
 import { Program } from '../../src/kernel/program.ts';
 import { native } from '../../src/native.ts';
+import { runTogether } from '../../src/target/run-together.ts';
 import { anonymous, freePids, identity, layoutOf, specials, startShellTree } from '../helpers/shell-bed.ts';
 
 void t.test('shells look as their layouts say', { skip: process.getuid?.() !== 0 }, async (t) => {
@@ -75,6 +76,37 @@ void t.test('shells look as their layouts say', { skip: process.getuid?.() !== 0
     ],
     'parents, groups with dead leaders and sessions are as wanted',
   );
+  const said = new Map<number, number>();
+  const askAll = (unwilling?: number): void => {
+    runTogether(
+      [root, child, grandchild, orphan].map((pid) => ({
+        shell: tree.shell(pid),
+        build: (program) => {
+          const own = program.call('getpid');
+          if (pid === unwilling) program.call('close', 9999);
+          return (outcome) => {
+            said.set(pid, outcome.number(own));
+          };
+        },
+      })),
+    );
+  };
+  askAll();
+  t.same(
+    [...said],
+    [root, child, grandchild, orphan].map((pid) => [pid, pid]),
+    'programs that run at once answer each for its own shell',
+  );
+  t.throws(
+    () => {
+      askAll(grandchild);
+    },
+    { code: 'REMOTE_CALL', message: new RegExp(`process ${grandchild}: close\\(9999\\).*EBADF`) },
+    'one that fails is told by name',
+  );
+  t.doesNotThrow(() => {
+    askAll();
+  }, 'after all of them have ended');
   t.equal(existsSync(`/proc/${deadGroup}`), false, 'the helper that stood in for a dead leader is gone');
   t.same([...shell.tids.keys()], [root, thread], 'the thread has its TID');
   t.ok(existsSync(`/proc/${root}/task/${thread}`), 'the kernel shows it under that TID');
