@@ -3,6 +3,7 @@
 import { GodwitError } from '../../errors.ts';
 import { errnoName } from '../../kernel/program.ts';
 import type { Vma } from '../../kernel/proc/maps.ts';
+import { readResidentPages } from '../../kernel/proc/statm.ts';
 import { native } from '../../native.ts';
 import { ownedMethod } from '../../native-pages.ts';
 import type { NativePageSet, OwnedMethod } from '../../native-pages.ts';
@@ -31,6 +32,8 @@ const features = (1 << 13) | (1 << 15);
 /** Before, mremap carried write protection along (linux commit 0cef0bb836e3). */
 const clears = !isLinux(6, 13);
 const esrch = -3;
+/** So many pages are walked over in the time that a look at one run takes. */
+const pagesPerLook = 250;
 
 /** Gets a userfaultfd of the process as a descriptor of the agent, or a negative errno. */
 export type ObtainUserfaultfd = () => number;
@@ -152,8 +155,9 @@ export class PagemapScanTracker implements Tracker {
     frozen: boolean,
   ): NativePageSet | number {
     const owned = setOf();
-    // Nothing changes any more: one walk over all that is written tells as much as a look at each page of it.
-    const written = frozen ? setOf() : undefined;
+    // Nothing changes any more: one walk over all that is written tells as much as a look at each page of it, and sooner where much is.
+    const walks = frozen && this.#isMuch(runsInside(touched, carried.anonymous));
+    const written = walks ? setOf() : undefined;
     const walked = written?.addWrittenOwned(this.pagemapFd) ?? 0;
     if (walked < 0) return walked;
     const anonymous = written === undefined ? touched : this.#pending;
@@ -170,6 +174,11 @@ export class PagemapScanTracker implements Tracker {
       addRuns(owned, found);
     }
     return owned;
+  }
+
+  /** A walk takes 3 to 8 ns for each resident page, a look 0.8 us for each run (8 GiB of 4 KiB pages, Linux 6.18). */
+  #isMuch({ count }: PageRuns): boolean {
+    return count * pagesPerLook >= (readResidentPages(this.pid) ?? 0);
   }
 
   /** Of reserved huge pages: those that may have been given back and read since, which no scan tells. */
