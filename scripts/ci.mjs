@@ -10,12 +10,12 @@ import { clearVmTable, printVmTable } from './vm-table.mjs';
 
 const min = 60_000;
 const plan = [
-  { folders: ['unit', 'native', 'compliance', 'interop'], limitMs: 6.25 * min },
-  { folders: ['programs'], limitMs: 6 * min },
-  { folders: ['migration'], limitMs: 7.5 * min },
-  { folders: ['conformance'], limitMs: 13.5 * min },
-  { folders: ['faults'], limitMs: 6 * min },
-  { folders: ['vm'], limitMs: 10.75 * min },
+  { folders: ['unit', 'native', 'compliance', 'interop'], limitMs: 5.5 * min },
+  { folders: ['programs'], limitMs: 4.75 * min },
+  { folders: ['migration'], limitMs: 11 * min },
+  { folders: ['conformance'], limitMs: 11 * min },
+  { folders: ['faults'], limitMs: 8.25 * min },
+  { folders: ['vm'], limitMs: 9.5 * min },
 ];
 
 const before = new Set(leftovers());

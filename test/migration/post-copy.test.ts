@@ -28,10 +28,10 @@ function followed(report: ReportLine | undefined): { pages: number; wanted: numb
 
 /** Wires on which it never converges. */
 const slow = ['--bandwidth', '40MB', '--compress', 'none', '--max-downtime', '40'];
-const slower = ['--bandwidth', '20MB', '--compress', 'none', '--max-downtime', '40'];
+const slower = ['--bandwidth', '8MB', '--compress', 'none', '--max-downtime', '40'];
 
 for (const { name, workload, args } of [
-  { name: 'one process', workload: ['later', '96', '2', '0'], args: ['--postcopy'] },
+  { name: 'one process', workload: ['later', '64', '2', '0'], args: ['--postcopy'] },
   {
     name: 'at the end of the time for copying',
     workload: ['later', '48', '1', '0'],
@@ -80,11 +80,8 @@ await t.test('while memory follows, it is not moved on', { skip }, async (t) => 
   const args = ['--json', ...slower, '--postcopy'];
   const flight = a.start(process.execPath, a.migrateArgs(running.pid, b, args));
   await until('memory follows', () => flight.stdout.includes('postcopy-active'), 60_000, 20);
-  const agent = await a.pidOf(flight);
-  process.kill(agent, 'SIGSTOP'); // it would be over too soon
   const { code, stdout } = await b.migrate(running.pid, a);
-  process.kill(agent, 'SIGCONT');
-  t.equal(code, 3);
+  t.equal(code, 3, stdout);
   t.match(stdout, /is in post-copy/);
   t.equal((await flight.ended).code, 0, flight.stdout);
   const back = await b.migrate(running.pid, a);
