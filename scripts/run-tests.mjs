@@ -20,6 +20,8 @@ export const stages = [
 export const filesOf = (stage) => filesBelow(`test/${stage}`, ['.test.ts']);
 
 // A sanitizer's runtime has to be loaded before Node, but not before the programs that a test starts.
+/** Their flights are rehearsed once (test/helpers/host.ts). */
+const quickStages = /test\/(conformance|faults)\//;
 const preload = process.env.GODWIT_PRELOAD;
 const preloadNodes = new URL('./preload-nodes.mjs', import.meta.url).href;
 
@@ -55,6 +57,7 @@ function runFile(file, limitMs) {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
       ...process.env,
+      ...(quickStages.test(file) ? { GODWIT_TEST_QUICK: '1' } : {}),
       TAP_TIMEOUT: String(Math.ceil(limitMs / 1000)),
       ...(preload === undefined ? {} : { LD_PRELOAD: preload }),
     },

@@ -33,6 +33,7 @@ interface MigrateArguments extends ExternalArguments {
   readonly 'on-timeout': Ending;
   readonly postcopy: boolean;
   readonly 'auto-converge': boolean;
+  readonly rehearsals: number;
   readonly compress: CompressChoice;
   readonly bandwidth: string | undefined;
   readonly 'delta-cache': string;
@@ -95,6 +96,12 @@ export const migrateCommand: CommandModule<object, MigrateArguments> = {
         describe:
           'let memory follow when the tree runs on the target, as soon as copying ahead would take long; a source that is lost then loses the tree',
       })
+      .option('rehearsals', {
+        type: 'number',
+        default: 6,
+        describe:
+          'how often the freeze is rehearsed: 1 saves half a second, and the tree stands still for longer',
+      })
       .option('auto-converge', {
         type: 'boolean',
         default: false,
@@ -155,6 +162,7 @@ export const migrateCommand: CommandModule<object, MigrateArguments> = {
         },
         postCopy: args.postcopy || args['on-timeout'] === 'postcopy',
         autoConverge: args['auto-converge'],
+        rehearsals: args.rehearsals,
         compress: args.compress,
         bandwidth: parseBandwidth(args.bandwidth),
         deltaCache: parseDeltaCache(args['delta-cache']),
@@ -192,6 +200,7 @@ function checkArguments(
     | 'pid'
     | 'max-downtime'
     | 'max-rounds'
+    | 'rehearsals'
     | 'timeout'
     | 'bandwidth'
     | 'delta-cache'
@@ -209,5 +218,7 @@ function checkArguments(
   for (const [name, value] of Object.entries(numbers)) {
     if (!(value > 0)) throw new GodwitError('USAGE', `--${name} takes a number above 0`);
   }
+  if (!Number.isInteger(args.rehearsals) || args.rehearsals < 1 || args.rehearsals > 100)
+    throw new GodwitError('USAGE', '--rehearsals takes a number from 1 to 100');
   return true;
 }

@@ -17,6 +17,8 @@ export interface MigrateOptions extends SurveyOptions {
   readonly goals: Goals;
   /** The writers are slowed down while rounds do not converge. */
   readonly autoConverge: boolean;
+  /** How often the freeze is rehearsed, with a small tree of our own. */
+  readonly rehearsals: number;
   readonly compress: CompressChoice;
   /** At most so many bytes a second on the page connection while the tree runs; undefined: as many as it takes. */
   readonly bandwidth: number | undefined;

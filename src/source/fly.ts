@@ -88,7 +88,7 @@ async function takeOff(plan: FlightPlan, ground: Ground): Promise<Flown> {
   const what = `${pids.length} ${pids.length === 1 ? 'process' : 'processes'} to ${plan.endpoint.host}`;
   const text = `copying ${what} (migration ${plan.id}, tracker ${tracker.kind})`;
   observer({ kind: 'phase', phase: 'pre-copy', text });
-  const { pace, problem } = await rehearse(wire, tracker);
+  const { pace, problem } = await rehearse(wire, tracker, plan.rehearsals);
   if (problem !== undefined) observer({ kind: 'warning', text: `the rehearsal did not work: ${problem}` });
   const sizer = new TreeSizer();
   const costsOf: CostsOf = (vmasOf) => fixedCosts(sizer.sizeOf(flight.living, vmasOf), pace);

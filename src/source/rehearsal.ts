@@ -42,9 +42,9 @@ export interface Rehearsed {
 }
 
 /**
- * @throws GodwitError when the target does not come back from its half: it is not ready for anything else then
+ * `landings`: how often the target is to build it. @throws GodwitError when the target does not come back from its half: it is not ready for anything else then
  */
-export async function rehearse(wire: Wire, tracker: ChosenTracker): Promise<Rehearsed> {
+export async function rehearse(wire: Wire, tracker: ChosenTracker, landings: number): Promise<Rehearsed> {
   const actors = new Actors();
   let isTargetAtIt = false;
   try {
@@ -52,10 +52,10 @@ export async function rehearse(wire: Wire, tracker: ChosenTracker): Promise<Rehe
     using dump = new RehearsedDump(root, tracker);
     const pace = { dumpMs: dumpMs(dump) };
     isTargetAtIt = true;
-    wire.control.send({ type: 'rehearse', state: dump.state, clocks: treeClocks(root) });
+    wire.control.send({ type: 'rehearse', state: dump.state, clocks: treeClocks(root), landings });
     warmDecoder('target');
     const answer = wire.control.expect('rehearsed', { timeoutMs, signal: wire.signal });
-    const { ms } = await meanwhile(answer, () => {
+    const { ms } = await meanwhile(answer, landings === 1 ? 0 : mostRepeats, () => {
       dump.run();
     });
     return ms === undefined ? {} : { pace: { ...pace, prepareMs: ms } };
@@ -82,14 +82,14 @@ function dumpMs(dump: RehearsedDump): number {
   return Math.min(...Array.from({ length: repeats }, () => dump.run()));
 }
 
-/** Works again and again until the answer has come. */
-async function meanwhile<T>(answer: Promise<T>, work: () => void): Promise<T> {
+/** Works again and again, at most so often, until the answer has come. */
+async function meanwhile<T>(answer: Promise<T>, most: number, work: () => void): Promise<T> {
   let isOver = false as boolean;
   const end = (): void => {
     isOver = true;
   };
   answer.then(end, end);
-  for (let i = 0; i < mostRepeats && !isOver; i++) {
+  for (let i = 0; i < most && !isOver; i++) {
     work();
     await setImmediate();
   }

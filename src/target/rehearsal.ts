@@ -11,8 +11,7 @@ import type { TargetContext } from './session.ts';
 
 /** So often until V8 has compiled well what it decodes with. */
 const decodings = 15;
-/** A landing is fastest after so many, and none begins after this many milliseconds. */
-const mostLandings = 6;
+/** No landing but the first begins after this many milliseconds. */
 const forMs = 350;
 
 type Rehearse = Extract<SourceMessage, { type: 'rehearse' }>;
@@ -20,7 +19,7 @@ type Rehearse = Extract<SourceMessage, { type: 'rehearse' }>;
 /** Returns what the fastest landing took from the state to PREPARED, ms. Never throws: a rehearsal that fails costs time later, nothing else. */
 export async function rehearse(
   context: TargetContext,
-  { state, clocks }: Rehearse,
+  { state, clocks, landings }: Rehearse,
 ): Promise<number | undefined> {
   const stage: LandingContext = {
     migrationId: `${context.migrationId}-rehearsal`,
@@ -29,12 +28,12 @@ export async function rehearse(
     log: () => undefined,
     openPages: () => ({ applied: () => Promise.resolve(), close: () => undefined }),
   };
-  const bytes = encodeMessage({ type: 'rehearse', state, clocks });
+  const bytes = encodeMessage({ type: 'rehearse', state, clocks, landings });
   for (let i = 0; i < decodings; i++) decodeMessage('source', bytes);
   const began = performance.now();
   let best: number | undefined;
   try {
-    for (let i = 0; i < mostLandings && performance.now() - began < forMs; i++)
+    for (let i = 0; i < landings && (i === 0 || performance.now() - began < forMs); i++)
       best = Math.min(await landOnce(stage, state, clocks), best ?? Infinity);
   } catch (error) {
     context.log('warning', `the rehearsal failed: ${asGodwitError(error).message}`);

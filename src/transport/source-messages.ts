@@ -26,7 +26,13 @@ export const sourceMessages = [
   /** The shape of the tree: what is different from the one before; answered before pages of new mappings are sent. */
   z.strictObject({ type: z.literal('stage'), layout: layoutUpdateSchema, clocks: clocksSchema }),
   /** A small tree of the source's own, to be built and thrown away: the code is warm when the real one comes. */
-  z.strictObject({ type: z.literal('rehearse'), state: treeStateSchema, clocks: clocksSchema }),
+  z.strictObject({
+    type: z.literal('rehearse'),
+    state: treeStateSchema,
+    clocks: clocksSchema,
+    /** At most so often. */
+    landings: z.number().int().min(1).max(100).default(1),
+  }),
   z.strictObject({ type: z.literal('round-end'), round: count, lastSequence: sequence }),
   z.strictObject({ type: z.literal('clock-probe'), n: count }),
   /** The tree is frozen: all that is not page content, and the last frame that belongs to it. */

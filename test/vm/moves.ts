@@ -35,7 +35,7 @@ export function background(command: string, log: string): string {
 
 export async function migrate(from: Guest, to: Guest, pid: number, args = ''): Promise<CommandResult> {
   return from.run(
-    `${godwit} migrate --pid ${pid} --to ${to.address}:${port} --plaintext --json ${args}`,
+    `${godwit} migrate --pid ${pid} --to ${to.address}:${port} --plaintext --json --rehearsals 1 ${args}`,
     patienceMs,
   );
 }

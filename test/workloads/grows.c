@@ -1,7 +1,7 @@
 // grows [MiB] [children]: at each SIGUSR2 it has as much memory once more, bears so many children that wait, and says "grown". All of its memory
 // is checked at the end, and that all of its children are there.
 // @family Memory
-// @claim grown memory.growing
+// @claim grown memory.anonymous
 // @arguments 16 3
 #include <sys/wait.h>
 
