@@ -70,7 +70,7 @@ void PostCopy::TakeFrames() {
       const bool bad = header.runs > kMostRuns || header.payload > kMostPayload ||
                        (header.kind != kPages && header.kind != kZeros);
       if (bad) return HangUp();
-      wanted += header.runs * 16 + header.payload;
+      wanted += std::uint64_t{header.runs} * 16 + header.payload;
       if (in_size_ == wanted)
         return Apply();  // one each time: whoever waits for a page comes before the next
     }
@@ -86,7 +86,7 @@ void PostCopy::Apply() {
   std::memcpy(&header, in_.data(), sizeof header);
   in_size_ = 0;
   const std::uint8_t* runs = in_.data() + sizeof header;
-  const std::uint8_t* payload = runs + header.runs * 16;
+  const std::uint8_t* payload = runs + std::size_t{header.runs} * 16;
   std::uint64_t done = 0;
   for (std::size_t i = 0; i < header.runs; ++i) {
     double run[2];

@@ -171,7 +171,7 @@ bool MessageReader::Fill(uint8_t* into, size_t length) {
 
 bool MessageReader::WaitForBytes(size_t wanted) {
   // Woken up once for many bytes rather than for each segment; the kernel caps it at half its buffer (tcp_set_rcvlowat).
-  const int enough = static_cast<int>(std::min<size_t>(wanted, 256 * 1024));
+  const int enough = static_cast<int>(std::min<size_t>(wanted, size_t{256} * 1024));
   setsockopt(socket_.get(), SOL_SOCKET, SO_RCVLOWAT, &enough, sizeof enough);
   std::array<pollfd, 2> files{{{socket_.get(), POLLIN, 0}, {wake_.get(), POLLIN, 0}}};
   while (poll(files.data(), files.size(), -1) < 0) {
