@@ -42,7 +42,8 @@ export function updated(before: TreeLayout | undefined, update: LayoutUpdate): T
   const { root, owners, spaces } = update;
   const had = spacesOf(before);
   const fresh = new Map(spaces.map((space) => [space.id, space]));
-  const stranger = spaces.find(({ id }) => !owners.includes(id));
+  const known = new Set(owners);
+  const stranger = spaces.find(({ id }) => !known.has(id));
   if (stranger !== undefined) throw open(`the address space of process ${stranger.id}, which has none`);
   const spaceOf = (id: number): AddressSpace => {
     const space = fresh.get(id) ?? had.get(id);

@@ -16,7 +16,7 @@ interface Known {
 
 export class KnownMappings {
   readonly #spaces = new Map<number, Known>();
-  #lasting = new WeakMap<Vma, Mapping>();
+  readonly #lasting = new WeakMap<Vma, Mapping>();
 
   /** One for each VMA; the same list as before where nothing has changed. `make` is only called for what is not known. */
   of(pid: number, vmas: readonly Vma[], make: (vma: Vma) => MadeMapping): Mapping[] {

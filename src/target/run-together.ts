@@ -14,6 +14,8 @@ export interface Errand {
 
 /** So many at once: behind them the first has long ended. */
 const most = 64;
+/** Bytes that are lost between programs, each of which begins at a multiple of 64. */
+const slack = 64 * most;
 
 /** In batches, in order. @throws GodwitError REMOTE_CALL, NO_PROCESS: of the first that failed, after all of its batch have ended */
 export function runTogether(errands: Iterable<Errand>): void {
@@ -37,6 +39,8 @@ export function runTogether(errands: Iterable<Errand>): void {
     const program = new Program();
     const read = build(program);
     if (program.length === 0) continue;
+    // One that fits alone must not fail for its company; what is as large as that has placed nothing beside itself.
+    if (size + program.size > shell.scratch.room - slack) flush();
     batch.push({ shell, vtid, program, read });
     size += program.size;
   }
