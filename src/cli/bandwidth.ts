@@ -1,5 +1,6 @@
 // --bandwidth RATE
 import { GodwitError } from '../errors.ts';
+import { parseAmount, sizeUnits } from './amount.ts';
 
 export const bandwidthOption = {
   type: 'string',
@@ -12,12 +13,7 @@ const units: Readonly<Record<string, number>> = {
   kbit: 1e3 / 8,
   Mbit: 1e6 / 8,
   Gbit: 1e9 / 8,
-  kB: 1e3,
-  MB: 1e6,
-  GB: 1e9,
-  KiB: 2 ** 10,
-  MiB: 2 ** 20,
-  GiB: 2 ** 30,
+  ...sizeUnits,
 };
 
 /** 1 Mbit and 1 Tbit: pages leave in frames of 1 MiB, and no link is faster. */
@@ -27,13 +23,11 @@ const most = 1e12 / 8;
 /** Bytes a second. @throws GodwitError USAGE */
 export function parseBandwidth(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
-  const [, number = '', unit = ''] = /^(\d+(?:\.\d+)?)([A-Za-z]+)(?:\/s)?$/.exec(text) ?? [];
-  const bytes = units[unit];
-  if (bytes === undefined)
+  const rate = parseAmount(text.replace(/\/s$/, ''), units);
+  if (rate === undefined)
     throw new GodwitError('USAGE', `--bandwidth takes a number and a unit, and "${text}" is none`, {
       hint: `bytes a second: 100MB, bits a second: 1Gbit; the units are ${Object.keys(units).join(', ')}`,
     });
-  const rate = Number(number) * bytes;
   if (rate >= least && rate <= most) return rate;
   throw new GodwitError('USAGE', `--bandwidth ${text} is not between 1Mbit and 1000Gbit`);
 }
