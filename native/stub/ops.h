@@ -41,6 +41,7 @@ struct Handshake {
   std::uint32_t done;     // the live program has ended (set by the stub)
   std::uint32_t release;  // the stub need not wait any longer (set by the agent or by the keeper)
   std::int64_t pause[2];  // its own: a timespec for ppoll(2)
+  std::uint32_t spins;    // looks at `release` before it sleeps (set by the agent)
 };
 
 }  // namespace godwit

@@ -105,24 +105,29 @@ godwit_stub_live:
         // (fs/select.c). sched_yield(2) is none to wait with: since Linux 6.18 each call forfeits a slice, so that a
         // thread among busy ones of its own process came late to its stop by seconds.
         mov     dword ptr [rip + godwit_stub_begin + 0x800], 1
-        mov     r13d, 40000                     // some seconds: far longer than an agent needs, and an end if nobody
-                                                // is left; the keeper ends it at once when the agent dies
-godwit_stub_pause:
-        mov     ecx, 1000                       // tens of microseconds: most agents are faster
+        // Nor may many that wait be a load: 32 that looked up every 200 us kept their agent from two CPUs for seconds. An interrupt
+        // ends the sleep at once; only the keeper's word has to wait for its end.
+        mov     r13d, 2500                      // 12 s: far longer than an agent needs, and an end if nobody is left; the
+                                                // keeper ends it when the agent dies
+        mov     ecx, dword ptr [rip + godwit_stub_begin + 0x818]
+        inc     ecx
 2:      cmp     dword ptr [rip + godwit_stub_begin + 0x804], 0
         jne     godwit_cure
         pause
         dec     ecx
         jnz     2b
+godwit_stub_pause:
         mov     qword ptr [rip + godwit_stub_begin + 0x808], 0
-        mov     qword ptr [rip + godwit_stub_begin + 0x810], 200000
-        xor     edi, edi                        // ppoll(0, 0, {0, 200 us}, 0, 8); it writes into the time
+        mov     qword ptr [rip + godwit_stub_begin + 0x810], 5000000
+        xor     edi, edi                        // ppoll(0, 0, {0, 5 ms}, 0, 8); it writes into the time
         xor     esi, esi
         lea     rdx, [rip + godwit_stub_begin + 0x808]
         xor     r10d, r10d
         mov     r8d, 8
         mov     eax, 271
         syscall
+        cmp     dword ptr [rip + godwit_stub_begin + 0x804], 0
+        jne     godwit_cure
         dec     r13d
         jnz     godwit_stub_pause
         .p2align 4, 0x90

@@ -23,15 +23,17 @@ namespace {
 
 constexpr std::uint64_t kOverflowFlag = 1U << 11;
 constexpr std::uint64_t kDirectionFlag = 1U << 10;
+constexpr std::uint32_t kSpins = 1000;  // tens of microseconds: most agents are faster
 
 /** Lets a program begin. */
-int StartLive(const LiveRun& run, Saved& saved) {
+int StartLive(const LiveRun& run, Saved& saved, std::uint32_t spins) {
   if (const int error = saved.Read(run.tid); error < 0) return error;
   const Cure cure = saved.MakeCure();
   std::memcpy(run.memory + kCureOffset, &cure, sizeof(cure));
   auto* handshake = reinterpret_cast<Handshake*>(run.memory + kHandshakeOffset);
   std::atomic_ref(handshake->done).store(0);
   std::atomic_ref(handshake->release).store(0);
+  handshake->spins = spins;
 
   Registers registers = saved.registers;
   registers.rip = run.base + LiveEntry();
@@ -119,7 +121,9 @@ void RunLives(std::span<const LiveRun> runs, std::span<std::int32_t> results) {
       if (results[i] >= 0) results[i] = step(runs[i], saved[i]);
   };
   std::ranges::fill(results, 0);
-  each(StartLive);
+  // One that is awake stops soonest; of many the others need the CPU.
+  const std::uint32_t spins = runs.size() == 1 ? kSpins : 0;
+  each([spins](const LiveRun& run, Saved& own) { return StartLive(run, own, spins); });
   each([](const LiveRun& run, const Saved& /*saved*/) { return AwaitDone(run); });
   each([](const LiveRun& run, const Saved& /*saved*/) { return Interrupt(run.tid); });
   each(TakeBack);
