@@ -41,7 +41,8 @@ void TakeUnix(UnixSocket& socket, const rtattr* attribute) {
       break;
     case UNIX_DIAG_ICONS:
       socket.pending.resize(bytes.size() / sizeof(std::uint32_t));
-      std::memcpy(socket.pending.data(), bytes.data(), socket.pending.size() * sizeof(std::uint32_t));
+      if (!socket.pending.empty())
+        std::memcpy(socket.pending.data(), bytes.data(), socket.pending.size() * sizeof(std::uint32_t));
       break;
     case UNIX_DIAG_RQLEN: {
       const auto lengths = Value<unix_diag_rqlen>(attribute);
