@@ -82,6 +82,7 @@ function closingToJson(report: ClosingReport): object {
       Object.entries(report.targetTimes).map(([name, ms]) => [name, rounded(ms)]),
     ),
     reason: report.reason,
+    reconnects: report.reconnects,
     'cpu-throttle-percentage': Math.round(report.throttle * 100),
     ram: {
       transferred: report.bytes,

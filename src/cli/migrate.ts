@@ -19,6 +19,7 @@ import { filePolicyOption } from './file-policy.ts';
 import { checkKeeping, keepConnectionsOption, type KeepConnections } from './keep-connections.ts';
 import { linkOption, parseLink } from './link.ts';
 import { moveIpOption, parseMove } from './move-ip.ts';
+import { parseReconnect, reconnectOption } from './reconnect.ts';
 import { blockerTable } from './terminal.ts';
 import { requirePid, treeOption } from './tree-option.ts';
 
@@ -37,6 +38,7 @@ interface MigrateArguments extends ExternalArguments {
   readonly compress: CompressChoice;
   readonly bandwidth: string | undefined;
   readonly 'delta-cache': string;
+  readonly reconnect: number;
   readonly 'tcp-close': boolean;
   readonly 'skip-in-flight': boolean;
   readonly 'move-ip': readonly string[];
@@ -114,6 +116,7 @@ export const migrateCommand: CommandModule<object, MigrateArguments> = {
       })
       .option('bandwidth', bandwidthOption)
       .option('delta-cache', deltaCacheOption)
+      .option('reconnect', reconnectOption)
       .option('tcp-close', {
         type: 'boolean',
         default: false,
@@ -166,6 +169,7 @@ export const migrateCommand: CommandModule<object, MigrateArguments> = {
         compress: args.compress,
         bandwidth: parseBandwidth(args.bandwidth),
         deltaCache: parseDeltaCache(args['delta-cache']),
+        reconnectForMs: parseReconnect(args.reconnect),
         tcpClose: args['tcp-close'],
         skipInFlight: args['skip-in-flight'],
         moves: args['move-ip'].map(parseMove),
@@ -204,12 +208,14 @@ function checkArguments(
     | 'timeout'
     | 'bandwidth'
     | 'delta-cache'
+    | 'reconnect'
   >,
 ): true {
   requirePid(args.pid);
   checkKeeping(args);
   parseBandwidth(args.bandwidth);
   parseDeltaCache(args['delta-cache']);
+  parseReconnect(args.reconnect);
   const numbers = {
     'max-downtime': args['max-downtime'],
     'max-rounds': args['max-rounds'],

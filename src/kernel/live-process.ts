@@ -1,6 +1,7 @@
 // Remote programs in a process that has a life of its own: one of the source tree, or one that stands PREPARED on the target. Scratch
 // memory is mapped once and stays until close; whatever runs in it cures itself (native/stub/stub.S), so an agent that is killed leaves
 // the process running as before.
+import { constants } from 'node:os';
 import { GodwitError } from '../errors.ts';
 import { errnoName, Program, type Outcome } from './program.ts';
 import type { Vma } from './proc/maps.ts';
@@ -47,6 +48,8 @@ export class LiveProcess {
    */
   static open(pid: number, tid: number): LiveProcess {
     const maps = readMaps(pid) ?? [];
+    // A process that has ended, and is not waited for yet, has an empty one (fs/proc/task_mmu.c).
+    if (maps.length === 0) throw failure(pid, 'map scratch memory', -constants.errno.ESRCH);
     const vdso = maps.find((vma) => vma.special === 'vdso');
     if (vdso === undefined) {
       throw new GodwitError(

@@ -57,6 +57,7 @@ export function closingReport({
     },
     rounds: rounds.length,
     reason: copied.reason,
+    reconnects: plan.wire.link.reconnects,
     bytes: plan.wire.pages.bytesSent,
     pages: totals.pages + delta.pages,
     deltaPages: delta.pages,

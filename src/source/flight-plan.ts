@@ -24,6 +24,8 @@ export interface MigrateOptions extends SurveyOptions {
   readonly bandwidth: number | undefined;
   /** Bytes of pages that were sent, kept so that they travel as deltas when they are sent again; 0: none. */
   readonly deltaCache: number;
+  /** A link that breaks while the tree runs is dialled again for so long; 0: its end is the end. */
+  readonly reconnectForMs: number;
   readonly plaintext: boolean;
   /** Check only. */
   readonly dryRun: boolean;

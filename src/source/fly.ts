@@ -85,8 +85,8 @@ async function takeOff(plan: FlightPlan, ground: Ground): Promise<Flown> {
   await using postCopy = await PostCopy.begin(plan, flight);
   const staged = new StagedLayout(wire);
   const context = { flight, objects, wire, staged, later: postCopy?.pages };
-  const what = `${pids.length} ${pids.length === 1 ? 'process' : 'processes'} to ${plan.endpoint.host}`;
-  const text = `copying ${what} (migration ${plan.id}, tracker ${tracker.kind})`;
+  const what = `${pids.length} ${pids.length === 1 ? 'process' : 'processes'}`;
+  const text = `copying ${what} to ${plan.endpoint.host} (migration ${plan.id}, tracker ${tracker.kind})`;
   observer({ kind: 'phase', phase: 'pre-copy', text });
   const { pace, problem } = await rehearse(wire, tracker, plan.rehearsals);
   if (problem !== undefined) observer({ kind: 'warning', text: `the rehearsal did not work: ${problem}` });
@@ -131,7 +131,7 @@ async function land(
   using listeners = new ConnectionLocks(keeper, warn);
   if (!options.tcpClose) await settleHandshakes(flight.living, listeners);
   plan.observer({ kind: 'phase', phase: 'freeze', text: `freezing: ${copied.reason}` });
-
+  wire.link.mustHold();
   using frozen = freezeBetweenEvents(prepared.watchers, () => Frozen.freeze(flight, fence));
   const stoppedAt = performance.now();
   wire.flow.freeze(wire.pages);

@@ -22,6 +22,7 @@ import { problemOf } from '../transport/problem.ts';
 import { askTarget, survey, type PidNamespaceChoice, type Survey, type SurveyOptions } from './check.ts';
 import type { MigrateOptions } from './flight-plan.ts';
 import { flyTree } from './fly.ts';
+import { LinkWatch } from './link-watch.ts';
 import { surveyTalk } from './moving-addresses.ts';
 import { PageFlow } from './page-flow/page-flow.ts';
 import type { ClosingReport } from './report.ts';
@@ -72,9 +73,10 @@ async function attempt(
     given.abort(why);
   };
   const cancel = AbortSignal.any([options.signal, given.signal]);
+  const link = new LinkWatch(options.observer, options.reconnectForMs);
   let control: ControlConnection<'source'>;
   try {
-    control = await connectControl(endpoint, id, { signal: cancel });
+    control = await connectControl(endpoint, id, { signal: cancel, ...link.options });
   } catch (error) {
     // What the source cannot give stands in the way whatever the target says.
     if (found.blockers.length > 0 && !options.signal.aborted) return { blockers: found.blockers };
@@ -82,7 +84,7 @@ async function attempt(
   }
   const signal = AbortSignal.any([cancel, control.ended]);
   try {
-    const welcome = await introduce(control, id, options.plaintext, signal);
+    const welcome = await introduce(control, id, options, signal);
     const blockers = await allBlockers(options, found, control, pidNamespace, signal);
     if (blockers.length > 0 || options.dryRun) return { blockers };
     const checksum = (payload: Uint8Array): bigint => native.xxh3(payload);
@@ -91,8 +93,10 @@ async function attempt(
       bytesPerSecond: options.bandwidth,
       deltaCacheBytes: options.deltaCache,
     });
-    const ends = { checksum, allocate: alignedBuffer, signal };
+    const { reconnectForMs } = options;
+    const ends = { checksum, allocate: alignedBuffer, signal, reconnectForMs };
     const pages = await connectPages(endpoint, id, { ...ends, ...flow.options });
+    link.watch({ control, pages });
     // Only the control connection notices a link that was cut; who waits for a page to leave would wait for ever.
     control.onEnd(() => {
       pages.terminate();
@@ -102,7 +106,7 @@ async function attempt(
       pages.giveUp(asGodwitError(cancel.reason));
     });
     try {
-      const wire = { control, pages, flow, signal: AbortSignal.any([signal, pages.ended]) };
+      const wire = { control, pages, flow, link, signal: AbortSignal.any([signal, pages.ended]) };
       const { report, forward } = await flyTree({
         ...options,
         id,
@@ -132,11 +136,12 @@ async function attempt(
 async function introduce(
   control: ControlConnection<'source'>,
   id: string,
-  plaintext: boolean,
+  { plaintext, reconnectForMs = 0 }: { readonly plaintext: boolean; readonly reconnectForMs?: number },
   signal: AbortSignal,
 ): Promise<Welcome> {
   const host = { bootId: bootId(), kernel: { release: release(), machine: 'x86_64' } };
-  return greet(control, { ...host, migrationId: id, purpose: 'migrate', plaintext }, { signal });
+  const hello = { ...host, migrationId: id, purpose: 'migrate', plaintext, reconnectForMs } as const;
+  return greet(control, hello, { signal });
 }
 
 async function allBlockers(
@@ -167,7 +172,7 @@ export async function checkTree(options: CheckOptions): Promise<readonly Blocker
   const control = await connectControl(endpoint, id);
   try {
     const { signal } = new AbortController();
-    await introduce(control, id, plaintext, signal);
+    await introduce(control, id, { plaintext }, signal);
     return await allBlockers(options, found, control, 'auto', signal);
   } finally {
     await control.close();

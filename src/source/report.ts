@@ -73,6 +73,8 @@ export interface ClosingReport {
   readonly downtime: DowntimeReport;
   readonly rounds: number;
   readonly reason: string;
+  /** How often the link broke and came back. */
+  readonly reconnects: number;
   readonly bytes: number;
   readonly pages: number;
   readonly deltaPages: number;

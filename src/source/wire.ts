@@ -2,6 +2,7 @@
 import type { Vma } from '../kernel/proc/maps.ts';
 import type { ControlConnection } from '../transport/control-connection.ts';
 import type { PageSender } from '../transport/page-sender.ts';
+import type { LinkWatch } from './link-watch.ts';
 import type { PageFlow } from './page-flow/page-flow.ts';
 
 /** Where the pages of rounds go: to the target, or nowhere (estimate/dry-wire.ts). */
@@ -11,6 +12,7 @@ export interface Wire {
   readonly control: ControlConnection<'source'>;
   readonly pages: PageSender;
   readonly flow: PageFlow;
+  readonly link: Pick<LinkWatch, 'reconnects' | 'mustHold'>;
   readonly signal: AbortSignal;
 }
 

@@ -46,7 +46,7 @@ export function readUpgrade(message: IncomingMessage): Omit<WebSocketRequest, 'h
     const parameters = new URLSearchParams(query);
     const migrationId = parameters.get('migration') ?? '';
     const purpose = parameters.get('purpose') ?? 'migrate';
-    if (purpose !== 'migrate' && purpose !== 'resolve' && purpose !== 'post-copy') {
+    if (!isPurpose(purpose)) {
       return new Refusal(400, refused('the purpose of the connection is unknown'));
     }
     if (!migrationIdPattern.test(migrationId))
@@ -66,6 +66,10 @@ export function readUpgrade(message: IncomingMessage): Omit<WebSocketRequest, 'h
   if (!migrationIdPattern.test(migrationId))
     return new Refusal(400, refused('the migration id is malformed'));
   return { kind: 'pages', migrationId, purpose: 'migrate', request };
+}
+
+function isPurpose(word: string): word is WebSocketRequest['purpose'] {
+  return word === 'migrate' || word === 'resolve' || word === 'post-copy' || word === 'resume';
 }
 
 function refused(why: string): GodwitError {

@@ -7,7 +7,8 @@ import type { LogLevel } from './session.ts';
 export interface WebSocketRequest {
   readonly kind: ConnectionKind;
   readonly migrationId: string;
-  readonly purpose: Hello['purpose'];
+  /** `resume`: in the place of a connection that broke. */
+  readonly purpose: Hello['purpose'] | 'resume';
   readonly request: UpgradeRequest;
   /** Base64 of what was read behind the request. */
   readonly head: string;

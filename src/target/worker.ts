@@ -8,6 +8,7 @@ import { ControlConnection } from '../transport/control-connection.ts';
 import { acceptGreeting } from '../transport/handshake.ts';
 import type { HostIdentity } from '../transport/handshake.ts';
 import { peerOrigin } from '../transport/problem.ts';
+import type { Break } from '../transport/resuming.ts';
 import { isBeforePrepared } from '../transport/session-states.ts';
 import { acceptWebSocket } from '../transport/websocket.ts';
 import { PageIntake } from './page-intake.ts';
@@ -23,6 +24,9 @@ export interface WorkerOptions {
   readonly deadAfterMs?: number;
 }
 
+/** Milliseconds for the source to come back after a reset; and beyond its own patience after a silence, which it may notice later. */
+const resetPatienceMs = 3_000;
+const silencePatienceMs = 60_000;
 /** Milliseconds for a session to end by itself once it has been told to. */
 const stopGraceMs = 2000;
 
@@ -37,6 +41,7 @@ export function serveWorker(
     if (told.kind === 'stop') worker.stop('receive is being stopped on the target');
     else if (told.kind === 'yield') worker.letGo();
     else if (told.kind === 'pages') worker.servePages(told, socket);
+    else if (told.purpose === 'resume') worker.resumeControl(told, socket);
     else void worker.serveControl(told, socket);
   });
   process.on('disconnect', () => {
@@ -93,6 +98,16 @@ class Worker {
     });
   }
 
+  resumeControl(handed: WebSocketRequest, socket: Socket | undefined): void {
+    const head = Buffer.from(handed.head, 'base64');
+    acceptWebSocket('control', handed.request, socket, head, (ws, open) => {
+      if (this.#control === undefined) ws.terminate();
+      else this.#control.resume(ws, open);
+    }).catch((error: unknown) => {
+      log('warning', asGodwitError(error).message);
+    });
+  }
+
   /** The session sees its source go: before PREPARED it leaves nothing, after it the tree stands, or runs already. */
   letGo(): void {
     this.#control?.terminate();
@@ -120,9 +135,11 @@ class Worker {
 
   async #runSession(handed: WebSocketRequest, control: ControlConnection<'target'>): Promise<void> {
     const { helloTimeoutMs } = this.#options;
-    const patience = helloTimeoutMs === undefined ? {} : { timeoutMs: helloTimeoutMs };
-    const hello = await acceptGreeting(control, handed.migrationId, identity(), patience);
+    const helloWithin = helloTimeoutMs === undefined ? {} : { timeoutMs: helloTimeoutMs };
+    const hello = await acceptGreeting(control, handed.migrationId, identity(), helloWithin);
     tell({ kind: 'greeted' });
+    const { reconnectForMs = 0 } = hello;
+    if (reconnectForMs > 0) control.awaitReconnect((how) => patience(how, reconnectForMs));
     const context: TargetContext = {
       migrationId: handed.migrationId,
       hello,
@@ -153,6 +170,13 @@ class Worker {
     const { stack } = error.cause instanceof Error ? error.cause : error;
     if (stack !== undefined) log('error', stack);
   }
+}
+
+/** Milliseconds. */
+function patience({ reason, isSilence }: Break, reconnectForMs: number): number {
+  log('warning', `${reason.message}; waiting for its source to connect again`);
+  // The source knows of a reset too, and dials at once, unless it was killed. Of silence it may take notice much later.
+  return isSilence ? reconnectForMs + silencePatienceMs : Math.min(reconnectForMs, resetPatienceMs);
 }
 
 function identity(): HostIdentity {

@@ -41,6 +41,14 @@ interface Worker {
   finishing: boolean;
 }
 
+/** What workers are for, in the log. */
+const what = {
+  migrate: 'migration',
+  resume: 'migration',
+  resolve: 'resolve of migration',
+  'post-copy': 'post-copy',
+};
+
 type Request = Omit<WebSocketRequest, 'head'>;
 
 export class Workers {
@@ -56,7 +64,7 @@ export class Workers {
   refusal({ kind, migrationId, purpose }: Request): Refusal | undefined {
     const worker = this.#workers.get(migrationId);
     if (this.#stopping) return refuse(503, 'PEER', 'receive is being stopped on the target');
-    if (kind === 'pages') {
+    if (kind === 'pages' || purpose === 'resume') {
       if (worker !== undefined) return undefined;
       return refuse(404, 'PEER', `the target knows no running migration ${migrationId}`);
     }
@@ -70,10 +78,10 @@ export class Workers {
     return undefined;
   }
 
-  /** Hands the socket to the worker of the migration; a control connection gets a new one. */
+  /** Hands the socket to the worker of the migration; a control connection gets a new one, unless it takes the place of another. */
   async serve(request: Request, socket: QuietSocket): Promise<void> {
     let worker = this.#workers.get(request.migrationId);
-    if (request.kind === 'control') {
+    if (request.kind === 'control' && request.purpose !== 'resume') {
       if (worker !== undefined) await this.#supersede(request.migrationId, worker);
       worker = this.#start(request);
     }
@@ -112,7 +120,6 @@ export class Workers {
       execArgv: [...this.#options.execArgv],
       stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...given],
     });
-    const what = { migrate: 'migration', resolve: 'resolve of migration', 'post-copy': 'post-copy' };
     const name = `${what[purpose]} ${migrationId}`;
     const killed = oomKills();
     const exited = once(child, 'exit');

@@ -10,7 +10,10 @@ import type { Endpoint } from './endpoint.ts';
 import { handshakeTimeoutMs, subprotocol } from './limits.ts';
 import { PageSender } from './page-sender.ts';
 import type { PageSenderOptions } from './page-sender-options.ts';
+import { attemptMs, redial } from './redial.ts';
+import type { Attach } from './redial.ts';
 import { readRefusal } from './refusal.ts';
+import type { Reconnect } from './resuming.ts';
 import { maxPayloads, sharedOptions, zeroMask } from './websocket.ts';
 import type { ConnectionKind } from './websocket.ts';
 
@@ -18,18 +21,27 @@ export interface ConnectOptions {
   /** For the TCP connection, and again for the WebSocket handshake. Default 10,000. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
+  /** Milliseconds in which a connection that breaks is dialled again. Default 0: its end is the end. */
+  readonly reconnectForMs?: number;
+}
+
+export interface ControlConnectOptions
+  extends ConnectOptions, Omit<ControlOptions, 'reconnect'>, Omit<Reconnect, 'redial'> {
+  readonly purpose?: 'migrate' | 'resolve' | 'post-copy';
 }
 
 /** Opens the control connection of a migration; nothing has been said on it yet (see greet). @throws GodwitError PEER */
 export async function connectControl(
   endpoint: Endpoint,
   migrationId: string,
-  options: ConnectOptions & ControlOptions & { readonly purpose?: 'migrate' | 'resolve' | 'post-copy' } = {},
+  options: ControlConnectOptions = {},
 ): Promise<ControlConnection<'source'>> {
-  const path = `/v1/control?migration=${migrationId}&purpose=${options.purpose ?? 'migrate'}`;
+  const path = (purpose: string): string => `/v1/control?migration=${migrationId}&purpose=${purpose}`;
+  const again = redialOf('control', endpoint, path('resume'), options);
+  const reconnect = again && { ...options, redial: again };
   const attach: Attach<ControlConnection<'source'>> = (ws, socket) =>
-    new ControlConnection('source', ws, socket, options);
-  return dial('control', endpoint, path, options, attach);
+    new ControlConnection('source', ws, socket, { ...options, reconnect });
+  return dial('control', endpoint, path(options.purpose ?? 'migrate'), options, attach);
 }
 
 /** Opens a page connection of a migration that has been welcomed. @throws GodwitError PEER */
@@ -38,12 +50,32 @@ export async function connectPages(
   migrationId: string,
   options: ConnectOptions & PageSenderOptions,
 ): Promise<PageSender> {
-  const attach: Attach<PageSender> = (ws, socket) => new PageSender(ws, socket, options);
-  return dial('pages', endpoint, `/v1/pages/${migrationId}`, options, attach);
+  const path = `/v1/pages/${migrationId}`;
+  const again = redialOf('pages', endpoint, path, options);
+  const attach: Attach<PageSender> = (ws, socket) =>
+    new PageSender(ws, socket, { ...options, redial: again });
+  return dial('pages', endpoint, path, options, attach);
 }
 
-/** Called in the tick in which the WebSocket opens, so that no message is missed. */
-type Attach<T> = (ws: WebSocket, socket: Socket) => T;
+/** undefined: what breaks is not dialled again. */
+function redialOf(
+  kind: ConnectionKind,
+  endpoint: Endpoint,
+  path: string,
+  { reconnectForMs = 0, signal }: ConnectOptions,
+): Reconnect['redial'] | undefined {
+  if (reconnectForMs === 0) return undefined;
+  const once = { timeoutMs: attemptMs, ...(signal && { signal }) };
+  return async (attach) =>
+    redial(async () => dial(kind, endpoint, path, once, attach), {
+      forMs: reconnectForMs,
+      signal,
+      isPassing: (error) => passing.has(error as WeakKey),
+    });
+}
+
+/** Errors of dialling that say nothing about the target: there may be no way to it at the moment. */
+const passing = new WeakSet();
 
 async function dial<T>(
   kind: ConnectionKind,
@@ -63,13 +95,15 @@ async function reach(endpoint: Endpoint, timeoutMs: number, signal?: AbortSignal
   return new Promise((resolve, reject) => {
     const socket = connectSocket({ host: endpoint.address, port: endpoint.port, noDelay: true });
     const timer = setTimeout(() => {
-      fail(unreachable(endpoint, `no answer for ${timeoutMs} ms`));
+      fail(lost(unreachable(endpoint, `no answer for ${timeoutMs} ms`)));
     }, timeoutMs);
     const onAbort = (): void => {
       fail(asGodwitError(signal?.reason));
     };
     const onError = (error: NodeJS.ErrnoException): void => {
-      fail(unreachable(endpoint, reasons[error.code ?? ''] ?? error.message, error));
+      const problem = unreachable(endpoint, reasons[error.code ?? ''] ?? error.message, error);
+      // Where nothing listens any more nobody waits for us either.
+      fail(error.code === 'ECONNREFUSED' ? problem : lost(problem));
     };
     const settle = (): void => {
       clearTimeout(timer);
@@ -113,7 +147,7 @@ async function upgrade<T>(
     });
     // ws's own handshakeTimeout does nothing on a socket that is connected already.
     const timer = setTimeout(() => {
-      fail(notGodwit(endpoint, `it said nothing for ${timeoutMs} ms`));
+      fail(lost(notGodwit(endpoint, `it said nothing for ${timeoutMs} ms`)));
     }, timeoutMs);
     const settle = (): void => {
       clearTimeout(timer);
@@ -130,7 +164,7 @@ async function upgrade<T>(
       fail(asGodwitError(signal?.reason));
     };
     const onError = (error: Error): void => {
-      fail(notGodwit(endpoint, error.message, error));
+      fail(lost(notGodwit(endpoint, error.message, error)));
     };
     signal?.addEventListener('abort', onAbort, { once: true });
     ws.on('error', onError);
@@ -154,6 +188,11 @@ const reasons: Readonly<Record<string, string>> = {
   ETIMEDOUT: 'no answer',
   ECONNRESET: 'the connection was reset',
 };
+
+function lost(error: GodwitError): GodwitError {
+  passing.add(error);
+  return error;
+}
 
 function unreachable(endpoint: Endpoint, why: string, cause?: unknown): GodwitError {
   return new GodwitError('PEER', `cannot reach the target ${written(endpoint)}: ${why}`, {

@@ -1,23 +1,27 @@
-// The control connection: typed messages both ways over one WebSocket, checked against the session's states.
+// The control connection: typed messages both ways, checked against the session's states.
 // Whatever ends it (the peer's error or abort, a dead link, a broken rule) ends it once, as one GodwitError that
-// every later call throws; `ended` fires at once, also while nobody is receiving.
+// every later call throws; `ended` fires at once, also while nobody is receiving. A link that breaks while the tree runs does not end it,
+// where both sides have agreed on how long they wait for it to come back.
 import type { Socket } from 'node:net';
-import type { RawData, WebSocket } from 'ws';
+import type { WebSocket } from 'ws';
 import { asGodwitError, GodwitError } from '../errors.ts';
+import { ControlLine } from './control-line.ts';
 import { Inbox } from './inbox.ts';
 import type { ReceiveOptions } from './inbox.ts';
-import { keepAlive } from './keep-alive.ts';
 import { deadAfterMs, protocolVersion } from './limits.ts';
 import { decodeMessage, encodeMessage } from './messages.ts';
 import type { MessageOf, PeerOf, Side } from './messages.ts';
 import { errorOf, peerOrigin, problemOf } from './problem.ts';
-import { SessionStates } from './session-states.ts';
+import { Resuming } from './resuming.ts';
+import type { Patience, Reconnect } from './resuming.ts';
+import { mayResumeIn, SessionStates } from './session-states.ts';
 import type { SessionState } from './session-states.ts';
-import { bytesOf, socketProblem } from './websocket.ts';
 
 export interface ControlOptions {
   /** Milliseconds of silence after which the peer counts as dead while the tree is frozen; default 10,000. */
   readonly deadAfterMs?: number;
+  /** Absent: the end of the WebSocket is the end, unless awaitReconnect is called. */
+  readonly reconnect?: Reconnect | undefined;
 }
 
 const frozenStates: ReadonlySet<SessionState> = new Set(['applying', 'prepared', 'committing']);
@@ -30,48 +34,43 @@ export class ControlConnection<S extends Side> {
   readonly ended: AbortSignal;
   readonly #side: S;
   readonly #peer: PeerOf<S>;
-  readonly #ws: WebSocket;
+  readonly #line: ControlLine;
+  readonly #resuming: Resuming;
   readonly #states: SessionStates;
   readonly #end = new AbortController();
   readonly #inbox = new Inbox<Incoming<S>>();
   readonly #handlers = new Map<string, (message: Incoming<S>) => void>();
-  readonly #closed: Promise<void>;
-  readonly #stopKeepAlive: () => void;
   /** This end's own address, and the other's. */
   readonly localAddress: string | undefined;
   readonly remoteAddress: string | undefined;
-  #closing = false;
   #hasTold = false;
 
   /** Takes over an open WebSocket and its socket; `side` is the own one. */
   constructor(side: S, ws: WebSocket, socket: Socket, options: ControlOptions = {}) {
     this.#side = side;
     this.#peer = (side === 'source' ? 'target' : 'source') as PeerOf<S>;
-    this.#ws = ws;
+    this.#resuming = new Resuming(options.reconnect);
     this.#states = new SessionStates(side);
     this.ended = this.#end.signal;
     this.localAddress = socket.localAddress;
     this.remoteAddress = socket.remoteAddress;
-    socket.setNoDelay(true);
-    this.#stopKeepAlive = keepAlive(ws, socket, {
+    this.#line = new ControlLine(ws, socket, {
+      peer: this.#peer,
       deadAfterMs: options.deadAfterMs ?? deadAfterMs,
       isFrozen: () => frozenStates.has(this.state),
-      onDead: (silentMs) => {
-        this.#finish(this.#gone(`has been silent for ${silentMs} ms`));
-        ws.terminate();
+      mayResume: () => this.#resuming.isAgreed && mayResumeIn(this.state),
+      onMessage: (message) => {
+        this.#arrived(message);
       },
-    });
-    ws.on('message', (data, isBinary) => {
-      this.#arrived(data, isBinary);
-    });
-    ws.on('error', (error) => {
-      this.#finish(socketProblem(error, this.#peer));
-    });
-    this.#closed = new Promise((resolve) => {
-      ws.once('close', (code) => {
-        this.#finish(this.#gone(`closed the connection (code ${code})`));
-        resolve();
-      });
+      onBroken: (how) => {
+        this.#resuming.broke(how, this.#line);
+      },
+      onWhole: () => {
+        this.#resuming.whole();
+      },
+      onEnd: (reason) => {
+        this.#finish(reason);
+      },
     });
   }
 
@@ -82,7 +81,7 @@ export class ControlConnection<S extends Side> {
 
   /** Bytes that wait to leave. */
   get unsent(): number {
-    return this.#ws.bufferedAmount;
+    return this.#line.unsent;
   }
 
   /** Messages of this type go to `handler` as they arrive, past the queue of receive. For notices and clock probes. */
@@ -98,9 +97,25 @@ export class ControlConnection<S extends Side> {
     if (this.#inbox.reason !== undefined) throw this.#inbox.reason;
     const bytes = encodeMessage(message);
     this.#states.sent(message.type);
-    this.#ws.send(bytes, (error) => {
-      if (error) this.#finish(socketProblem(error, this.#peer));
-    });
+    this.#line.send(bytes);
+  }
+
+  /** For the end that is dialled: a link that breaks may come back, by `resume`. */
+  awaitReconnect(patience: Patience): void {
+    this.#resuming.wait(patience);
+  }
+
+  /** Another WebSocket in the place of the one that broke. */
+  resume(ws: WebSocket, socket: Socket): void {
+    this.#line.resume(ws, socket);
+  }
+
+  /** From now on nothing waits for a link to come back. @throws GodwitError it is broken, or the connection over */
+  forbidResuming(): void {
+    this.#resuming.forbid();
+    const { reason } = this.#resuming;
+    if (reason !== undefined) this.#line.end(reason);
+    if (this.#inbox.reason !== undefined) throw this.#inbox.reason;
   }
 
   /** The next message that has no handler. @throws GodwitError of the peer, PEER (also when time is up), PROTOCOL. */
@@ -152,26 +167,20 @@ export class ControlConnection<S extends Side> {
 
   /** Sends what is queued, closes, and waits for the peer's close, at most `graceMs`. */
   async close(graceMs = 1000): Promise<void> {
-    this.#closing = true;
-    this.#ws.close(1000);
-    const timer = setTimeout(() => {
-      this.#ws.terminate();
-    }, graceMs);
-    await this.#closed;
-    clearTimeout(timer);
+    await this.#line.close(graceMs);
   }
 
   /** Cuts the connection at once. */
   terminate(): void {
-    this.#ws.terminate();
+    this.#line.terminate();
   }
 
-  #arrived(data: RawData, isBinary: boolean): void {
+  #arrived(bytes: Buffer | undefined): void {
     if (this.#inbox.reason !== undefined) return;
     try {
-      if (!isBinary)
+      if (bytes === undefined)
         throw new GodwitError('PROTOCOL', `the ${this.#peer} sent text on the control connection`);
-      const message = decodeMessage(this.#peer, bytesOf(data));
+      const message = decodeMessage(this.#peer, bytes);
       if (this.#states.received(message.type)) this.#deliver(message);
     } catch (thrown) {
       const error = asGodwitError(thrown);
@@ -202,10 +211,7 @@ export class ControlConnection<S extends Side> {
     try {
       if (!isGreeting) this.send({ type: 'error', ...problem });
       else if (this.#inbox.reason === undefined) {
-        this.#ws.send(
-          encodeMessage({ type: 'refused', version: protocolVersion, ...problem }),
-          () => undefined,
-        );
+        this.#line.send(encodeMessage({ type: 'refused', version: protocolVersion, ...problem }));
       }
     } catch {
       // the end of the connection tells the peer enough
@@ -214,15 +220,9 @@ export class ControlConnection<S extends Side> {
 
   #finish(reason: GodwitError): void {
     if (this.#inbox.reason !== undefined) return;
-    this.#stopKeepAlive();
+    this.#resuming.over();
     this.#inbox.close(reason);
     this.#end.abort(reason);
-  }
-
-  #gone(how: string): GodwitError {
-    if (this.#closing) return new GodwitError('PEER', 'the connection was closed by this side');
-    return new GodwitError('PEER', `the ${this.#peer} ${how}`, {
-      hint: `look at the log of the ${this.#peer}; its agent may have been killed, or the link was cut`,
-    });
+    this.#line.end(reason);
   }
 }

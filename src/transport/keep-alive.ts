@@ -16,13 +16,15 @@ export interface KeepAliveOptions {
   readonly deadAfterMs: number;
   readonly isFrozen: () => boolean;
   readonly onDead: (silentMs: number) => void;
+  /** What pings carry, at most 125 bytes (RFC 6455, 5.5). */
+  readonly word: () => Buffer;
 }
 
 /** @returns how to stop it. */
 export function keepAlive(
   ws: WebSocket,
   socket: Socket,
-  { deadAfterMs, isFrozen, onDead }: KeepAliveOptions,
+  { deadAfterMs, isFrozen, onDead, word }: KeepAliveOptions,
 ): () => void {
   const tickMs = Math.max(1, deadAfterMs / ticksUntilDead);
   let silentTicks = 0;
@@ -34,12 +36,12 @@ export function keepAlive(
     if (++silentTicks > ticksUntilDead * patience) {
       stop();
       onDead(ticksUntilDead * patience * tickMs);
-    } else if (ws.readyState === ws.OPEN) ws.ping();
+    } else if (ws.readyState === ws.OPEN) ws.ping(word());
   };
   const timer = setInterval(tick, tickMs);
   timer.unref();
   const endSigns = onSignOfLife(() => {
-    if (ws.readyState === ws.OPEN) ws.ping();
+    if (ws.readyState === ws.OPEN) ws.ping(word());
   });
   const stop = (): void => {
     clearInterval(timer);

@@ -49,6 +49,9 @@ export class PageReceiver {
   #lastAcked = 0;
   #bytesReceived = 0;
   #applying = false;
+  /** A connection in the place of another, which has not been told where it goes on. */
+  #owesWord = false;
+  #hasServed = false;
   /** Everything that is here has been written, and will be acknowledged. */
   #isIdle = false;
   #reason: GodwitError | undefined;
@@ -90,6 +93,9 @@ export class PageReceiver {
       if (ws === this.#ws) this.#arrived(message, done);
     });
     if (this.#endReader === undefined) ws.resume();
+    this.#owesWord = this.#hasServed;
+    this.#hasServed = true;
+    if (!this.#applying) this.#tellWhere();
   }
 
   /** Waits until the frames up to `sequence` have been written. @throws GodwitError what was wrong with one */
@@ -159,6 +165,7 @@ export class PageReceiver {
       this.#applying = false;
       done();
       this.#done(sequence);
+      this.#tellWhere();
       this.#drain();
     } catch (error) {
       this.#applying = false;
@@ -185,6 +192,14 @@ export class PageReceiver {
       this.#isIdle = false;
       this.#acknowledge();
     });
+  }
+
+  /** What the source did not hear of before, or what it has to send again. */
+  #tellWhere(): void {
+    if (!this.#owesWord) return;
+    this.#owesWord = false;
+    this.#lastAcked = this.#lastApplied;
+    this.#ws?.send(encodeAck(this.#lastApplied));
   }
 
   #acknowledge(): void {

@@ -3,6 +3,7 @@ import type { Compression } from './codec.ts';
 import type { Deltas } from './deltas.ts';
 import type { Allocate } from './page-block.ts';
 import type { Checksum } from './page-frame.ts';
+import type { Redial } from './redial.ts';
 import type { TokenBucket } from './token-bucket.ts';
 import type { WireMeter } from './wire-meter.ts';
 
@@ -10,7 +11,7 @@ export interface PageSenderOptions {
   readonly checksum: Checksum;
   /** Memory of the blocks; best aligned to pages. */
   readonly allocate?: Allocate;
-  /** Blocks of 1 MiB that may be on their way at once, and as many that are compressed into. Default 8. */
+  /** Blocks of 1 MiB that may be on their way at once, and as many that are compressed into. Default 16. */
   readonly blocks?: number;
   /** Sequence of the frame before the first one: a reconnect goes on from the last acknowledgement. */
   readonly lastSequence?: number;
@@ -18,4 +19,6 @@ export interface PageSenderOptions {
   readonly deltas?: Deltas | undefined;
   readonly limit?: TokenBucket | undefined;
   readonly meter?: WireMeter;
+  /** Another connection in the place of one that broke. Absent: its end is the end. */
+  readonly redial?: Redial | undefined;
 }

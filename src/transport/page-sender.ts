@@ -1,28 +1,26 @@
-// The source's end of a page connection: blocks out, acknowledgements in. A block is used again as soon as the
-// kernel has taken its bytes, or they have been compressed into another; when none is free the reader of memory waits.
+// The source's end of a page connection: blocks out, acknowledgements in. A block is used again as soon as it cannot have to leave once more,
+// or its bytes have been compressed into another; when none is free the reader of memory waits.
 import type { Socket } from 'node:net';
-import type { RawData, WebSocket } from 'ws';
+import type { WebSocket } from 'ws';
 import { asGodwitError, GodwitError } from '../errors.ts';
 import type { Deltas, KeptRuns } from './deltas.ts';
 import { Departures } from './departures.ts';
 import type { Departure } from './departures.ts';
-import { decodeAck } from './page-ack.ts';
 import { BlockPool } from './page-block.ts';
 import type { PageBlock } from './page-block.ts';
 import { encodeInFront, lengthOfRuns, runBytes } from './page-frame.ts';
 import type { Checksum, PageFrameInfo } from './page-frame.ts';
+import { PageLink } from './page-link.ts';
 import type { PageSenderOptions } from './page-sender-options.ts';
 import { headRoom, maxPageHeader, maxPagePayload } from './limits.ts';
 import { Packing } from './packing.ts';
 import type { Frame, Traffic } from './packing.ts';
-import { bytesOf, descriptorOf, socketProblem } from './websocket.ts';
 import { WireMeter } from './wire-meter.ts';
 
 export class PageSender {
   /** Aborts with a GodwitError when the connection is over. */
   readonly ended: AbortSignal;
-  readonly #ws: WebSocket;
-  readonly #socket: Socket;
+  readonly #link: PageLink;
   readonly #checksum: Checksum;
   readonly #pool: BlockPool;
   readonly #packing: Packing;
@@ -31,20 +29,16 @@ export class PageSender {
   readonly #deltas: Deltas | undefined;
   readonly #end = new AbortController();
   readonly #flushing: { sequence: number; resolve: () => void; reject: (error: GodwitError) => void }[] = [];
-  readonly #closed: Promise<void>;
   #lastSequence: number;
   #lastLeft: number;
   #lastAcked: number;
   #bytesSent = 0;
   #reason: GodwitError | undefined;
   #givenUp: GodwitError | undefined;
-  #closing = false;
 
   constructor(ws: WebSocket, socket: Socket, options: PageSenderOptions) {
-    this.#ws = ws;
-    this.#socket = socket;
     this.#checksum = options.checksum;
-    const { blocks = 8, allocate, compression } = options;
+    const { blocks = 16, allocate, compression } = options;
     this.#pool = new BlockPool(blocks, allocate);
     this.#packing = new Packing(compression, blocks, allocate);
     this.#departures = new Departures((departure) => {
@@ -56,27 +50,21 @@ export class PageSender {
     this.#lastLeft = this.#lastSequence;
     this.#lastAcked = this.#lastSequence;
     this.ended = this.#end.signal;
-    socket.setNoDelay(true);
-    ws.on('message', (data, isBinary) => {
-      this.#arrived(data, isBinary);
-    });
-    ws.on('error', (error) => {
-      this.#finish(socketProblem(error, 'target'));
-    });
-    this.#closed = new Promise((resolve) => {
-      ws.once('close', (code) => {
-        const message = this.#closing
-          ? 'the page connection was closed by this side'
-          : `the target closed the page connection with code ${code}`;
-        this.#finish(new GodwitError('PEER', message, { hint: 'look at the log of the target' }));
-        resolve();
-      });
+    this.#link = new PageLink(ws, socket, {
+      meter: this.#meter,
+      redial: options.redial,
+      onAck: (sequence) => {
+        this.#acked(sequence);
+      },
+      onEnd: (reason) => {
+        this.#finish(reason);
+      },
     });
   }
 
   /** The connection's descriptor; undefined: it has none any more. */
   get fd(): number | undefined {
-    return descriptorOf(this.#socket);
+    return this.#link.fd;
   }
 
   /** Sequence of the last frame that was sent; 0: none. */
@@ -184,14 +172,8 @@ export class PageSender {
 
   /** Closes, after what has left; waits for it at most `graceMs`. */
   async close(graceMs = 1000): Promise<void> {
-    this.#closing = true;
     this.#departures.end();
-    this.#ws.close(1000);
-    const timer = setTimeout(() => {
-      this.#ws.terminate();
-    }, graceMs);
-    await this.#closed;
-    clearTimeout(timer);
+    await this.#link.close(graceMs);
   }
 
   /** No more pages, though the connection stands until `close`: who waits for a block, or for pages to be written, waits no longer. */
@@ -202,38 +184,40 @@ export class PageSender {
     for (const { reject } of this.#flushing.splice(0)) reject(reason);
   }
 
-  /** Cuts the connection at once. */
+  /** Cuts the connection at once, for good. */
   terminate(): void {
-    this.#ws.terminate();
+    this.#link.terminate();
   }
 
-  #leave({ sequence, bytes, isPlain, done }: Departure): void {
+  /** The link is known to be dead: another connection takes its place, where it may. */
+  cut(): void {
+    this.#link.cut();
+  }
+
+  /** From now on nothing waits for another connection. @throws GodwitError there is none at this moment */
+  forbidResuming(): void {
+    this.#link.forbidResuming();
+  }
+
+  #leave(departure: Departure): void {
+    const { sequence, bytes, isPlain } = departure;
     this.#lastLeft = sequence;
     this.#bytesSent += bytes.length;
     this.#meter.left({ sequence, bytes: bytes.length, isPlain });
-    this.#ws.send(bytes, (error) => {
-      done();
-      if (error) this.#finish(socketProblem(error, 'target'));
-    });
+    this.#link.leave(departure);
   }
 
-  #arrived(data: RawData, isBinary: boolean): void {
-    try {
-      const acked = isBinary ? decodeAck(bytesOf(data)) : undefined;
-      if (acked === undefined || acked < this.#lastAcked || acked > this.#lastLeft) {
-        throw new GodwitError('PROTOCOL', 'the target sent a bad acknowledgement on the page connection');
-      }
-      this.#lastAcked = acked;
-      this.#meter.acked(acked);
-      while ((this.#flushing[0]?.sequence ?? Infinity) <= acked) this.#flushing.shift()?.resolve();
-    } catch (error) {
-      this.#break(error);
-    }
+  #acked(sequence: number): void {
+    if (sequence < this.#lastAcked || sequence > this.#lastLeft)
+      throw new GodwitError('PROTOCOL', 'the target sent a bad acknowledgement on the page connection');
+    this.#lastAcked = sequence;
+    this.#meter.acked(sequence);
+    while ((this.#flushing[0]?.sequence ?? Infinity) <= sequence) this.#flushing.shift()?.resolve();
   }
 
   #break(error: unknown): void {
     this.#finish(asGodwitError(error));
-    this.#ws.terminate();
+    this.#link.terminate();
   }
 
   #finish(reason: GodwitError): void {
@@ -241,6 +225,7 @@ export class PageSender {
     this.#reason = reason;
     this.#departures.end();
     this.giveUp(reason);
+    this.#link.end(reason);
     this.#end.abort(reason);
   }
 }

@@ -108,6 +108,11 @@ export function nextState(state: SessionState, type: MessageType): SessionState 
   return undefined;
 }
 
+/** May a link that breaks come back? The tree runs at the source, and nothing waits. */
+export function mayResumeIn(state: SessionState): boolean {
+  return beforePrepared.has(state) && state !== 'applying';
+}
+
 /** May the target's agent be ended without leaving more than its keeper cleans up? */
 export function isBeforePrepared(state: SessionState): boolean {
   return beforeWelcome.has(state) || beforePrepared.has(state);

@@ -20,6 +20,8 @@ export const sourceMessages = [
     migrationId,
     purpose: z.enum(['migrate', 'resolve', 'post-copy']).default('migrate'),
     plaintext: z.boolean(),
+    /** Milliseconds in which the source comes back when the link breaks before its tree is frozen. 0: it does not. */
+    reconnectForMs: z.number().int().min(0).max(3_600_000).optional(),
     cpuFlags: list(z.string().max(32), 1024).optional(),
   }),
   z.strictObject({ type: z.literal('check'), requirements: requirementsSchema }),

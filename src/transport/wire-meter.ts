@@ -63,6 +63,11 @@ export class WireMeter {
     }
   }
 
+  /** Frames go once more over another connection: nobody was under way while there was none. */
+  resumed(): void {
+    this.#since = this.#now();
+  }
+
   /** Milliseconds so far in which something was under way. */
   get busyMs(): number {
     return this.#busyMs;

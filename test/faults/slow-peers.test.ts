@@ -55,7 +55,7 @@ await t.test('a receiver that never reads again, and a time limit', { skip, time
 
 await t.test('a receiver that does not read for a minute', { skip, timeout: 240_000 }, async (t) => {
   await using bed = await makeBed({ mib: 48 });
-  const flight = await startFlight(bed, []);
+  const flight = await startFlight(bed, ['--reconnect', '10']);
   const began = performance.now();
   signalWorkers(bed.b, 'SIGSTOP');
   await claimError(t, flight, 'PEER', /the target has been silent for 20000 ms/);
@@ -66,14 +66,24 @@ await t.test('a receiver that does not read for a minute', { skip, timeout: 240_
   await claimContent(t, bed);
 });
 
-/** Stands between the hosts: SIGUSR2 makes it carry 1 Mbit/s in each direction of each connection, SIGHUP all again. Its first line: ready. */
+/**
+ * Stands between the hosts: SIGUSR2 makes it carry 1 Mbit/s in each direction of each connection, SIGHUP all again; SIGWINCH resets all connections,
+ * and for a second nothing comes through. Its first line: ready.
+ */
 const relayCode = `
 const net = require('net');
 const [port, host, to] = process.argv.slice(1);
 let slow = false;
 process.on('SIGUSR2', () => { slow = true; });
 process.on('SIGHUP', () => { slow = false; });
+const all = new Set();
+let closedUntil = 0;
+process.on('SIGWINCH', () => {
+  closedUntil = Date.now() + 1000;
+  for (const socket of all) socket.resetAndDestroy();
+});
 function carry(from, into) {
+  all.add(from);
   from.on('data', (data) => {
     from.pause();
     const step = (at) => {
@@ -88,9 +98,10 @@ function carry(from, into) {
   });
   from.on('end', () => into.end());
   from.on('error', () => into.destroy());
-  from.on('close', () => into.destroy());
+  from.on('close', () => { all.delete(from); into.destroy(); });
 }
 net.createServer({ allowHalfOpen: true }, (here) => {
+  if (Date.now() < closedUntil) return here.resetAndDestroy();
   const there = net.connect({ port: Number(to), host, allowHalfOpen: true });
   carry(here, there);
   carry(there, here);
@@ -98,7 +109,7 @@ net.createServer({ allowHalfOpen: true }, (here) => {
 `;
 
 /** The bed, with a relay on a that leads to b. */
-async function withRelay(bed: Bed): Promise<(slow: boolean) => void> {
+async function withRelay(bed: Bed): Promise<(signal: 'SIGUSR2' | 'SIGHUP' | 'SIGWINCH') => void> {
   const { a, b } = bed;
   const { receiver } = b;
   if (receiver === undefined) throw new Error('b does not receive');
@@ -109,14 +120,17 @@ async function withRelay(bed: Bed): Promise<(slow: boolean) => void> {
     () => relay.log().includes('ready'),
   );
   b.receiver = { ...receiver, address: '127.0.0.1:7471' };
-  return (slow) => {
-    a.kill(relay.pid, slow ? 'SIGUSR2' : 'SIGHUP');
+  return (signal) => {
+    a.kill(relay.pid, signal);
   };
 }
 
 await t.test('a link that drops to 1 Mbit/s', { skip, timeout: 240_000 }, async (t) => {
   await using bed = await makeBed({ mib: 48 });
-  const slow = await withRelay(bed);
+  const tell = await withRelay(bed);
+  const slow = (isSlow: boolean): void => {
+    tell(isSlow ? 'SIGUSR2' : 'SIGHUP');
+  };
   const claimStays = async (): Promise<void> => {
     slow(false);
     t.equal(bed.a.process(bed.counter.pid)?.state === undefined, false, 'the tree runs on');
@@ -143,5 +157,28 @@ await t.test('a link that drops to 1 Mbit/s', { skip, timeout: 240_000 }, async 
   );
   slow(false);
   t.equal((await patient.ended).code, 0, 'with a link again it moves');
+  await claimContent(t, bed);
+});
+
+await t.test('a link that breaks again and again', { skip, timeout: 240_000 }, async (t) => {
+  await using bed = await makeBed({ mib: 48 });
+  const tell = await withRelay(bed);
+
+  const unwilling = await startFlight(bed, ['--reconnect', '0']);
+  tell('SIGWINCH');
+  await claimError(t, unwilling, 'PEER', /broke|closed/);
+  t.not(bed.a.process(bed.counter.pid)?.state, undefined, 'the tree runs on');
+
+  const willing = await startFlight(bed, []);
+  for (let times = 0; times < 2; times++) {
+    tell('SIGWINCH');
+    await until('the link to come back', () => willing.stdout.split('connected again').length > times + 1);
+    await sleep(200);
+  }
+  t.equal((await willing.ended).code, 0, `it goes on where it was: ${willing.stdout.slice(-2000)}`);
+  const report = linesOf(willing).at(-1);
+  t.match(report, { status: 'completed', reconnects: 2 });
+  const { transferred } = report?.['ram'] as { transferred: number };
+  t.ok(transferred < 1.5 * 48 * 2 ** 20, `what had arrived was not sent again: ${transferred} bytes`);
   await claimContent(t, bed);
 });

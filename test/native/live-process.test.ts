@@ -47,7 +47,7 @@ function readDescriptorLinks(pid: number): string[] {
 }
 
 void t.test('a program runs in a live process, which goes on as before', { skip }, async (t) => {
-  const { child, pid, ended } = await started(1);
+  const { child, pid, ended } = await started(100);
   t.teardown(() => child.kill('SIGKILL'));
   const maps = readFileSync(`/proc/${pid}/maps`, 'utf8').split('\n').length;
   for (let i = 0; i < 20; i++) {
@@ -60,7 +60,9 @@ void t.test('a program runs in a live process, which goes on as before', { skip 
   }
   const now = readFileSync(`/proc/${pid}/maps`, 'utf8').split('\n').length;
   t.ok(now <= maps + 1, 'no mapping stays but, at most, a heap that grew');
+  child.kill('SIGUSR1');
   t.same(await ended, [0, null]);
+  t.throws(() => LiveProcess.open(pid, pid), { code: 'NO_PROCESS', message: /ended/ });
 });
 
 for (const [without, way] of [

@@ -33,6 +33,7 @@ const closing: ClosingReport = {
   downtime: { freezeMs: 1, stateMs: 2, deltaMs: 3, applyMs: 4, runMs: 5 },
   rounds: 6,
   reason: 'enough',
+  reconnects: 2,
   bytes: 1,
   pages: 1,
   deltaPages: 1,
@@ -54,6 +55,7 @@ void t.test('how much the writers are slowed is shown, in percent', (t) => {
     lines.map((line) => (JSON.parse(line) as Record<string, unknown>)['cpu-throttle-percentage']),
     [30, 0, 90],
   );
+  t.equal((JSON.parse(lines[2] ?? '') as Record<string, unknown>)['reconnects'], 2);
 
   let shown = '';
   const out = { isTTY: false, write: (text: string) => (shown += text) };

@@ -121,12 +121,13 @@ t.test('a task that hardly gets a processor freezes, too', { skip }, async (t) =
   fence.remove();
 });
 
-t.test('who does not freeze is named, and runs on', { skip }, (t) => {
+t.test('who does not freeze is named, and runs on', { skip }, async (t) => {
   // Nothing that hangs in the kernel can be made without hurting the machine, so this directory never says "frozen".
   const sleeper = spawn('sleep', ['60'], { stdio: 'ignore' });
   t.teardown(() => {
     endAll(sleeper, []);
   });
+  await until('it sleeps', () => readStat(sleeper.pid ?? 0)?.state === 'S');
   const own = process.pid;
   t.throws(
     () => {
@@ -140,7 +141,6 @@ t.test('who does not freeze is named, and runs on', { skip }, (t) => {
     },
     { code: 'TIMEOUT', message: /do not freeze within \d+ ms$/ },
   );
-  t.end();
 });
 
 t.test('processes that are gone are no reason to fail', { skip }, (t) => {

@@ -20,6 +20,7 @@ void t.test('signs of life leave at once while the event loop stands', async (t)
   const stop = keepAlive(ws, socket, {
     deadAfterMs: 3_600_000,
     isFrozen: () => false,
+    word: () => Buffer.alloc(0),
     onDead: () => {
       t.fail('nobody is dead');
     },
