@@ -4,19 +4,18 @@
 // nothing until the flights are over, so that the one's wait has none of the server's own work for them in it.
 import { connect } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { canMakeHosts } from '../test/helpers/can-make-hosts.ts';
 import { sleep, until } from '../test/helpers/commands.ts';
 import { makeHosts } from '../test/helpers/hosts.ts';
 import { ManyClients } from '../test/programs/many-clients.ts';
+import { needHosts } from './lib/hosts.ts';
+import { reportFlight } from './lib/report.ts';
+import { isQuick, sizeOf } from './lib/sizes.ts';
+import { quantile } from './lib/statistics.ts';
 
-const moves = Number(process.env['GODWIT_MOVES'] ?? 10);
+const moves = sizeOf('GODWIT_MOVES', 10, 2);
 const port = 7400;
 
-const blocked = await canMakeHosts();
-if (blocked !== true) {
-  console.log(`skipped: ${blocked}`);
-  process.exit(0);
-}
+await needHosts();
 
 /** Asks again as soon as it is answered, or after a while: then it may ask in the freeze, and what it says is lost or captured. */
 class Probe implements Disposable {
@@ -83,19 +82,17 @@ async function fly({ others, isCapturing, thinkMs, othersMs }: Kind): Promise<Fl
       args: ['--move-ip', address],
       env: isCapturing ? {} : { GODWIT_WITHOUT: 'segment-capture' },
     });
-    if (code !== 0) throw new Error(`flight ${String(i)} ended with ${String(code)}`);
+    if (code !== 0 || report === undefined) throw new Error(`flight ${String(i)} ended with ${String(code)}`);
+    reportFlight(`a server with ${others + 1} connections`, report);
     await sleep(1500);
     flights.pauses.push(probe.longestMs);
-    flights.downtimes.push(Number(report?.['downtime']));
+    flights.downtimes.push(Number(report['downtime']));
   }
   if (clients.problems.length > 0) throw new Error(clients.problems.join(', '));
   return flights;
 }
 
-const at = (values: readonly number[], share: number): string => {
-  const sorted = values.toSorted((x, y) => x - y);
-  return (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? NaN).toFixed(1);
-};
+const at = (values: readonly number[], share: number): string => quantile(values, share).toFixed(1);
 const three = (values: readonly number[]): string =>
   `p50 ${at(values, 0.5)}, p99 ${at(values, 0.99)}, max ${at(values, 1)}`;
 
@@ -113,7 +110,7 @@ const kinds: readonly Kind[] = [
   { others: 49, isCapturing: true, thinkMs: 0, othersMs: often },
   { others: 199, isCapturing: true, thinkMs: 0, othersMs: often },
 ];
-const chosen = process.env['GODWIT_KINDS']?.split(',').map(Number);
+const chosen = (process.env['GODWIT_KINDS'] ?? (isQuick ? '0,3' : undefined))?.split(',').map(Number);
 for (const [i, kind] of kinds.entries()) {
   if (chosen !== undefined && !chosen.includes(i)) continue;
   const { others, isCapturing, thinkMs, othersMs } = kind;

@@ -7,10 +7,16 @@ import { parseArgs } from 'node:util';
 import { alignedBuffer } from '../src/kernel/aligned-memory.ts';
 import { native } from '../src/native.ts';
 import { pageSize } from '../src/units.ts';
-import { compile, median, cpuMsOf, PageWriterProcess } from './pages/page-writer.ts';
+import { compile } from './lib/compile.ts';
+import { fullOrQuick } from './lib/sizes.ts';
+import { median } from './lib/statistics.ts';
+import { cpuMsOf, PageWriterProcess } from './pages/page-writer.ts';
 
 const { values } = parseArgs({
-  options: { mib: { type: 'string', default: '512' }, runs: { type: 'string', default: '7' } },
+  options: {
+    mib: { type: 'string', default: String(fullOrQuick(512, 64)) },
+    runs: { type: 'string', default: String(fullOrQuick(7, 3)) },
+  },
 });
 const mib = Number(values.mib);
 const runs = Number(values.runs);

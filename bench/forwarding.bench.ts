@@ -4,19 +4,17 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { canMakeHosts } from '../test/helpers/can-make-hosts.ts';
 import { sleep, until } from '../test/helpers/commands.ts';
 import { makeHosts } from '../test/helpers/hosts.ts';
+import { needHosts } from './lib/hosts.ts';
+import { reportFlight } from './lib/report.ts';
+import { fullOrQuick } from './lib/sizes.ts';
 
 const port = 7400;
-const answers = 2000;
-const bulkMs = 3000;
+const answers = fullOrQuick(2000, 500);
+const bulkMs = fullOrQuick(3000, 500);
 
-const blocked = await canMakeHosts();
-if (blocked !== true) {
-  console.log(`skipped: ${blocked}`);
-  process.exit(0);
-}
+await needHosts();
 
 /** The first byte of a connection says what it is for: answers, a source of bytes, a sink of them. */
 const server = `
@@ -121,7 +119,8 @@ const sockets = [open('A'), open('S'), open('D')] as const;
 await sleep(200);
 const direct = await measure(...sockets);
 const { code, report } = await a.migrate(tree.pid, b, { args: ['--keep-connections', 'forward'] });
-if (code !== 0) throw new Error(`the flight ended with ${String(code)}`);
+if (code !== 0 || report === undefined) throw new Error(`the flight ended with ${String(code)}`);
+reportFlight('a server that is forwarded', report);
 await sleep(1000);
 const forwarded = await measure(...sockets);
 const row = (name: string, unit: string, of: (figures: Figures) => number): void => {
@@ -130,7 +129,7 @@ const row = (name: string, unit: string, of: (figures: Figures) => number): void
     `${name.padEnd(24)} direct ${before.toFixed(3)} ${unit}, forwarded ${after.toFixed(3)} ${unit}: ratio ${(after / before).toFixed(2)}`,
   );
 };
-console.log(`downtime ${String(report?.['downtime'])} ms`);
+console.log(`downtime ${String(report['downtime'])} ms`);
 row('answer, p50', 'ms', ({ p50 }) => p50);
 row('answer, p99', 'ms', ({ p99 }) => p99);
 row('from the tree', 'MB/s', ({ from }) => from);

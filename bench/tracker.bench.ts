@@ -1,44 +1,31 @@
-// What tracking costs: a look at memory by how much of it was written, for each tracker that this kernel has, the search for
-// stale pages, and the slow-down of a process that writes while it is tracked. Medians of CPU time, for each GiB of 4 KiB pages.
-// The goal: at most 5 % slower at a round a second. Options: --mib N (1024), --runs N (5), --seconds N (4, of each loop).
+// What tracking costs us: a look at memory by how much of it was written, for each tracker that this kernel has, and the search for
+// stale pages. Medians of CPU time, for each GiB of 4 KiB pages. What it costs who is tracked: slowdown.bench.ts.
+// Options: --mib N (1024), --runs N (5).
 import { rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { readMaps } from '../src/kernel/proc/maps.ts';
-import { makeTracker, workingTrackers } from '../src/source/trackers/choose.ts';
-import type { ChosenTracker } from '../src/source/trackers/choose.ts';
 import { TargetPages } from '../src/source/pages/target-pages.ts';
-import type { Tracker } from '../src/source/trackers/tracker.ts';
-import { compile, median, cpuMsOf, PageWriterProcess } from './pages/page-writer.ts';
+import { workingTrackers, type ChosenTracker } from '../src/source/trackers/choose.ts';
+import { compile } from './lib/compile.ts';
+import { fullOrQuick } from './lib/sizes.ts';
+import { median } from './lib/statistics.ts';
+import { cpuMsOf, PageWriterProcess, track } from './pages/page-writer.ts';
 
 const { values } = parseArgs({
   options: {
-    mib: { type: 'string', default: '1024' },
-    runs: { type: 'string', default: '5' },
-    seconds: { type: 'string', default: '4' },
+    mib: { type: 'string', default: String(fullOrQuick(1024, 64)) },
+    runs: { type: 'string', default: String(fullOrQuick(5, 2)) },
   },
 });
 const mib = Number(values.mib);
 const runs = Number(values.runs);
-const seconds = Number(values.seconds);
 const perGib = 1024 / mib;
 const { binary, folder } = compile('page-writer');
-
-async function attach(writer: PageWriterProcess, chosen: ChosenTracker): Promise<Tracker> {
-  const uffd = chosen.kind === 'pagemap-scan' ? await writer.userfaultfd() : -1;
-  const tracker = makeTracker(chosen, writer.pid, {
-    obtainUserfaultfd: () => uffd,
-    whileStopped: (look) => {
-      look(); // the writer waits for its next command: it stands still
-    },
-  });
-  tracker.arm(readMaps(writer.pid) ?? []);
-  return tracker;
-}
 
 async function costs(chosen: ChosenTracker): Promise<void> {
   const writer = await PageWriterProcess.start(binary, mib);
   const vmas = readMaps(writer.pid) ?? [];
-  const tracker = await attach(writer, chosen);
+  const tracker = await track(writer, chosen);
   const onTarget = new TargetPages();
   const collect = (frozen = false): number =>
     cpuMsOf(() => {
@@ -72,43 +59,8 @@ async function costs(chosen: ChosenTracker): Promise<void> {
   writer.end();
 }
 
-/**
- * Steps for each CPU-second of the writing loop, tracked by a collection each second, against alone; interleaved. A step writes
- * one page and works for so many rounds besides.
- */
-async function slowDown(chosen: ChosenTracker, name: string, work: number): Promise<void> {
-  const ratios: number[] = [];
-  let rate = 0;
-  for (let i = 0; i < runs; i++) {
-    const writer = await PageWriterProcess.start(binary, mib);
-    await writer.tell(`work ${work}`);
-    const alone = await writer.tell(`loop ${seconds * 1000}`);
-    const tracker = await attach(writer, chosen);
-    const look = (): void => {
-      tracker.collect(readMaps(writer.pid) ?? [], { frozen: false });
-    };
-    look();
-    const timer = setInterval(look, 1000);
-    const tracked = await writer.tell(`loop ${seconds * 1000}`);
-    clearInterval(timer);
-    tracker.disarm();
-    writer.end();
-    ratios.push(tracked / alone);
-    rate = alone / seconds;
-  }
-  const percent = ((1 - median(ratios)) * 100).toFixed(1);
-  process.stdout.write(
-    `  ${name}: ${Math.round(rate / 1000)}k page writes a second, slowed down by ${percent} %\n`,
-  );
-}
-
 try {
-  for (const chosen of workingTrackers()) {
-    await costs(chosen);
-    // redis under 40,000 SETs a second writes as many pages; the other does nothing but write.
-    await slowDown(chosen, 'a busy store (goal 5 %)', 18000);
-    await slowDown(chosen, 'the worst there is', 60);
-  }
+  for (const chosen of workingTrackers()) await costs(chosen);
 } finally {
   rmSync(folder, { recursive: true });
 }

@@ -1,33 +1,16 @@
 // One end of bench/compress.bench.ts, in a process of its own:
 //   end.ts receive MIB | end.ts send PORT MIB KIND CODEC BYTES-A-SECOND (0: no limit)
 // The receiver says its port. Each says at its end: seconds, CPU-seconds; the sender also bytes on the wire and what was chosen.
-import { createServer } from 'node:http';
-import type { IncomingMessage } from 'node:http';
-import { Socket } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { alignedBuffer } from '../../src/kernel/aligned-memory.ts';
-import { native } from '../../src/native.ts';
 import { PageFlow, type CompressChoice } from '../../src/source/page-flow/page-flow.ts';
 import { pageContents } from '../../src/target/pages/page-contents.ts';
-import { connectPages } from '../../src/transport/connect.ts';
 import { maxPagePayload } from '../../src/transport/limits.ts';
 import { PageReceiver } from '../../src/transport/page-receiver.ts';
-import { acceptWebSocket } from '../../src/transport/websocket.ts';
-import type { UpgradeRequest } from '../../src/transport/websocket.ts';
+import { fail, listenFor, openSender, stopwatch } from '../lib/ends.ts';
 import { pagesOf, type Kind } from './pages.ts';
 
-const checksum = (payload: Uint8Array): bigint => native.xxh3(payload);
 /** So much memory is sent again and again. */
 const distinct = 64 << 20;
-
-function stopwatch(): (more?: string) => void {
-  const began = performance.now();
-  const before = process.cpuUsage();
-  return (more = '') => {
-    const { user, system } = process.cpuUsage(before);
-    process.stdout.write(`${(performance.now() - began) / 1000} ${(user + system) / 1e6} ${more}\n`);
-  };
-}
 
 async function send(
   port: number,
@@ -43,12 +26,7 @@ async function send(
     bytesPerSecond: rate === 0 ? undefined : rate,
     deltaCacheBytes: 0,
   });
-  const endpoint = { host: '127.0.0.1', address: '127.0.0.1', port };
-  const sender = await connectPages(endpoint, 'bench', {
-    checksum,
-    allocate: alignedBuffer,
-    ...flow.options,
-  });
+  const sender = await openSender(port, flow.options);
   const report = stopwatch();
   for (let sent = 0; sent < mib << 20; sent += maxPagePayload) {
     const block = await sender.acquire();
@@ -76,27 +54,14 @@ function receive(mib: number): void {
   const into = alignedBuffer(Math.min(distinct, left));
   const receiver = new PageReceiver({
     ...pageContents({ bases: noBases }),
-    onProblem: (error) => {
-      throw error;
-    },
+    onProblem: fail,
     handler: ({ payload, runs }) => {
       into.set(payload, (runs[0] ?? 0) % into.length);
       left -= payload.length;
       if (left === 0) report();
     },
   });
-  const server = createServer();
-  server.on('upgrade', (message: IncomingMessage, socket, head) => {
-    if (!(socket instanceof Socket)) return;
-    server.close();
-    void acceptWebSocket('pages', message as unknown as UpgradeRequest, socket, head, (ws) => {
-      receiver.attach(ws, socket);
-      report = stopwatch();
-    });
-  });
-  server.listen(0, '127.0.0.1', () => {
-    process.stdout.write(`${(server.address() as AddressInfo).port}\n`);
-  });
+  listenFor(receiver, () => (report = stopwatch()));
 }
 
 const [role, a = '', b = '', kind = '', codec = '', rate = ''] = process.argv.slice(2);

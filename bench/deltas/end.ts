@@ -2,32 +2,16 @@
 // of 8 bytes changed in each page. Each end prints seconds and CPU-seconds of all but the first time; the source bytes sent too.
 import { randomFillSync } from 'node:crypto';
 import { closeSync, openSync, unlinkSync } from 'node:fs';
-import { createServer } from 'node:http';
-import type { IncomingMessage } from 'node:http';
-import { Socket } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { alignedBuffer } from '../../src/kernel/aligned-memory.ts';
-import { native } from '../../src/native.ts';
 import { PageFlow } from '../../src/source/page-flow/page-flow.ts';
 import { pageContents } from '../../src/target/pages/page-contents.ts';
 import { PageWriter } from '../../src/target/pages/page-writer.ts';
-import { connectPages } from '../../src/transport/connect.ts';
 import { maxPagePayload } from '../../src/transport/limits.ts';
 import { PageReceiver } from '../../src/transport/page-receiver.ts';
-import { acceptWebSocket } from '../../src/transport/websocket.ts';
-import type { UpgradeRequest } from '../../src/transport/websocket.ts';
 import { pageSize } from '../../src/units.ts';
+import { fail, listenFor, openSender, stopwatch } from '../lib/ends.ts';
 
 const rounds = 8;
-
-function stopwatch(): (more?: string) => void {
-  const began = performance.now();
-  const before = process.cpuUsage();
-  return (more = '') => {
-    const { user, system } = process.cpuUsage(before);
-    process.stdout.write(`${(performance.now() - began) / 1000} ${(user + system) / 1e6} ${more}\n`);
-  };
-}
 
 async function send(port: number, mib: number, cache: number, rate: number, words: number): Promise<void> {
   const from = alignedBuffer(mib << 20);
@@ -37,11 +21,7 @@ async function send(port: number, mib: number, cache: number, rate: number, word
     bytesPerSecond: rate === 0 ? undefined : rate,
     deltaCacheBytes: cache,
   });
-  const sender = await connectPages({ host: '127.0.0.1', address: '127.0.0.1', port }, 'bench', {
-    checksum: (payload) => native.xxh3(payload),
-    allocate: alignedBuffer,
-    ...flow.options,
-  });
+  const sender = await openSender(port, flow.options);
   let report = stopwatch();
   let sent = 0;
   for (let round = 0; round <= rounds; round++) {
@@ -80,9 +60,7 @@ function receive(mib: number): void {
   let left = (rounds + 1) * (mib << 20);
   const receiver = new PageReceiver({
     ...pageContents(writer),
-    onProblem: (error) => {
-      throw error;
-    },
+    onProblem: fail,
     handler: (frame) => {
       writer.write(frame);
       left -= frame.payload.length;
@@ -92,17 +70,7 @@ function receive(mib: number): void {
       closeSync(fd);
     },
   });
-  const server = createServer();
-  server.on('upgrade', (message: IncomingMessage, socket, head) => {
-    if (!(socket instanceof Socket)) return;
-    server.close();
-    void acceptWebSocket('pages', message as unknown as UpgradeRequest, socket, head, (ws) => {
-      receiver.attach(ws, socket);
-    });
-  });
-  server.listen(0, '127.0.0.1', () => {
-    process.stdout.write(`${(server.address() as AddressInfo).port}\n`);
-  });
+  listenFor(receiver);
 }
 
 const [role, ...numbers] = process.argv.slice(2);

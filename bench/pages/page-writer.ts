@@ -1,25 +1,12 @@
 // Starts bench/baseline/page-writer.c: a process with memory that writes what it is told to.
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import type { ChildProcessByStdio } from 'node:child_process';
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
+import { readMaps } from '../../src/kernel/proc/maps.ts';
 import { native } from '../../src/native.ts';
-
-/**
- * Compiles a program of bench/baseline into a new folder, which the caller removes. Where there is no compiler GODWIT_PREBUILT is
- * a folder that has it.
- */
-export function compile(name: string): { readonly binary: string; readonly folder: string } {
-  const folder = mkdtempSync(join(tmpdir(), 'godwit-bench-'));
-  const prebuilt = process.env['GODWIT_PREBUILT'];
-  if (prebuilt !== undefined) return { binary: join(prebuilt, name), folder };
-  const binary = join(folder, name);
-  execFileSync('cc', ['-O2', '-o', binary, join(import.meta.dirname, '../baseline', `${name}.c`)]);
-  return { binary, folder };
-}
+import { makeTracker, type ChosenTracker } from '../../src/source/trackers/choose.ts';
+import type { Tracker } from '../../src/source/trackers/tracker.ts';
 
 export class PageWriterProcess {
   readonly #child: ChildProcessByStdio<Writable, Readable, null>;
@@ -69,8 +56,17 @@ export class PageWriterProcess {
   }
 }
 
-export function median(numbers: readonly number[]): number {
-  return [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? NaN;
+/** A tracker of all its memory. */
+export async function track(writer: PageWriterProcess, chosen: ChosenTracker): Promise<Tracker> {
+  const uffd = chosen.kind === 'pagemap-scan' ? await writer.userfaultfd() : -1;
+  const tracker = makeTracker(chosen, writer.pid, {
+    obtainUserfaultfd: () => uffd,
+    whileStopped: (look) => {
+      look(); // the writer waits for its next command: it stands still
+    },
+  });
+  tracker.arm(readMaps(writer.pid) ?? []);
+  return tracker;
 }
 
 /** CPU time of this process, ms: what else runs on the machine does not count. */

@@ -1,38 +1,19 @@
 // One end of the ws side of bench/transport.bench.ts, in a process of its own, with the interface of copy.c:
 //   end.ts receive PID ADDRESS MIB | end.ts send PORT PID ADDRESS MIB
-import { createServer } from 'node:http';
-import type { IncomingMessage } from 'node:http';
-import { Socket } from 'node:net';
-import type { AddressInfo } from 'node:net';
-import { alignedBuffer } from '../../src/kernel/aligned-memory.ts';
 import { takeOver } from '../../src/kernel/message-reader.ts';
 import { expander } from '../../src/kernel/page-codec.ts';
 import { native } from '../../src/native.ts';
-import { connectPages } from '../../src/transport/connect.ts';
 import { maxPagePayload } from '../../src/transport/limits.ts';
 import { PageReceiver } from '../../src/transport/page-receiver.ts';
-import { acceptWebSocket } from '../../src/transport/websocket.ts';
-import type { UpgradeRequest } from '../../src/transport/websocket.ts';
+import { checksum, fail, listenFor, openSender, stopwatch } from '../lib/ends.ts';
 
-const checksum = (payload: Uint8Array): bigint => native.xxh3(payload);
 const numbers = process.argv.slice(3).map(Number);
 
 /** MiB that are moved beforehand: what starting Node and compiling cost is not of interest, it is the same for any amount. */
-const warmUp = 256;
-
-/** CPU time and time from now on. */
-function stopwatch(): () => void {
-  const began = performance.now();
-  const before = process.cpuUsage();
-  return () => {
-    const { user, system } = process.cpuUsage(before);
-    process.stdout.write(`${(performance.now() - began) / 1000} ${(user + system) / 1e6}\n`);
-  };
-}
+const warmUp = Math.min(256, numbers.at(-1) ?? 0);
 
 async function send(port: number, pid: number, address: number, mib: number): Promise<void> {
-  const endpoint = { host: '127.0.0.1', address: '127.0.0.1', port };
-  const sender = await connectPages(endpoint, 'bench', { checksum, allocate: alignedBuffer });
+  const sender = await openSender(port);
   const move = async (length: number): Promise<void> => {
     for (let at = address; at < address + length * 2 ** 20; at += maxPagePayload) {
       const block = await sender.acquire();
@@ -58,9 +39,7 @@ function receive(pid: number, address: number, mib: number): void {
     expand: expander(maxPagePayload),
     patch: () => undefined,
     takeOver: process.env['GODWIT_BENCH_WS'] === '1' ? undefined : takeOver,
-    onProblem: (error) => {
-      throw error;
-    },
+    onProblem: fail,
     handler: (frame) => {
       // The two processes have their memory at addresses of their own.
       runs[0] = address + Math.max(done, -done - maxPagePayload);
@@ -71,17 +50,7 @@ function receive(pid: number, address: number, mib: number): void {
       if (done === mib * 2 ** 20) report();
     },
   });
-  const server = createServer();
-  server.on('upgrade', (message: IncomingMessage, socket, head) => {
-    if (!(socket instanceof Socket)) return;
-    server.close();
-    void acceptWebSocket('pages', message as unknown as UpgradeRequest, socket, head, (ws) => {
-      receiver.attach(ws, socket);
-    });
-  });
-  server.listen(0, '127.0.0.1', () => {
-    process.stdout.write(`${(server.address() as AddressInfo).port}\n`);
-  });
+  listenFor(receiver);
 }
 
 const [a = 0, b = 0, c = 0, d = 0] = numbers;

@@ -1,6 +1,7 @@
 // Runs in a machine whose kernel has both trackers of writes: both look at one process, and must name the same pages.
 import { rmSync } from 'node:fs';
-import { compile, PageWriterProcess } from '../../bench/pages/page-writer.ts';
+import { compile } from '../../bench/lib/compile.ts';
+import { PageWriterProcess } from '../../bench/pages/page-writer.ts';
 import { runsOfSet, setOf } from '../../src/kernel/page-runs.ts';
 import type { PageRuns } from '../../src/kernel/page-runs.ts';
 import { readMaps } from '../../src/kernel/proc/maps.ts';

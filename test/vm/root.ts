@@ -2,7 +2,7 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { compile } from '../../bench/pages/page-writer.ts';
+import { compile } from '../../bench/lib/compile.ts';
 import { buildMutator } from '../compliance/mutator.ts';
 import { mustRun } from '../helpers/commands.ts';
 import { buildWorkload } from '../helpers/workloads.ts';
@@ -18,6 +18,7 @@ const guestPrograms = [
   'test/programs/redis-writer.ts',
   'test/vm/agreement.ts',
   'test/vm/redis-load.ts',
+  'bench/slowdown.bench.ts',
   'bench/tracker.bench.ts',
 ];
 /** Where the project lies in a machine. */
