@@ -1,9 +1,9 @@
 // Medians and the like. What is not there is NaN.
 
-/** The value that so large a share of them does not exceed: 0 is the least, 1 the greatest. */
+/** The least value that so large a share of them does not exceed (nearest rank): 0 is the least of all, 1 the greatest. */
 export function quantile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((one, other) => one - other);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? NaN;
+  return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? NaN;
 }
 
 export function median(values: readonly number[]): number {
