@@ -76,7 +76,7 @@ try {
     console.log(
       `${mib} MiB: ${JSON.stringify(report['downtime-parts'])} downtime ${String(report['downtime'])} ms, total ${String(report['total-time'])} ms`,
     );
-    console.log(JSON.stringify(ram), JSON.stringify(report['setup-time']));
+    console.log(JSON.stringify(ram));
     for (const { seen } of agents)
       for (const { name, peakMib, cpuSeconds } of seen.values())
         console.log(

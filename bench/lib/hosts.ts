@@ -41,6 +41,20 @@ export async function fly({ pid, from, to, what, args = [], timeoutMs }: Journey
   return report;
 }
 
+/** To and fro, so many times: the reports. */
+export async function flyToAndFro(
+  { a, b }: Hosts,
+  moves: number,
+  journey: Omit<Journey, 'from' | 'to'>,
+): Promise<ReportLine[]> {
+  const reports: ReportLine[] = [];
+  for (let i = 0; i < moves; i++) {
+    const [from, to] = i % 2 === 0 ? [a, b] : [b, a];
+    reports.push(await fly({ ...journey, from, to }));
+  }
+  return reports;
+}
+
 export const downtimeOf = (report: ReportLine): number => Number(report['downtime']);
 
 export function partsOf(report: ReportLine): Readonly<Record<string, number>> {
