@@ -7,7 +7,7 @@ import { sleep } from '../test/helpers/commands.ts';
 import { preload, redisPort, startRedis } from '../test/programs/redis.ts';
 import { Children, moveBetween, type Word } from './lib/children.ts';
 import { compile } from './lib/compile.ts';
-import { downtimeOf, fly, makeReceivers, needHosts } from './lib/hosts.ts';
+import { downtimeOf, fly, makeReceivers, needHosts, partsOf } from './lib/hosts.ts';
 import { reportGoal } from './lib/report.ts';
 import { sizeOf } from './lib/sizes.ts';
 import { median } from './lib/statistics.ts';
@@ -66,7 +66,7 @@ try {
     followedMib.push(pages / 256);
     const { before, after } = get;
     console.log(
-      `downtime ${downtimeOf(report)} ms; GET before: p50 ${before.p50.toFixed(2)}, p99 ${before.p99.toFixed(2)}, max ${before.max.toFixed(1)} ms; ` +
+      `downtime ${downtimeOf(report)} ms, predicted ${String(report['expected-downtime'])}: ${JSON.stringify(partsOf(report))}; GET before: p50 ${before.p50.toFixed(2)}, p99 ${before.p99.toFixed(2)}, max ${before.max.toFixed(1)} ms; ` +
         `in the first second: p50 ${after.p50.toFixed(2)}, p99 ${after.p99.toFixed(2)}, max ${after.max.toFixed(1)} ms of ${after.answers}; ` +
         `${(pages / 256).toFixed(0)} MiB followed in ${time} ms, ${rate.toFixed(2)} GB/s, C ${c.toFixed(2)} GB/s; ${JSON.stringify(followed)}`,
     );

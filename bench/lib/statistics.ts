@@ -6,8 +6,11 @@ export function quantile(values: readonly number[], share: number): number {
   return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? NaN;
 }
 
+/** Of an even number the mean of the two in the middle: of few values that differ much either of them says little. */
 export function median(values: readonly number[]): number {
-  return quantile(values, 0.5);
+  const sorted = values.toSorted((one, other) => one - other);
+  const middle = [sorted[(sorted.length - 1) >> 1], sorted[sorted.length >> 1]];
+  return ((middle[0] ?? NaN) + (middle[1] ?? NaN)) / 2;
 }
 
 /** With as many digits as say something. */

@@ -2,7 +2,7 @@
 import t from 'tap';
 import { goals, isMet } from '../../../bench/lib/goals.ts';
 import { goalRow, type FlightRow } from '../../../bench/lib/report.ts';
-import { quantile } from '../../../bench/lib/statistics.ts';
+import { median, quantile } from '../../../bench/lib/statistics.ts';
 import { goalsOf, goalTable, predictionRow } from '../../../bench/lib/summary.ts';
 
 const flight = (downtimeMs: number, predictedMs: number): FlightRow => ({
@@ -48,6 +48,12 @@ await t.test('a prediction holds within a quarter of what happened, or 3 ms', as
   t.equal(shareOf(flight(4, 1), flight(4, 7)), 100);
   t.equal(shareOf(flight(100, 75), flight(100, 125)), 100);
   t.equal(shareOf(flight(100, 74), flight(100, 126), flight(100, 100), flight(4, 7.1)), 25);
+});
+
+await t.test('the median of an even number is between two', async (t) => {
+  t.equal(median([3, 1, 2]), 2);
+  t.equal(median([4, 10, 2, 1]), 3);
+  t.ok(Number.isNaN(median([])));
 });
 
 await t.test('quantiles of few values are values', async (t) => {
