@@ -209,7 +209,10 @@ export interface NativePages {
 
   /** XXH3-64 of each 4096-byte page. */
   hashPages(data: Uint8Array, out: BigUint64Array): void;
+  /** By AVX2 where the processor has it. */
   xxh3(data: Uint8Array): bigint;
+  /** The same number by what any processor has, for tests. */
+  xxh3Portable(data: Uint8Array): bigint;
   /** XXH3-64 of a file's content from its descriptor; negative errno as a negative bigint. */
   xxh3File(fd: number): bigint;
   /** Marks out[i] = 1 for each 4096-byte page of `data` that is all zero; returns how many are. */

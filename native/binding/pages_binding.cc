@@ -148,6 +148,11 @@ Napi::Value Xxh3Call(Info info) {
   return Napi::BigInt::New(info.Env(), Xxh3(data.data(), data.size()));
 }
 
+Napi::Value Xxh3PortableCall(Info info) {
+  const auto data = Args(info).Bytes(0);
+  return Napi::BigInt::New(info.Env(), Xxh3Portable(data.data(), data.size()));
+}
+
 Napi::Value Xxh3FileCall(Info info) {
   uint64_t hash = 0;
   const int rc = Xxh3File(Args(info).Fd(0), &hash);
@@ -203,6 +208,7 @@ void registerPages(Napi::Env env, Napi::Object exports) {
   add("seekData", SeekDataCall);
   add("hashPages", HashPagesCall);
   add("xxh3", Xxh3Call);
+  add("xxh3Portable", Xxh3PortableCall);
   add("xxh3File", Xxh3FileCall);
   add("zeroPages", ZeroPagesCall);
   add("alignedMemory", AlignedMemoryCall);

@@ -1,10 +1,6 @@
 #include "sys/hash.h"
 
-#ifndef XXH_INLINE_ALL
-#define XXH_INLINE_ALL
-#endif
 #include <unistd.h>
-#include <xxhash.h>
 
 #include <cerrno>
 #include <cstring>
@@ -12,28 +8,42 @@
 #include <new>
 
 namespace godwit {
+namespace {
 
-uint64_t Xxh3(const void* data, size_t size) { return XXH3_64bits(data, size); }
-
-void HashPages(const uint8_t* data, size_t pages, uint64_t* out) {
-  for (size_t i = 0; i < pages; i++) out[i] = XXH3_64bits(data + i * kPageSize, kPageSize);
+// The compiler's library asks the processor, and whether the kernel keeps its registers.
+const HashFunctions& Functions() {
+  static const HashFunctions& functions = __builtin_cpu_supports("avx2") ? kHashAvx2 : kHashSse2;
+  return functions;
 }
+
+}  // namespace
+
+uint64_t Xxh3(const void* data, size_t size) { return Functions().whole(data, size); }
+
+uint64_t Xxh3Portable(const void* data, size_t size) { return kHashSse2.whole(data, size); }
+
+void HashPages(const uint8_t* data, size_t pages, uint64_t* out) { Functions().pages(data, pages, out); }
+
+void Xxh3Stream::Reset() { Functions().begin(state_.data()); }
+
+void Xxh3Stream::Add(const void* data, size_t size) { Functions().add(state_.data(), data, size); }
+
+uint64_t Xxh3Stream::Digest() const { return Functions().end(state_.data()); }
 
 int Xxh3File(int fd, uint64_t* out) {
   constexpr size_t kChunk = 1 << 20;
   std::unique_ptr<uint8_t[]> buffer(new (std::nothrow) uint8_t[kChunk]);
-  std::unique_ptr<XXH3_state_t, decltype(&XXH3_freeState)> state(XXH3_createState(), &XXH3_freeState);
-  if (!buffer || !state) return -ENOMEM;
-  XXH3_64bits_reset(state.get());
+  if (!buffer) return -ENOMEM;
+  Xxh3Stream stream;
   for (off_t at = 0;;) {
     const ssize_t got = pread(fd, buffer.get(), kChunk, at);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return -errno;
     if (got == 0) break;
-    XXH3_64bits_update(state.get(), buffer.get(), static_cast<size_t>(got));
+    stream.Add(buffer.get(), static_cast<size_t>(got));
     at += got;
   }
-  *out = XXH3_64bits_digest(state.get());
+  *out = stream.Digest();
   return 0;
 }
 

@@ -1,4 +1,5 @@
 // Loops over pages, on this very process: memory is mapped here, read and written as if it were another's.
+import { randomBytes } from 'node:crypto';
 import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
 import t from 'tap';
 import { runLocal } from '../../src/kernel/local-program.ts';
@@ -217,5 +218,18 @@ t.test('XXH3 is XXH3', (t) => {
   native.hashPages(page, out);
   t.equal(out[0], native.xxh3(page));
   t.equal(native.xxh3File(openSync('/dev/null', 'r')), 0x2d06800538d394c2n);
+  t.end();
+});
+
+t.test('XXH3 is the same number by the instructions of this processor and by those of any', (t) => {
+  const bytes = randomBytes(300_000);
+  const lengths = [...Array(1100).keys(), 4095, 4096, 65_537, 262_144, bytes.length - 63];
+  const differing = lengths.filter((length) => {
+    // At no place in particular: both read memory that is aligned to nothing.
+    const part = bytes.subarray(length % 63, (length % 63) + length);
+    return native.xxh3(part) !== native.xxh3Portable(part);
+  });
+  t.same(differing, []);
+  t.equal(native.xxh3Portable(new Uint8Array(1000)), 0x24c1ea6074dd588cn, 'as the original says');
   t.end();
 });
