@@ -14,7 +14,8 @@ export interface NativeMessageReaders {
    *     u32 LE length of a header | header | n x `unit` bytes, 1 <= n <= 4096 / unit | whole pages
    * lies so that its pages begin `room` bytes, which are whole pages too, behind the start of its block.
    *
-   * `tell(block, begin, length)`: a message lies in the block, until it is released. `tell()`: nothing more is read, because the
+   * `tell(block, begin, length, hash)`: a message lies in the block, until it is released; `hash` is the XXH3-64 of what lies from its pages
+   * on (of a message that begins there: of all but its first four bytes). `tell()`: nothing more is read, because the
    * connection has ended or something came that is no whole binary message; what it is `stop` tells. Throws TypeError.
    */
   readonly MessageReader: new (
@@ -25,6 +26,6 @@ export interface NativeMessageReaders {
     most: number,
     memory: Uint8Array,
     count: number,
-    tell: (block?: number, begin?: number, length?: number) => void,
+    tell: (block?: number, begin?: number, length?: number, hash?: bigint) => void,
   ) => NativeMessageReader;
 }

@@ -18,7 +18,7 @@ class Door {
   explicit Door(Info info, Napi::Function function)
       : function_(Napi::ThreadSafeFunction::New(info.Env(), function, "message reader", 0, 1)) {}
 
-  // Calls with [block, begin, length], or with nothing.
+  // Calls with [block, begin, length, hash], or with nothing.
   void Tell(std::unique_ptr<MessageReader::Message> message) {
     if (is_closed_) return;
     const auto call = [](Napi::Env env, Napi::Function function, MessageReader::Message* given) {
@@ -28,7 +28,8 @@ class Door {
       if (owned == nullptr) {
         function.Call({});
       } else {
-        function.Call({number(owned->block), number(owned->begin), number(owned->length)});
+        function.Call({number(owned->block), number(owned->begin), number(owned->length),
+                       Napi::BigInt::New(env, owned->hash)});
       }
     };
     is_closed_ = function_.NonBlockingCall(message.get(), call) != napi_ok;

@@ -23,6 +23,8 @@ constexpr uint8_t kMasked = 0x80;
 constexpr uint8_t kLength16 = 126, kLength64 = 127;
 constexpr size_t kMostHead = 14;
 constexpr size_t kPrefix = 4;  // bytes of the header's length
+// What is hashed at once, in the cache that the kernel has copied it into.
+constexpr size_t kPiece = size_t{256} * 1024;
 
 uint64_t BigEndian(const uint8_t* bytes, size_t count) {
   uint64_t value = 0;
@@ -112,13 +114,36 @@ bool MessageReader::ReadMessage(size_t block) {
   Unmask(prefix.data(), prefix.size(), head.mask);
   uint32_t header = 0;
   std::memcpy(&header, prefix.data(), sizeof header);  // x86-64 is little-endian, and so is the wire
-  const size_t begin = shape_.room - ContentAt(head.length, header);
+  const size_t content = ContentAt(head.length, header);
+  const size_t begin = shape_.room - content;
   uint8_t* const at = blocks_[block].data() + begin;
   std::copy(prefix.begin(), prefix.end(), at);
-  if (!Fill(at + kPrefix, head.length - kPrefix)) return false;
-  Unmask(at + kPrefix, head.length - kPrefix, head.mask);
+  uint64_t hash = 0;
+  if (!ReadRest(at, std::max(content, kPrefix), head, &hash)) return false;
   unread_.clear();
-  listener_.arrived({.block = block, .begin = begin, .length = head.length});
+  listener_.arrived({.block = block, .begin = begin, .length = head.length, .hash = hash});
+  return true;
+}
+
+// What stands behind the prefix, with the hash of what stands from `content` on. False: the end, as Fill.
+bool MessageReader::ReadRest(uint8_t* message, size_t content, const Head& head, uint64_t* hash) {
+  const bool is_plain = head.mask == std::array<uint8_t, 4>{};
+  Xxh3Stream stream;
+  for (size_t done = kPrefix; done < head.length;) {
+    const size_t wanted = done < content ? content - done : std::min(kPiece, head.length - done);
+    const size_t got = Read(message + done, wanted);
+    if (got < wanted) {
+      unread_.insert(unread_.end(), message + kPrefix, message + done + got);
+      return false;
+    }
+    if (is_plain && done >= content) stream.Add(message + done, got);
+    done += got;
+  }
+  if (!is_plain) {
+    Unmask(message + kPrefix, head.length - kPrefix, head.mask);
+    stream.Add(message + content, head.length - content);
+  }
+  *hash = stream.Digest();
   return true;
 }
 
@@ -151,6 +176,14 @@ bool MessageReader::ReadHead(Head& head) {
 
 // All of it, or false: then what was read is in unread_.
 bool MessageReader::Fill(uint8_t* into, size_t length) {
+  const size_t got = Read(into, length);
+  if (got == length) return true;
+  unread_.insert(unread_.end(), into, into + got);
+  return false;
+}
+
+// Returns the bytes that were read; fewer: the end. An error is read again by whoever goes on.
+size_t MessageReader::Read(uint8_t* into, size_t length) {
   size_t done = std::min(length, early_.size() - early_used_);
   std::copy_n(early_.begin() + static_cast<std::ptrdiff_t>(early_used_), done, into);
   early_used_ += done;
@@ -161,12 +194,9 @@ bool MessageReader::Fill(uint8_t* into, size_t length) {
       continue;
     }
     const bool may_come = got < 0 && (errno == EAGAIN || errno == EINTR);
-    if (may_come && WaitForBytes(length - done)) continue;
-    // An error is read again by whoever goes on.
-    unread_.insert(unread_.end(), into, into + done);
-    return false;
+    if (!may_come || !WaitForBytes(length - done)) break;
   }
-  return true;
+  return done;
 }
 
 bool MessageReader::WaitForBytes(size_t wanted) {

@@ -33,6 +33,7 @@ class MessageReader {
     size_t block;
     size_t begin;  // in its block
     size_t length;
+    uint64_t hash;  // XXH3-64 of what stands behind `room`
   };
   /// Both are called by the thread, `ended` as its last deed.
   struct Listener {
@@ -68,7 +69,9 @@ class MessageReader {
   bool ReadMessage(size_t block);
   bool ReadHead(Head& head);
   size_t ContentAt(size_t length, uint32_t header) const;
+  bool ReadRest(uint8_t* message, size_t content, const Head& head, uint64_t* hash);
   bool Fill(uint8_t* into, size_t length);
+  size_t Read(uint8_t* into, size_t length);
   bool WaitForBytes(size_t wanted);
   bool TakeBlock(size_t* block);
   bool IsStopped();

@@ -14,8 +14,14 @@ export interface MessageShape {
   readonly most: number;
 }
 
+/** The XXH3-64 of a message from one of its bytes on. */
+interface Hashed {
+  readonly from: number;
+  readonly hash: bigint;
+}
+
 /** `done`: the message may be overwritten. */
-export type MessageArrived = (message: Buffer, done: () => void) => void;
+export type MessageArrived = (message: Buffer, done: () => void, hashed: Hashed) => void;
 
 /** One is written, one is on its way, one is waiting. */
 const blocks = 4;
@@ -57,14 +63,15 @@ export function takeOver(
     most,
     memory,
     blocks,
-    (block, begin = 0, length = 0) => {
+    (block, begin = 0, length = 0, hash = 0n) => {
       if (isOver) return;
       if (block === undefined) giveBack();
       else {
         const at = block * stride + begin;
-        arrived(memory.subarray(at, at + length), () => {
+        const done = (): void => {
           reader.release(block);
-        });
+        };
+        arrived(memory.subarray(at, at + length), done, { from: begin < room ? room - begin : 4, hash });
       }
     },
   );

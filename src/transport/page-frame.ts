@@ -110,8 +110,18 @@ export interface Contents {
   readonly patch: Patch;
 }
 
+/** The checksum of a message's bytes from one on, made while it was read: of its payload if that begins there, else of no use. */
+export interface Hashed {
+  readonly from: number;
+  readonly hash: bigint;
+}
+
 /** @throws GodwitError PROTOCOL or LIMIT, and what `patch` throws; nothing of the frame may be used then. */
-export function decodePageFrame(message: Buffer, { checksum, expand, patch }: Contents): PageFrame {
+export function decodePageFrame(
+  message: Buffer,
+  { checksum, expand, patch }: Contents,
+  hashed?: Hashed,
+): PageFrame {
   if (message.length < 4) throw bad('is too short');
   const headerLength = message.readUInt32LE(0);
   if (headerLength > maxPageHeader) throw bad(`has a header of ${headerLength} bytes`);
@@ -132,7 +142,8 @@ export function decodePageFrame(message: Buffer, { checksum, expand, patch }: Co
   const payload =
     delta === undefined ? content : patch({ space, kind, runs, runCount: header.runs }, content, expected);
   if (payload === undefined) throw bad(`has deltas that are none (frame ${sequence})`);
-  if (!zero && checksum(payload) !== header.checksum) throw damaged(header);
+  const isHashed = hashed?.from === payloadAt && header.codec === undefined && delta === undefined;
+  if (!zero && (isHashed ? hashed.hash : checksum(payload)) !== header.checksum) throw damaged(header);
   return { sequence, round, space, kind, zero, runs, runCount: header.runs, payload };
 }
 

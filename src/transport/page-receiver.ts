@@ -6,7 +6,7 @@ import { asGodwitError, GodwitError } from '../errors.ts';
 import { encodeAck } from './page-ack.ts';
 import { headRoom, maxPageFrame } from './limits.ts';
 import { decodePageFrame, runBytes } from './page-frame.ts';
-import type { Contents, PageFrame } from './page-frame.ts';
+import type { Contents, Hashed, PageFrame } from './page-frame.ts';
 import { bytesOf, socketProblem } from './websocket.ts';
 
 /** Writes the pages of a frame. The payload is valid until it returns or its promise settles. */
@@ -14,12 +14,12 @@ export type PageHandler = (frame: PageFrame) => void | Promise<void>;
 
 /**
  * Reads the messages of a connection in the place of ws, which gets everything from the first thing on that is no frame. Returns what ends
- * it; undefined: this connection cannot be read so. `done`: the message may be overwritten.
+ * it; undefined: this connection cannot be read so. `done`: the message may be overwritten. It has hashed what it has read.
  */
 export type TakeOver = (
   socket: Socket,
   shape: typeof frameShape,
-  arrived: (message: Buffer, done: () => void) => void,
+  arrived: (message: Buffer, done: () => void, hashed: Hashed) => void,
 ) => (() => void) | undefined;
 
 /** What a reader has to know to put the pages of a frame at the beginning of a page, which are copied three times as fast from there. */
@@ -27,10 +27,16 @@ const frameShape = { room: headRoom, unit: runBytes, most: maxPageFrame } as con
 
 export interface PageReceiverOptions extends Contents {
   readonly handler: PageHandler;
-  /** Nothing: all connections are read by ws. */
+  /** Nothing: all connections are read by ws. With it `checksum` has to be XXH3-64. */
   readonly takeOver?: TakeOver | undefined;
   /** A frame was bad, or the handler failed: nothing more is read, the migration cannot go on. */
   readonly onProblem: (error: GodwitError) => void;
+}
+
+interface Arrived {
+  readonly message: Buffer;
+  readonly done: () => void;
+  readonly hashed?: Hashed | undefined;
 }
 
 /** A busy connection is acknowledged every so many frames; an idle one at once. */
@@ -40,7 +46,7 @@ const cutAfterMs = 300;
 
 export class PageReceiver {
   readonly #options: PageReceiverOptions;
-  readonly #queue: { readonly message: Buffer; readonly done: () => void }[] = [];
+  readonly #queue: Arrived[] = [];
   readonly #waiting: { sequence: number; resolve: () => void; reject: (error: GodwitError) => void }[] = [];
   #ws: WebSocket | undefined;
   /** Ends the reader that has taken the connection over. */
@@ -89,8 +95,8 @@ export class PageReceiver {
     ws.once('close', () => {
       if (ws === this.#ws) this.#ws = undefined;
     });
-    this.#endReader = this.#options.takeOver?.(socket, frameShape, (message, done) => {
-      if (ws === this.#ws) this.#arrived(message, done);
+    this.#endReader = this.#options.takeOver?.(socket, frameShape, (message, done, hashed) => {
+      if (ws === this.#ws) this.#arrived(message, done, hashed);
     });
     if (this.#endReader === undefined) ws.resume();
     this.#owesWord = this.#hasServed;
@@ -125,10 +131,10 @@ export class PageReceiver {
     this.#queue.length = 0;
   }
 
-  #arrived(message: Buffer, done: () => void): void {
+  #arrived(message: Buffer, done: () => void, hashed?: Hashed): void {
     if (this.#reason !== undefined) return;
     this.#bytesReceived += message.length;
-    this.#queue.push({ message, done });
+    this.#queue.push({ message, done, hashed });
     if (!this.#applying) this.#drain();
     else if (this.#endReader === undefined) this.#ws?.pause();
   }
@@ -138,9 +144,9 @@ export class PageReceiver {
     for (;;) {
       const next = this.#queue.shift();
       if (next === undefined || this.#reason !== undefined) break;
-      const { message, done } = next;
+      const { message, done, hashed } = next;
       try {
-        const frame = decodePageFrame(message, this.#options);
+        const frame = decodePageFrame(message, this.#options, hashed);
         if (frame.sequence !== this.#lastApplied + 1) throw outOfOrder(frame.sequence, this.#lastApplied);
         const pending = this.#options.handler(frame);
         if (pending !== undefined) {

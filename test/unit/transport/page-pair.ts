@@ -4,6 +4,7 @@ import type { Test } from 'tap';
 import type { GodwitError } from '../../../src/errors.ts';
 import { takeOver } from '../../../src/kernel/message-reader.ts';
 import { expander } from '../../../src/kernel/page-codec.ts';
+import { native } from '../../../src/native.ts';
 import type { Patch } from '../../../src/transport/deltas.ts';
 import { maxPagePayload } from '../../../src/transport/limits.ts';
 import type { PageFrameInfo } from '../../../src/transport/page-frame.ts';
@@ -16,12 +17,8 @@ import type { End } from './pair.ts';
 
 export const page = 4096;
 export const expand = expander(maxPagePayload);
-/** Cheap and good enough to notice a changed byte. */
-export const checksum = (payload: Uint8Array): bigint => {
-  let sum = 0;
-  for (let i = 0; i < payload.length; i += 997) sum = (sum * 31 + (payload[i] ?? 0)) % 2 ** 31;
-  return BigInt(sum);
-};
+/** What a native reader hashes by. */
+export const checksum = (payload: Uint8Array): bigint => native.xxh3(payload);
 
 export function info(pages: number, start = 0): PageFrameInfo {
   return { round: 0, space: 7, kind: 'space', runs: Float64Array.of(start, pages * page), runCount: 1 };
