@@ -14,16 +14,13 @@
 // sums are checked before the pages are touched. A compressed payload must be shorter than its pages, and expand to exactly as many
 // bytes as the runs have, or as the header tells of deltas: they bound what it may become before anything is expanded. The checksum is that
 // of the pages, also of those that deltas make of what the target has: with others under them it is another one.
-import * as z from 'zod';
 import { GodwitError } from '../errors.ts';
-import { u64 } from '../images/scalars.ts';
 import { pageSize, userEnd } from '../units.ts';
-import { packedCodecs } from './codec.ts';
 import type { Expand } from './codec.ts';
 import type { Patch } from './deltas.ts';
 import { maxPageHeader, maxPagePayload, maxRuns } from './limits.ts';
-import { count } from './message-fields.ts';
-import { packMessage, unpackMessage } from './wire-codec.ts';
+import { badFrame, decodeHeader, encodeHeaderBefore } from './page-header.ts';
+import type { Header } from './page-header.ts';
 
 export const runBytes = 16;
 /** Hashes a payload; both sides must use the same (xxh3-64). */
@@ -47,22 +44,6 @@ export interface PageFrame extends PageFrameInfo {
   readonly payload: Uint8Array;
 }
 
-const headerSchema = z.strictObject({
-  sequence: count.min(1),
-  round: count,
-  /** Linux: PID_MAX_LIMIT. */
-  space: z.number().int().min(0).max(4_194_304),
-  kind: z.enum(['space', 'object']),
-  zero: z.boolean(),
-  runs: z.number().int().min(1).max(maxRuns),
-  checksum: u64,
-  /** None: the pages themselves. */
-  codec: z.enum(packedCodecs).optional(),
-  /** Bytes of the deltas (native/sys/delta.h) that travel instead of the pages; none: the pages. */
-  delta: count.min(1).max(maxPagePayload).optional(),
-});
-type Header = z.infer<typeof headerSchema>;
-
 /**
  * Writes header and runs so that they end at `payloadAt` of `block`. Returns where the message begins.
  * @throws GodwitError LIMIT (runs), INTERNAL (the runs are not what receivers accept)
@@ -75,22 +56,12 @@ export function encodeInFront(
 ): number {
   const { round, space, kind, runs, runCount } = info;
   if (runCount > maxRuns) throw new GodwitError('LIMIT', `${runCount} runs do not fit a page frame`);
-  const { codec, delta, ...told } = rest;
-  const header = packMessage({
-    round,
-    space,
-    kind,
-    runs: runCount,
-    ...told,
-    ...(codec && { codec }),
-    ...(delta && { delta }),
-  });
   const runsAt = payloadAt - runCount * runBytes;
-  const begin = runsAt - header.length - 4;
-  if (begin < 0 || runCount < 1)
-    throw new GodwitError('INTERNAL', `no room for ${runCount} runs in a page block`);
-  block.writeUInt32LE(header.length, begin);
-  header.copy(block, begin + 4);
+  const header = { round, space, kind, runs: runCount, ...rest };
+  const length = runCount < 1 ? Infinity : encodeHeaderBefore(block, runsAt, header);
+  const begin = runsAt - length - 4;
+  if (begin < 0) throw new GodwitError('INTERNAL', `no room for ${runCount} runs in a page block`);
+  block.writeUInt32LE(length, begin);
   // x86-64 is little-endian, and so is the wire.
   block.set(new Uint8Array(runs.buffer, runs.byteOffset, runCount * runBytes), runsAt);
   return begin;
@@ -122,26 +93,26 @@ export function decodePageFrame(
   { checksum, expand, patch }: Contents,
   hashed?: Hashed,
 ): PageFrame {
-  if (message.length < 4) throw bad('is too short');
+  if (message.length < 4) throw badFrame('is too short');
   const headerLength = message.readUInt32LE(0);
-  if (headerLength > maxPageHeader) throw bad(`has a header of ${headerLength} bytes`);
-  if (4 + headerLength > message.length) throw bad('is cut off in its header');
+  if (headerLength > maxPageHeader) throw badFrame(`has a header of ${headerLength} bytes`);
+  if (4 + headerLength > message.length) throw badFrame('is cut off in its header');
   const header = decodeHeader(message.subarray(4, 4 + headerLength));
   const runsAt = 4 + headerLength;
   const payloadAt = runsAt + header.runs * runBytes;
-  if (payloadAt > message.length) throw bad('is cut off in its runs');
+  if (payloadAt > message.length) throw badFrame('is cut off in its runs');
   const runs = new Float64Array(header.runs * 2);
   new Uint8Array(runs.buffer).set(message.subarray(runsAt, payloadAt));
   const sum = checkRuns(runs, header);
   const expected = header.zero ? 0 : sum;
-  if (expected > maxPagePayload) throw bad(`tells of ${expected} bytes of pages`);
+  if (expected > maxPagePayload) throw badFrame(`tells of ${expected} bytes of pages`);
   const { sequence, round, space, kind, zero, delta } = header;
   if (delta !== undefined && delta >= expected)
-    throw bad(`has ${delta} bytes of deltas for ${expected} of pages`);
+    throw badFrame(`has ${delta} bytes of deltas for ${expected} of pages`);
   const content = contentOf(header, message.subarray(payloadAt), delta ?? expected, expand);
   const payload =
     delta === undefined ? content : patch({ space, kind, runs, runCount: header.runs }, content, expected);
-  if (payload === undefined) throw bad(`has deltas that are none (frame ${sequence})`);
+  if (payload === undefined) throw badFrame(`has deltas that are none (frame ${sequence})`);
   const isHashed = hashed?.from === payloadAt && header.codec === undefined && delta === undefined;
   if (!zero && (isHashed ? hashed.hash : checksum(payload)) !== header.checksum) throw damaged(header);
   return { sequence, round, space, kind, zero, runs, runCount: header.runs, payload };
@@ -172,20 +143,13 @@ function contentOf(
 ): Uint8Array {
   if (codec === undefined) {
     if (payload.length === expected) return payload;
-    throw bad(`has ${payload.length} bytes of pages where ${expected} were told`);
+    throw badFrame(`has ${payload.length} bytes of pages where ${expected} were told`);
   }
   if (payload.length === 0 || payload.length >= expected)
-    throw bad(`has ${payload.length} bytes of ${codec} for ${expected} bytes of pages`);
+    throw badFrame(`has ${payload.length} bytes of ${codec} for ${expected} bytes of pages`);
   const content = expand(codec, payload, expected);
   if (content?.length === expected) return content;
-  throw bad(`does not expand by ${codec} to the ${expected} bytes of its pages (frame ${sequence})`);
-}
-
-function decodeHeader(bytes: Buffer): Header {
-  const parsed = headerSchema.safeParse(unpackMessage(bytes));
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  throw bad(`has a bad header: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`);
+  throw badFrame(`does not expand by ${codec} to the ${expected} bytes of its pages (frame ${sequence})`);
 }
 
 /** Returns the sum of the lengths. */
@@ -198,16 +162,12 @@ function checkRuns(runs: Float64Array, header: Header): number {
     const length = runs[i + 1] ?? NaN;
     const isWhole = Number.isSafeInteger(start) && Number.isSafeInteger(length);
     if (!isWhole || start % pageSize !== 0 || length % pageSize !== 0 || length <= 0) {
-      throw bad(`has a run that is not made of whole pages (frame ${header.sequence})`);
+      throw badFrame(`has a run that is not made of whole pages (frame ${header.sequence})`);
     }
-    if (start < end) throw bad(`has runs that overlap or are out of order (frame ${header.sequence})`);
+    if (start < end) throw badFrame(`has runs that overlap or are out of order (frame ${header.sequence})`);
     end = start + length;
-    if (end > limit) throw bad(`has a run past the end of user space (frame ${header.sequence})`);
+    if (end > limit) throw badFrame(`has a run past the end of user space (frame ${header.sequence})`);
     sum += length;
   }
   return sum;
-}
-
-function bad(what: string): GodwitError {
-  return new GodwitError('PROTOCOL', `a page frame of the source ${what}`);
 }
