@@ -14,7 +14,7 @@
 #pragma GCC target("avx2")
 #endif
 #define XXH_VECTOR 2  // XXH_AVX2
-#include "sys/hash_functions.inc"
+#include "sys/hash_vectors.h"
 #ifdef __clang__
 #pragma clang attribute pop
 #else

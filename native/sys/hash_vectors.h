@@ -1,4 +1,4 @@
-// The functions of HashFunctions, for whatever XXH_VECTOR says; included once by each file that has a set of them.
+// The functions of HashFunctions for whatever XXH_VECTOR says. Not a header like others: each file that has a set of them includes it once.
 #ifndef XXH_INLINE_ALL
 #define XXH_INLINE_ALL  // all of it static: each file has its own
 #endif
