@@ -3,10 +3,12 @@ import { readFileSync } from 'node:fs';
 import { GodwitError } from '../errors.ts';
 import type { MmFields } from '../images/memory.ts';
 import type { ProcessState, TreeState } from '../images/state.ts';
+import type { PageRuns } from '../kernel/page-runs.ts';
 import { Program } from '../kernel/program.ts';
 import { isInside } from '../kernel/rights.ts';
 import { runLocal } from '../kernel/local-program.ts';
 import { readStatus } from '../kernel/proc/status.ts';
+import { advisePages, madvDontneed, madvGuardInstall } from './advise-pages.ts';
 import { stopJobs } from './apply/job-stop.ts';
 import { installFilters } from './apply/seccomp.ts';
 import {
@@ -34,9 +36,6 @@ import { makeSemaphores } from './sysv/semaphores.ts';
 import { makeQueues } from './sysv/queues.ts';
 import { becomeZombie } from './zombies.ts';
 
-const madvDontneed = 4;
-const madvGuardInstall = 102; // Linux 6.13
-
 export interface ApplyContext {
   readonly agentPidfd: number;
   readonly sameKernel: boolean;
@@ -57,10 +56,11 @@ export interface ApplyContext {
 export function applyState(tree: ShellTree, state: TreeState, context: ApplyContext): RestoredOpenFiles {
   const { layout, processes } = state;
   for (const { space, runs } of state.stale) {
-    advisePages(tree, space, runs, madvDontneed);
+    advisePages(tree.shell(space), pageRunsOf(runs), madvDontneed);
     context.dropped(space, runs);
   }
-  for (const { space, runs } of state.guards) advisePages(tree, space, runs, madvGuardInstall);
+  for (const { space, runs } of state.guards)
+    advisePages(tree.shell(space), pageRunsOf(runs), madvGuardInstall);
   tree.terminals.keep(
     state.openFiles.flatMap(({ resource }) => (resource.kind === 'terminal' ? [resource.name] : [])),
   );
@@ -149,13 +149,8 @@ function runsOf(spaces: TreeState['sealed']): ReadonlyMap<number, readonly numbe
   return new Map(spaces.map(({ space, runs }) => [space, runs]));
 }
 
-function advisePages(tree: ShellTree, vpid: number, runs: readonly number[], advice: number): void {
-  const steps: ((program: Program) => void)[] = [];
-  for (let i = 0; i + 1 < runs.length; i += 2) {
-    const [start = 0, length = 0] = [runs[i], runs[i + 1]];
-    steps.push((program) => void program.call('madvise', start, length, advice));
-  }
-  tree.shell(vpid).runSteps(steps);
+function pageRunsOf(runs: readonly number[]): PageRuns {
+  return { runs: Float64Array.from(runs), count: runs.length / 2 };
 }
 
 /** What shells have from this agent, by way of the keeper; and what they were given in common. */

@@ -13,10 +13,10 @@ import { intersection, ownedRuns, pagesIn, runsOf, type PageRuns } from '../../k
 import { errnoName, Program } from '../../kernel/program.ts';
 import { native } from '../../native.ts';
 import { ownedMethod } from '../../native-pages.ts';
+import { advisePages, madvDontneed } from '../advise-pages.ts';
 import type { Shell } from '../shell.ts';
 import type { ShellTree } from '../shell-tree.ts';
 
-const madvDontneed = 4;
 /** PR_SET_THP_DISABLE: khugepaged would put huge pages full of zeros where pages are missing (mm/khugepaged.c, max_ptes_none). */
 const prSetThpDisable = 41;
 const oCloexec = 0o2000000;
@@ -49,7 +49,7 @@ export class MissingMemory implements Disposable {
         const shell = tree.shell(space);
         requireGuardable(shell, pages);
         spaces.push({ shell, pages, thpDisabled, uffd: openUserfaultfd(shell) });
-        giveBack(shell, pages);
+        advisePages(shell, pages, madvDontneed);
       }
       return new MissingMemory(spaces);
     } catch (error) {
@@ -108,13 +108,6 @@ function openUserfaultfd(shell: Shell): number {
   if (error >= 0) return uffd;
   if (uffd >= 0) closeSync(uffd);
   throw cannot(shell, 'its userfaultfd cannot be used', error);
-}
-
-function giveBack(shell: Shell, { runs, count }: PageRuns): void {
-  const steps = Array.from({ length: count }, (_, i) => (program: Program) => {
-    program.call('madvise', runs[2 * i] ?? 0, runs[2 * i + 1] ?? 0, madvDontneed);
-  });
-  shell.runSteps(steps);
 }
 
 /** What has come back since the pages were given back is not the tree's: it would never get its own. */
