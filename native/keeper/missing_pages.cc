@@ -22,6 +22,12 @@ void RangeSet::CutAt(std::uint64_t address) {
 
 void RangeSet::Add(PageRange range) {
   if (range.start >= range.end) return;
+  // Most lists are ascending.
+  if (ranges_.empty() || std::prev(ranges_.end())->second < range.start) {
+    bytes_ += range.end - range.start;
+    ranges_.emplace_hint(ranges_.end(), range.start, range.end);
+    return;
+  }
   Remove(range);
   bytes_ += range.end - range.start;
   auto next = ranges_.lower_bound(range.start);

@@ -34,17 +34,22 @@ export function pagesIn({ runs, count }: PageRuns): number {
 
 /** What lies in both lists of ascending ranges. */
 export function intersection(a: PageRuns, b: PageRuns): PageRuns {
-  const found: { start: number; end: number }[] = [];
+  const found = new Float64Array(2 * (a.count + b.count));
+  let count = 0;
   for (let i = 0, j = 0; i < a.count && j < b.count;) {
     const endA = (a.runs[2 * i] ?? 0) + (a.runs[2 * i + 1] ?? 0);
     const endB = (b.runs[2 * j] ?? 0) + (b.runs[2 * j + 1] ?? 0);
     const start = Math.max(a.runs[2 * i] ?? 0, b.runs[2 * j] ?? 0);
     const end = Math.min(endA, endB);
-    if (start < end) found.push({ start, end });
+    if (start < end) {
+      found[2 * count] = start;
+      found[2 * count + 1] = end - start;
+      count++;
+    }
     if (endA <= endB) i++;
     else j++;
   }
-  return runsOf(found);
+  return { runs: found.subarray(0, 2 * count), count };
 }
 
 /**

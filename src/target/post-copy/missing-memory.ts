@@ -62,7 +62,7 @@ export class MissingMemory implements Disposable {
   guard(keeper: Pick<KeeperPostCopy, 'guard'>): void {
     for (const { shell, uffd, pages, thpDisabled } of this.#spaces) {
       for (const { start, end } of guardable(shell)) {
-        if (intersection(pages, runsOf([{ start, end }])).count === 0) continue;
+        if (!hasRunIn(pages, start, end)) continue;
         const error = native.uffdRegisterMissing(uffd, start, end - start);
         if (error < 0) throw cannot(shell, `its memory cannot be guarded by userfaultfd`, error);
       }
@@ -83,6 +83,17 @@ export class MissingMemory implements Disposable {
 /** What userfaultfd can guard and godwit lets come later: private memory of no file. */
 function guardable({ mappings }: Shell): readonly Mapping[] {
   return mappings.filter(({ kind, shared, locked }) => kind === 'anonymous' && !shared && !locked);
+}
+
+/** Runs are ascending, and there may be hundreds of thousands. */
+function hasRunIn({ runs, count }: PageRuns, start: number, end: number): boolean {
+  let [low, high] = [0, count]; // the first that ends behind `start`
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((runs[2 * middle] ?? 0) + (runs[2 * middle + 1] ?? 0) > start) high = middle;
+    else low = middle + 1;
+  }
+  return low < count && (runs[2 * low] ?? 0) < end;
 }
 
 function requireGuardable(shell: Shell, pages: PageRuns): void {
