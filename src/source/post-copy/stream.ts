@@ -7,11 +7,11 @@ import { sendRuns, ZeroRuns } from '../pages/page-sender.ts';
 import type { PageLine } from './page-line.ts';
 import { MissingPages, type NextPages } from './missing-pages.ts';
 
-/** Milliseconds of the wire that one frame takes, and how many of the rest are on their way. */
+/** Milliseconds of the wire that one frame takes, and how many of the rest are on their way. Each costs both ends half a millisecond besides. */
 const frameMs = 2;
 const window = 3;
 const leastFrame = 16 * 1024;
-const mostFrame = 256 * 1024;
+const mostFrame = 1024 * 1024;
 
 export interface StreamFigures {
   pages: number;
