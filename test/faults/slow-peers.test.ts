@@ -168,6 +168,7 @@ await t.test('a link that breaks again and again', { skip, timeout: 240_000 }, a
   tell('SIGWINCH');
   await claimError(t, unwilling, 'PEER', /broke|closed/);
   t.not(bed.a.process(bed.counter.pid)?.state, undefined, 'the tree runs on');
+  await sleep(1000); // until the relay carries again
 
   const willing = await startFlight(bed, []);
   for (let times = 0; times < 2; times++) {
