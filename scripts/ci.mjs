@@ -14,7 +14,7 @@ const plan = [
   { folders: ['programs'], limitMs: 4.75 * min },
   { folders: ['migration'], limitMs: 11 * min },
   { folders: ['conformance'], limitMs: 11 * min },
-  { folders: ['faults'], limitMs: 8.25 * min },
+  { folders: ['faults'], limitMs: 9 * min },
   { folders: ['vm'], limitMs: 9.5 * min },
 ];
 
