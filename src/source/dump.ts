@@ -65,6 +65,7 @@ export function dumpState({
   const context = {
     identities,
     timedWaits: flight.timedWaits,
+    registersOf: (tid: number) => flight.stopRegisters.of(tid),
     clockAhead,
     objectOf,
     ownsMemory: (process: SourceProcess) => flight.ownerOf(process) === process,

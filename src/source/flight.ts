@@ -13,6 +13,7 @@ import type { PageRuns } from '../kernel/page-runs.ts';
 import { openUserfaultfd, takeOff, type FlyingProcess } from './flying-process.ts';
 import { SpaceCopy } from './space-copy.ts';
 import { readSeccomp } from './state/seccomp.ts';
+import { StopRegisters } from './state/stop-registers.ts';
 import { TimedWaits } from './state/timed-waits.ts';
 import { stopTasks } from '../kernel/stopped.ts';
 import { Throttle } from '../kernel/throttle.ts';
@@ -29,6 +30,7 @@ export class Flight implements Disposable {
   readonly rootPid: number;
   readonly layouts: Layouts;
   readonly timedWaits = new TimedWaits();
+  readonly stopRegisters = new StopRegisters();
   readonly throttle = new Throttle();
   readonly #fence: FlightFence;
   readonly #keeper: FlightKeeper;

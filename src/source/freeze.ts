@@ -40,6 +40,7 @@ export class Frozen implements Disposable {
       stopFrozen(fence, stopped);
       if (stopped.tids.length === 0)
         throw new GodwitError('NO_PROCESS', 'every process of the tree has ended');
+      flight.stopRegisters.take(stopped.tids);
       return new Frozen(fence, stopped, beganAt);
     } catch (error) {
       stopped[Symbol.dispose]();

@@ -1,7 +1,7 @@
 // timers [wait in ms] [lateness allowed in ms]: threads that wait in every call with a time-out and must come back after that time,
 // neither early nor with EINTR; interval timers, POSIX timers and timerfds that go on ticking; clocks that do not jump.
 // @family Time
-// @arguments 1500 1500
+// @arguments 1500 800
 // @claim nanosleep calls.nanosleep
 // @claim clock-nanosleep calls.clock-relative
 // @claim absolute-sleep calls.clock-absolute

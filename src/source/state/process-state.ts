@@ -23,6 +23,8 @@ import type { TimedWaits } from './timed-waits.ts';
 export interface StateContext {
   readonly identities: FileIdentities;
   readonly timedWaits: TimedWaits;
+  /** As the freeze has found them. */
+  readonly registersOf: (tid: number) => BigUint64Array | undefined;
   /** How far the tree's CLOCK_MONOTONIC is ahead of the agent's, nanoseconds. */
   readonly clockAhead: bigint;
   /** The id of a shared object by its key. */
@@ -63,7 +65,8 @@ export function readProcessState(
     ...executable(pid, context),
   };
   const threads = process.threads.map((thread) => {
-    return readThread(pid, thread, threadsOwn.get(thread.tid), (registers) => {
+    const registers = context.registersOf(thread.tid);
+    return readThread(pid, thread, { own: threadsOwn.get(thread.tid), registers }, (registers) => {
       const wait = context.timedWaits.atStop(pid, thread.tid, registers);
       if (wait === undefined) return undefined;
       const deadline = wait.deadline === forEver ? forEver : wait.deadline + context.clockAhead;

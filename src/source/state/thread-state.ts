@@ -4,7 +4,6 @@ import { runLocal } from '../../kernel/local-program.ts';
 import { errnoName, Program } from '../../kernel/program.ts';
 import { readStatus } from '../../kernel/proc/status.ts';
 import { native } from '../../native.ts';
-import { registerCount } from '../../native-process.ts';
 import { GodwitError } from '../../errors.ts';
 import type { SourceThread } from '../tree.ts';
 import { credentialsOf } from './credentials.ts';
@@ -19,19 +18,17 @@ const pendingRoom = new Uint8Array(64 * siginfoSize);
 const ioprioWhoProcess = 1;
 const schedAttrSize = 56;
 
-/** Preconditions: every thread of the process is stopped. */
+/** Preconditions: every thread of the process is stopped; `registers` are those of the stop, before any program ran in it. */
 export function readThread(
   pid: number,
   thread: SourceThread,
-  own: OwnThreadState | undefined,
+  { own, registers }: { own: OwnThreadState | undefined; registers: BigUint64Array | undefined },
   timedWait: (registers: BigUint64Array) => TimedWait | undefined,
 ): ThreadImage {
   const { tid } = thread;
   const status = readStatus(pid, tid);
-  if (status === undefined || own === undefined)
+  if (status === undefined || own === undefined || registers === undefined)
     throw new GodwitError('NO_PROCESS', `thread ${tid} of process ${pid} ended while it was read`);
-  const registers = new BigUint64Array(registerCount);
-  expect(native.getRegs(tid, registers), tid, 'read the registers');
   const xstateLength = expect(native.getXstate(tid, xstateRoom), tid, 'read the floating-point state');
   const mask = new BigUint64Array(1);
   expect(native.getSigmask(tid, mask), tid, 'read the signal mask');
