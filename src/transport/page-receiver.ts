@@ -39,8 +39,8 @@ interface Arrived {
   readonly hashed?: Hashed | undefined;
 }
 
-/** A busy connection is acknowledged every so many frames; an idle one at once. */
-const framesPerAck = 8;
+/** A busy connection is acknowledged every so many frames, half of those that a sender keeps (PageSenderOptions.blocks); an idle one at once. */
+const framesPerAck = 4;
 /** Milliseconds between a problem and the end of the connection. */
 const cutAfterMs = 300;
 

@@ -11,7 +11,7 @@ export interface PageSenderOptions {
   readonly checksum: Checksum;
   /** Memory of the blocks; best aligned to pages. */
   readonly allocate?: Allocate;
-  /** Blocks of 1 MiB that may be on their way at once, and as many that are compressed into. Default 16. */
+  /** Blocks of 1 MiB that may be on their way at once, and as many that are compressed into. Default 8. */
   readonly blocks?: number;
   /** Sequence of the frame before the first one: a reconnect goes on from the last acknowledgement. */
   readonly lastSequence?: number;

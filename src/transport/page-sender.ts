@@ -38,7 +38,7 @@ export class PageSender {
 
   constructor(ws: WebSocket, socket: Socket, options: PageSenderOptions) {
     this.#checksum = options.checksum;
-    const { blocks = 16, allocate, compression } = options;
+    const { blocks = 8, allocate, compression } = options;
     this.#pool = new BlockPool(blocks, allocate);
     this.#packing = new Packing(compression, blocks, allocate);
     this.#departures = new Departures((departure) => {

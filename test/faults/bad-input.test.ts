@@ -228,7 +228,9 @@ await wrong('a target without space for its journal', {}, async (t, { a, b, coun
 await wrong('a link that is cut in a round', { mib: 4 }, async (t, { a, b }) => {
   const victim = await startWorkload(a, 'touch', busy);
   for (const rounds of [1, 3]) {
-    const flight = a.start(process.execPath, a.migrateArgs(victim.pid, b, ['--json', ...patient]));
+    // Else the target would keep what it has for two minutes: the source may come back.
+    const args = ['--json', '--reconnect', '0', ...patient];
+    const flight = a.start(process.execPath, a.migrateArgs(victim.pid, b, args));
     await until(
       'rounds',
       () =>

@@ -9,7 +9,7 @@ import { startWorkload, verdictOf, type RunningWorkload } from '../helpers/workl
 
 t.setTimeout(240_000); // whole migrations on a machine that others use too
 const skip = await unless('hosts', 'godwit', 'command:cc');
-const mib = 96;
+const mib = 160;
 /** What a wire can do while the tree writes its slowest, not while it writes its fastest. */
 const goal = ['--max-downtime', '60'];
 
