@@ -12,7 +12,7 @@ import { KeptMessages } from './kept-messages.ts';
 import type { Side } from './messages.ts';
 import { decodeAck, encodeAck } from './page-ack.ts';
 import type { Break } from './resuming.ts';
-import { bytesOf, socketProblem } from './websocket.ts';
+import { bytesOf, closeWebSocket, socketProblem } from './websocket.ts';
 
 export interface LineOptions {
   readonly peer: Side;
@@ -79,19 +79,7 @@ export class ControlLine {
   async close(graceMs: number): Promise<void> {
     this.#closing = true;
     if (this.#state === 'broken') this.end(this.#gone(''));
-    const ws = this.#ws;
-    if (ws.readyState === ws.CLOSED) return;
-    const closed = new Promise<void>((resolve) => {
-      ws.once('close', () => {
-        resolve();
-      });
-    });
-    ws.close(1000);
-    const timer = setTimeout(() => {
-      ws.terminate();
-    }, graceMs);
-    await closed;
-    clearTimeout(timer);
+    await closeWebSocket(this.#ws, graceMs);
   }
 
   /** Cuts the connection at once, for good. */

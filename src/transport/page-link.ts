@@ -10,7 +10,7 @@ import { decodeAck } from './page-ack.ts';
 import type { Redial } from './redial.ts';
 import { notBack } from './resuming.ts';
 import { SentFrames } from './sent-frames.ts';
-import { bytesOf, descriptorOf, socketProblem } from './websocket.ts';
+import { bytesOf, closeWebSocket, descriptorOf, socketProblem } from './websocket.ts';
 import type { WireMeter } from './wire-meter.ts';
 
 export interface PageLinkOptions {
@@ -71,19 +71,7 @@ export class PageLink {
   async close(graceMs: number): Promise<void> {
     this.#closing = true;
     if (this.#state === 'broken') this.end(this.#gone(''));
-    const ws = this.#ws;
-    if (ws.readyState === ws.CLOSED) return;
-    const closed = new Promise<void>((resolve) => {
-      ws.once('close', () => {
-        resolve();
-      });
-    });
-    ws.close(1000);
-    const timer = setTimeout(() => {
-      ws.terminate();
-    }, graceMs);
-    await closed;
-    clearTimeout(timer);
+    await closeWebSocket(this.#ws, graceMs);
   }
 
   /** Cuts the connection at once, for good. */

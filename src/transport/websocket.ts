@@ -75,6 +75,22 @@ export async function acceptWebSocket<T>(
   });
 }
 
+/** Sends what is queued, closes, and waits for the peer's close, at most `graceMs`. */
+export async function closeWebSocket(ws: WebSocket, graceMs: number): Promise<void> {
+  if (ws.readyState === ws.CLOSED) return;
+  const closed = new Promise<void>((resolve) => {
+    ws.once('close', () => {
+      resolve();
+    });
+  });
+  ws.close(1000);
+  const timer = setTimeout(() => {
+    ws.terminate();
+  }, graceMs);
+  await closed;
+  clearTimeout(timer);
+}
+
 /** One message as bytes; binaryType is nodebuffer, so this copies nothing. */
 export function bytesOf(data: RawData): Buffer {
   if (Buffer.isBuffer(data)) return data;
