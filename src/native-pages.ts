@@ -20,6 +20,8 @@ export interface NativePageSet {
    * the same step if `protect`. 0 or negative errno (-ESRCH: the address space is gone).
    */
   addWritten(pagemapFd: number, protect: boolean): number;
+  /** As addWritten without `protect`; where the sorted ranges are much, only inside them, by several threads at once. For frozen processes. */
+  addWrittenInside(pagemapFd: number, ranges: Float64Array, count: number): number;
   /** As addWritten with `protect`, but for what is empty: that is neither reported, nor is a note left there (pte_marker). */
   protectWrittenPages(pagemapFd: number): number;
   /**
@@ -27,6 +29,8 @@ export interface NativePageSet {
    * files are not told apart. In one walk; for frozen processes.
    */
   addWrittenOwned(pagemapFd: number): number;
+  /** Adds the pages inside the sorted ranges that are the process's own (see ownedRuns); several threads look. 0 or negative errno. */
+  addOwned(pagemapFd: number, ranges: Float64Array, count: number, method: OwnedMethod): number;
   /**
    * Adds the pages inside the sorted ranges that are the process's own (see ownedRuns, classic); those whose soft-dirty bit is set
    * are added to `softDirty` too. One walk. 0 or negative errno (-ESRCH: the address space is gone).
@@ -44,6 +48,11 @@ export interface NativePageSet {
   pages(): number;
   /** Runs of the set inside the ranges; returns how many. */
   runs(ranges: Float64Array, count: number, out: Float64Array, cursor: Float64Array): number;
+  /**
+   * Has what the next call of `unbacked` will have to look for looked for by a thread, where it is much. Nothing may change in the process
+   * until then.
+   */
+  beginUnbacked(pagemapFd: number): void;
   /**
    * Runs of the set in 2 MiB blocks without a page table in the process. `next[0]` is where to go on, 0 when complete.
    */

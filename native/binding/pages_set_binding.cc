@@ -20,13 +20,16 @@ class PageSetObject : public Napi::ObjectWrap<PageSetObject> {
          InstanceMethod<&PageSetObject::AddSet>("addSet"),
          InstanceMethod<&PageSetObject::RemoveSet>("removeSet"),
          InstanceMethod<&PageSetObject::AddWritten>("addWritten"),
+         InstanceMethod<&PageSetObject::AddWrittenInside>("addWrittenInside"),
          InstanceMethod<&PageSetObject::ProtectWrittenPages>("protectWrittenPages"),
          InstanceMethod<&PageSetObject::AddWrittenOwned>("addWrittenOwned"),
+         InstanceMethod<&PageSetObject::AddOwned>("addOwned"),
          InstanceMethod<&PageSetObject::AddOwnedWords>("addOwnedWords"),
          InstanceMethod<&PageSetObject::AddGuardWords>("addGuardWords"),
          InstanceMethod<&PageSetObject::AddGuards>("addGuards"),
          InstanceMethod<&PageSetObject::Clear>("clear"), InstanceMethod<&PageSetObject::Pages>("pages"),
          InstanceMethod<&PageSetObject::RunsIn>("runs"),
+         InstanceMethod<&PageSetObject::BeginUnbacked>("beginUnbacked"),
          InstanceMethod<&PageSetObject::Unbacked>("unbacked")});
   }
 
@@ -66,12 +69,27 @@ class PageSetObject : public Napi::ObjectWrap<PageSetObject> {
     return Napi::Number::New(info.Env(), set_.AddWritten(Args(info).Fd(0), info[1].ToBoolean()));
   }
 
+  Napi::Value AddWrittenInside(Info info) {
+    const Args args(info);
+    const Runs ranges = args.RunsAt(1, 2);
+    return Napi::Number::New(info.Env(), set_.AddWrittenInside(args.Fd(0), ranges.data, ranges.count));
+  }
+
   Napi::Value ProtectWrittenPages(Info info) {
     return Napi::Number::New(info.Env(), set_.ProtectWrittenPages(Args(info).Fd(0)));
   }
 
   Napi::Value AddWrittenOwned(Info info) {
     return Napi::Number::New(info.Env(), set_.AddWrittenOwned(Args(info).Fd(0)));
+  }
+
+  Napi::Value AddOwned(Info info) {
+    const Args args(info);
+    const Runs ranges = args.RunsAt(1, 2);
+    const uint64_t method = args.Integer(info[3]);
+    if (method > static_cast<uint64_t>(OwnedMethod::kClassic)) args.Throw("no such method");
+    const int rc = set_.AddOwned(args.Fd(0), ranges.data, ranges.count, static_cast<OwnedMethod>(method));
+    return Napi::Number::New(info.Env(), rc);
   }
 
   Napi::Value AddOwnedWords(Info info) {
@@ -109,6 +127,11 @@ class PageSetObject : public Napi::ObjectWrap<PageSetObject> {
     }
     PutCursor(cursor, cursor_array);
     return Napi::Number::New(info.Env(), static_cast<double>(writer.count()));
+  }
+
+  Napi::Value BeginUnbacked(Info info) {
+    set_.BeginUnbacked(Args(info).Fd(0));
+    return info.Env().Undefined();
   }
 
   Napi::Value Unbacked(Info info) {

@@ -39,6 +39,7 @@ export class SpaceCopy {
   collect(vmas: readonly Vma[], frozen: boolean): DirtyPages {
     const dirty = this.#tracker.collect(vmas, { frozen });
     this.#onTarget.collected(dirty);
+    if (frozen) this.#onTarget.lookForStale(this.#tracker.pagemapFd);
     this.#guards.collected(this.#tracker.pagemapFd, vmas, dirty, frozen);
     return dirty;
   }
@@ -81,7 +82,7 @@ export class SpaceCopy {
       sent.add(runs, count);
     };
     const counters = await sendRuns({ pid: lender.pid, space: this.space, round, pages, onSent }, sink);
-    const ahead = lender.#tracker.collect(vmas, { frozen: true });
+    const ahead = lender.#tracker.collect(vmas, { frozen: true, ahead: true });
     return { lent: lentPages(runsOfSet(sent), ahead), counters };
   }
 

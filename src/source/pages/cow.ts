@@ -46,7 +46,7 @@ export function inheritedPages(parent: CowParent, child: Tracker, dirty: DirtyPa
   const nothing: CowShare = { inherited: { runs: new Float64Array(0), count: 0 }, rest: dirty };
   const same = sameFrames(parent.tracker.pagemapFd, child.pagemapFd, dirty);
   if (typeof same === 'number') return nothing; // one of them is gone: its next collection says so
-  const ahead = parent.tracker.collect(parent.vmas, { frozen: true });
+  const ahead = parent.tracker.collect(parent.vmas, { frozen: true, ahead: true });
   if (ahead.replaced) return nothing;
   // Outside the mappings given the look ahead tells nothing.
   const here = parent.onTarget.current(intersection(same, carriedRanges(parent.vmas).all));

@@ -51,6 +51,11 @@ export class TargetPages {
     this.#stale.remove(dirty.runs, dirty.count);
   }
 
+  /** The freeze will ask what is `stale`: part of the answer is looked for while other things are done. Preconditions: as for that. */
+  lookForStale(pagemapFd: number): void {
+    if (this.#overlooks) this.#held.beginUnbacked(pagemapFd);
+  }
+
   sent({ runs, count }: PageRuns): void {
     this.#held.add(runs, count);
   }

@@ -14,7 +14,7 @@ import { isHuge, zeroHugePages } from '../pages/huge-pages.ts';
 import { hidesPages } from '../pages/hidden-pages.ts';
 import { stretchesOf } from './stretches.ts';
 import { SeenMappings } from './seen-mappings.ts';
-import type { DirtyPages, Tracker } from './tracker.ts';
+import type { Collection, DirtyPages, Tracker } from './tracker.ts';
 import {
   carriedRanges,
   closeQuietly,
@@ -67,13 +67,13 @@ export class PagemapScanTracker implements Tracker {
     if (typeof refused === 'number') this.#ended(refused); // the next collection says the same
   }
 
-  collect(vmas: readonly Vma[], { frozen }: { readonly frozen: boolean }): DirtyPages {
+  collect(vmas: readonly Vma[], { frozen, ahead = false }: Collection): DirtyPages {
     const carried = carriedRanges(vmas);
     this.#seen.look(carried.vmas);
     const untracked = this.#register(vmas, carried);
     if (typeof untracked === 'number') return this.#ended(untracked);
     const touched = setOf();
-    const scanned = this.#scan(touched, carried, untracked, frozen);
+    const scanned = this.#scan(touched, carried, untracked, { frozen, ahead });
     if (scanned < 0) return this.#ended(scanned);
     touched.addSet(this.#pending);
     const whole = this.#seen.ranges(frozen ? untracked : []);
@@ -131,9 +131,11 @@ export class PagemapScanTracker implements Tracker {
     return vmas.filter((_, i) => (status[i] ?? 0) < 0);
   }
 
-  /** What was written, which is protected again if the process runs. One scan over everything: by mapping reports would get lost. */
-  #scan(touched: NativePageSet, { all }: CarriedRanges, untracked: readonly Vma[], frozen: boolean): number {
-    if (frozen || !hidesPages()) return touched.addWritten(this.pagemapFd, !frozen);
+  /** What was written, which is protected again unless frozen. While the process runs one scan over everything: by mapping reports would get lost. */
+  #scan(touched: NativePageSet, { all }: CarriedRanges, untracked: readonly Vma[], how: Collection): number {
+    if (how.frozen && how.ahead !== true)
+      return touched.addWrittenInside(this.pagemapFd, all.runs, all.count);
+    if (how.frozen || !hidesPages()) return touched.addWritten(this.pagemapFd, !how.frozen);
     // Protecting what is empty leaves a note there, and whoever cannot tell notes from pages would read each of them. What is
     // empty is found by a second scan, which may report pages that were written in between, and will again.
     const protecting = touched.protectWrittenPages(this.pagemapFd);
@@ -169,16 +171,16 @@ export class PagemapScanTracker implements Tracker {
       [intersection(whole, carried.file), ownedMethod.scanFile],
     ];
     for (const [candidates, method] of looks) {
-      const found = ownedRuns(this.pagemapFd, candidates, method);
-      if (typeof found === 'number') return found;
-      addRuns(owned, found);
+      const { runs, count } = candidates;
+      const looked = count === 0 ? 0 : owned.addOwned(this.pagemapFd, runs, count, method);
+      if (looked < 0) return looked;
     }
     return owned;
   }
 
   /** A walk takes 3 to 8 ns for each resident page, a look 0.8 us for each run (8 GiB of 4 KiB pages, Linux 6.18). */
   #isMuch({ count }: PageRuns): boolean {
-    return count * pagesPerLook >= (readResidentPages(this.pid) ?? 0);
+    return count > 0 && count * pagesPerLook >= (readResidentPages(this.pid) ?? 0);
   }
 
   /** Of reserved huge pages: those that may have been given back and read since, which no scan tells. */

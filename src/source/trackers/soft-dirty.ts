@@ -11,7 +11,7 @@ import type { PageRuns } from '../../kernel/page-runs.ts';
 import { pageSize } from '../../units.ts';
 import { isHuge } from '../pages/huge-pages.ts';
 import { SeenMappings } from './seen-mappings.ts';
-import type { DirtyPages, Tracker } from './tracker.ts';
+import type { Collection, DirtyPages, Tracker } from './tracker.ts';
 import {
   carriedRanges,
   closeQuietly,
@@ -52,7 +52,7 @@ export class SoftDirtyTracker implements Tracker {
     // The first collection sends all that is present, and is the first to clear.
   }
 
-  collect(vmas: readonly Vma[], { frozen }: { readonly frozen: boolean }): DirtyPages {
+  collect(vmas: readonly Vma[], { frozen }: Collection): DirtyPages {
     const { all, huge, vmas: carried } = carriedRanges(vmas);
     this.#seen.look(carried);
     const found = frozen ? this.#read(all) : this.#stopReadAndClear();

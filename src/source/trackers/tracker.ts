@@ -38,6 +38,12 @@ export type GonePages =
   | { readonly set: NativePageSet; readonly ranges: PageRuns; readonly owned?: never }
   | { readonly owned: NativePageSet; readonly set?: never; readonly ranges?: never };
 
+export interface Collection {
+  readonly frozen: boolean;
+  /** A look ahead: nothing changes, and the process runs. */
+  readonly ahead?: boolean;
+}
+
 export interface Tracker {
   readonly kind: TrackerKind;
   /** /proc/PID/pagemap of this address space, until disarm. */
@@ -47,10 +53,10 @@ export interface Tracker {
   arm(vmas: readonly Vma[]): void;
   /**
    * What is dirty now in the mappings, which are a fresh reading of maps. Not frozen: from here on those pages count as
-   * clean, and must be read after this call. Frozen: nothing changes, so it may also serve as a look ahead.
+   * clean, and must be read after this call. Frozen: nothing changes, so it may also serve as a look ahead, at a process that runs.
    * @throws GodwitError NO_PROCESS
    */
-  collect(vmas: readonly Vma[], how: { readonly frozen: boolean }): DirtyPages;
+  collect(vmas: readonly Vma[], how: Collection): DirtyPages;
   /** The target has dropped these pages: what is there must come again, written or not. */
   forget(pages: PageRuns): void;
   /**
