@@ -9,7 +9,8 @@ import type { SlowedRound } from './throttle-policy.ts';
 
 export interface FlightRecord {
   readonly plan: Pick<FlightPlan, 'id' | 'began' | 'wire'>;
-  readonly copied: { readonly reason: string; readonly predictedDowntimeMs: number };
+  /** Why it was frozen, and what was expected then. */
+  readonly predicted: { readonly reason: string; readonly downtimeMs: number };
   readonly layout: TreeLayout;
   readonly delta: PageCounters;
   readonly rounds: readonly SlowedRound[];
@@ -30,7 +31,7 @@ export interface FlightRecord {
 
 export function closingReport({
   plan,
-  copied,
+  predicted,
   layout,
   delta,
   rounds,
@@ -47,7 +48,7 @@ export function closingReport({
     id: plan.id,
     totalMs: performance.now() - plan.began,
     downtimeMs: marks.runningAt - marks.frozenAt,
-    predictedDowntimeMs: copied.predictedDowntimeMs,
+    predictedDowntimeMs: predicted.downtimeMs,
     downtime: {
       freezeMs: marks.stoppedAt - marks.frozenAt,
       deltaMs: marks.deltaAt - marks.stoppedAt,
@@ -56,7 +57,7 @@ export function closingReport({
       runMs: marks.runningAt - marks.preparedAt,
     },
     rounds: rounds.length,
-    reason: copied.reason,
+    reason: predicted.reason,
     reconnects: plan.wire.link.reconnects,
     bytes: plan.wire.pages.bytesSent,
     pages: totals.pages + delta.pages,

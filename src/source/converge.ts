@@ -173,6 +173,10 @@ function isNear(rounds: readonly Round[], costs: FixedCosts, { maxDowntimeMs }: 
 
 /** Below this a round more is not worth its trouble, milliseconds of downtime. */
 const worthMs = 1;
+/** No round is shorter: what it takes of an idle tree with one process, milliseconds. */
+const leastRoundMs = 4;
+/** A longer one is for the policy to decide on, which may have given up. */
+const shortRoundMs = 100;
 
 /**
  * The freeze was decided on `sinceMs` ago, and has been prepared since: is one more round worth it? What it finds is copied while the tree
@@ -184,9 +188,15 @@ export function isWorthAnother(rounds: readonly Round[], sinceMs: number): boole
   if (last === undefined) return false;
   const staleMs = last.ms + sinceMs;
   const copyMs = (staleMs * dirtyBytesPerSecond) / bytesPerSecond;
-  const shortestMs = Math.min(...rounds.map(({ ms }) => ms));
-  const freshMs = Math.max(copyMs, shortestMs);
+  const freshMs = Math.max(copyMs + emptyRoundMs(rounds), leastRoundMs);
+  if (freshMs > shortRoundMs) return false;
   return ((staleMs - freshMs) * dirtyBytesPerSecond) / wireSpeed(rounds, true) > worthMs;
+}
+
+/** What a round takes that has nothing to copy, as far as these tell: of the leanest what is left of it without its bytes. */
+function emptyRoundMs(rounds: readonly Round[]): number {
+  const best = Math.max(...rounds.map((round) => (round.ms === 0 ? 0 : sentOf(round) / round.ms)));
+  return Math.min(...rounds.map((round) => round.ms - (best === 0 ? 0 : sentOf(round) / best)));
 }
 
 /** Why no other round is made although the goal is not reached; undefined: it is. */

@@ -109,8 +109,8 @@ async function land(
   postCopy: PostCopy | undefined,
 ): Promise<Flown> {
   const { wire, survey } = plan;
-  const { flight, objects, staged } = context;
   const { identities } = survey;
+  const { flight, objects, staged } = context;
   const warn = (text: string): void => {
     plan.observer({ kind: 'warning', text });
   };
@@ -126,7 +126,7 @@ async function land(
     network?.addresses ?? forwarding?.addresses ?? addresses.addresses,
     warn,
   );
-  await preCopy.againIfWorth();
+  await preCopy.againIfWorth(plan.goals);
   collectYoung();
   using listeners = new ConnectionLocks(keeper, warn);
   if (!options.tcpClose) await settleHandshakes(flight.living, listeners);
@@ -218,7 +218,7 @@ async function land(
   network?.forget();
   const report = closingReport({
     plan,
-    copied,
+    predicted: { reason: copied.reason, downtimeMs: preCopy.predictedDowntimeMs(copied.postCopy) },
     layout,
     delta,
     rounds: preCopy.rounds,

@@ -1,6 +1,6 @@
 // Rounds of pages while the tree runs, until the policy (converge.ts) says that it is time to freeze.
 import { GodwitError } from '../errors.ts';
-import { decide, forecast, isWorthAnother, type FixedCosts, type Goals } from './converge.ts';
+import { decide, forecast, isWorthAnother, type FixedCosts, type Forecast, type Goals } from './converge.ts';
 import { addCounters, newCounters, type PageCounters } from './pages/page-sink.ts';
 import type { Observer } from './report.ts';
 import { copyRound, type RoundContext } from './rounds.ts';
@@ -11,9 +11,11 @@ import type { VmasOf, Wire } from './wire.ts';
 
 const ackTimeoutMs = 120_000;
 
+/** Rounds that only shorten the freeze, at most. */
+const mostAgain = 4;
+
 export interface PreCopied {
   readonly reason: string;
-  readonly predictedDowntimeMs: number;
   /** What may follow later does. */
   readonly postCopy: boolean;
 }
@@ -36,6 +38,7 @@ export class PreCopy {
   readonly #rounds: SlowedRound[] = [];
   #endedAt = 0;
   #isPatient = false;
+  #forecast: Forecast | undefined;
 
   constructor(context: FlightContext, observer: Observer, costsOf: CostsOf, slowing: Slowing) {
     this.#context = context;
@@ -71,9 +74,8 @@ export class PreCopy {
       const decision = decide(this.#rounds, costs, { ...goals, isPatient: this.#isPatient });
       if (decision.action === 'copy') continue;
       if (decision.action === 'cancel') throw notConverged(decision.reason);
-      const { downtimeMs, postCopyDowntimeMs } = forecast(this.#rounds, costs);
       const { reason, postCopy = false } = decision;
-      return { reason, postCopy, predictedDowntimeMs: postCopy ? postCopyDowntimeMs : downtimeMs };
+      return { reason, postCopy };
     }
   }
 
@@ -82,9 +84,17 @@ export class PreCopy {
     await this.#round();
   }
 
-  /** The same where it shortens the freeze, which has been prepared meanwhile. */
-  async againIfWorth(): Promise<void> {
-    if (isWorthAnother(this.#rounds, performance.now() - this.#endedAt)) await this.#round();
+  /** The same as often as it shortens the freeze, which has been prepared meanwhile. */
+  async againIfWorth({ maxRounds }: Pick<Goals, 'maxRounds'>): Promise<void> {
+    for (let times = 0; times < mostAgain && this.#rounds.length < maxRounds; times++) {
+      if (!isWorthAnother(this.#rounds, performance.now() - this.#endedAt)) return;
+      await this.#round();
+    }
+  }
+
+  /** As the last round has it. */
+  predictedDowntimeMs(postCopy: boolean): number {
+    return (postCopy ? this.#forecast?.postCopyDowntimeMs : this.#forecast?.downtimeMs) ?? 0;
   }
 
   /** One round, from the look at the tree to the target's word that all of it is written. */
@@ -110,6 +120,7 @@ export class PreCopy {
     addCounters(this.totals, copied);
     const costs = this.#costsOf(copied.vmasOf);
     const predicted = forecast(this.#rounds, costs);
+    this.#forecast = predicted;
     this.#isPatient = this.#slowing.after(this.#rounds, copied, predicted, costs);
     const { bytesPerSecond, dirtyBytesPerSecond, downtimeMs } = predicted;
     this.#observer({

@@ -31,6 +31,8 @@ const script = `
 /** Dumps before the target gets the state of the actors; more follow while it is at its own half. */
 const repeats = 3;
 const mostRepeats = 40;
+/** As many as there mostly are in all. */
+const repeatsAlone = 25;
 /** Nothing waits for it, and the target cannot take it back once it has begun. */
 const timeoutMs = 60_000;
 
@@ -50,15 +52,15 @@ export async function rehearse(wire: Wire, tracker: ChosenTracker, landings: num
   try {
     const root = await actors.ready();
     using dump = new RehearsedDump(root, tracker);
-    const pace = { dumpMs: dumpMs(dump) };
+    let dumpMs = fastestOf(repeats, dump);
     isTargetAtIt = true;
     wire.control.send({ type: 'rehearse', state: dump.state, clocks: treeClocks(root), landings });
     warmDecoder('target');
     const answer = wire.control.expect('rehearsed', { timeoutMs, signal: wire.signal });
     const { ms } = await meanwhile(answer, landings === 1 ? 0 : mostRepeats, () => {
-      dump.run();
+      dumpMs = Math.min(dumpMs, dump.run());
     });
-    return ms === undefined ? {} : { pace: { ...pace, prepareMs: ms } };
+    return ms === undefined ? {} : { pace: { dumpMs, prepareMs: ms } };
   } catch (error) {
     if (wire.signal.aborted || isTargetAtIt) throw error;
     return { problem: asGodwitError(error).message };
@@ -72,14 +74,14 @@ export async function measurePace(tracker: ChosenTracker): Promise<number> {
   const actors = new Actors();
   try {
     using dump = new RehearsedDump(await actors.ready(), tracker);
-    return dumpMs(dump);
+    return fastestOf(repeatsAlone, dump);
   } finally {
     actors.end();
   }
 }
 
-function dumpMs(dump: RehearsedDump): number {
-  return Math.min(...Array.from({ length: repeats }, () => dump.run()));
+function fastestOf(times: number, dump: RehearsedDump): number {
+  return Math.min(...Array.from({ length: times }, () => dump.run()));
 }
 
 /** Works again and again, at most so often, until the answer has come. */

@@ -104,7 +104,12 @@ void t.test('a round more before the freeze, where what was written meanwhile ta
   const rounds = trace(1000 * mb, 100 * mb, 10 * mb);
   t.ok(isWorthAnother(rounds, 40), '5 ms of the freeze become 1');
   t.notOk(isWorthAnother(rounds, 1), 'it was a moment ago');
+  t.ok(
+    isWorthAnother(trace(1000 * mb, 100 * mb), 1),
+    'the last round was a long one, a tenth of it is dirty again',
+  );
   t.notOk(isWorthAnother(trace(1000 * mb, mb / 10, 0), 40), 'next to nothing is written');
+  t.notOk(isWorthAnother(trace(1000 * mb, 900 * mb), 5), 'it writes nearly as fast as the wire takes it');
   t.notOk(isWorthAnother([], 40));
   t.end();
 });
