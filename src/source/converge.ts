@@ -171,6 +171,8 @@ function isNear(rounds: readonly Round[], costs: FixedCosts, { maxDowntimeMs }: 
   return sumOf(costs) + copyMs * shrink ** roundsAhead <= maxDowntimeMs;
 }
 
+/** Rounds behind the decision, which only shorten the freeze, at most. */
+export const mostAgain = 4;
 /** Below this a round more is not worth its trouble, milliseconds of downtime. */
 const worthMs = 1;
 /** No round is shorter: what it takes of an idle tree with one process, milliseconds. */

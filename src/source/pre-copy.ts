@@ -1,6 +1,14 @@
 // Rounds of pages while the tree runs, until the policy (converge.ts) says that it is time to freeze.
 import { GodwitError } from '../errors.ts';
-import { decide, forecast, isWorthAnother, type FixedCosts, type Forecast, type Goals } from './converge.ts';
+import {
+  decide,
+  forecast,
+  isWorthAnother,
+  mostAgain,
+  type FixedCosts,
+  type Forecast,
+  type Goals,
+} from './converge.ts';
 import { addCounters, newCounters, type PageCounters } from './pages/page-sink.ts';
 import type { Observer } from './report.ts';
 import { copyRound, type RoundContext } from './rounds.ts';
@@ -10,9 +18,6 @@ import type { SlowedRound } from './throttle-policy.ts';
 import type { VmasOf, Wire } from './wire.ts';
 
 const ackTimeoutMs = 120_000;
-
-/** Rounds that only shorten the freeze, at most. */
-const mostAgain = 4;
 
 export interface PreCopied {
   readonly reason: string;
@@ -86,10 +91,9 @@ export class PreCopy {
 
   /** The same as often as it shortens the freeze, which has been prepared meanwhile. */
   async againIfWorth({ maxRounds }: Pick<Goals, 'maxRounds'>): Promise<void> {
-    for (let times = 0; times < mostAgain && this.#rounds.length < maxRounds; times++) {
-      if (!isWorthAnother(this.#rounds, performance.now() - this.#endedAt)) return;
+    const most = Math.min(maxRounds, this.#rounds.length + mostAgain);
+    while (this.#rounds.length < most && isWorthAnother(this.#rounds, performance.now() - this.#endedAt))
       await this.#round();
-    }
   }
 
   /** As the last round has it. */

@@ -1,6 +1,6 @@
 // What a migration would be like over a link that is not there: rounds by the dirty curve of the tree, decided on as in a real one
 // (converge.ts). A pure function.
-import { decide, type FixedCosts, type Goals, type Round } from '../converge.ts';
+import { decide, isWorthAnother, mostAgain, type FixedCosts, type Goals, type Round } from '../converge.ts';
 import type { DirtyCurve } from './dirty-curve.ts';
 
 export interface Tree {
@@ -25,16 +25,25 @@ export interface Simulated {
   readonly reason: string;
 }
 
+/** Between the decision and the freeze, or the end of a round and the next: milliseconds. */
+const preparingMs = 4;
+
 export function simulate(tree: Tree, bytesPerSecond: number, goals: Goals): Simulated {
   const rounds: Round[] = [];
   const msOf = (bytes: number): number => (bytes / bytesPerSecond) * 1000;
   const { freezeMs, stateMs, applyMs, runMs } = tree.costs;
-  for (let bytes = tree.bytes; ;) {
+  const round = (bytes: number): number => {
     const ms = msOf(bytes) + tree.roundMs;
     rounds.push({ number: rounds.length, pages: bytes / 4096, bytes, owedBytes: tree.owedBytes, ms });
+    return tree.dirty(ms);
+  };
+  for (let bytes = tree.bytes; ;) {
+    bytes = round(bytes);
     const decision = decide(rounds, tree.costs, goals);
-    bytes = tree.dirty(ms);
     if (decision.action === 'copy') continue;
+    const most = Math.min(goals.maxRounds, rounds.length + mostAgain);
+    while (decision.action === 'freeze' && rounds.length < most && isWorthAnother(rounds, preparingMs))
+      bytes = round(bytes);
     const delta = bytes + tree.owedBytes;
     const downtimeMs = freezeMs + stateMs + applyMs + runMs + msOf(delta);
     return {
