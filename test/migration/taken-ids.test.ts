@@ -34,9 +34,9 @@ while True:
     at = (at + 40961) % len(memory)
 `;
 
-/** Holders of some IDs that tasks will soon have where `last` is the last one: the agent takes some twenty first. Returns their PIDs. */
+/** Holders of some of the IDs that tasks will soon have where `last` is the last one: the agent takes 20 to 70 first. Returns their PIDs. */
 async function takeIds(host: Host, last: number): Promise<number[]> {
-  const ids = [30, 37, 44, 51, 58].map((far) => last + far);
+  const ids = Array.from({ length: 12 }, (_, i) => last + 30 + 7 * i);
   const commands = ids.map(
     (id) =>
       `echo ${id - 1} >/proc/sys/kernel/ns_last_pid; sleep 600 >/dev/null 2>&1 & [ $! = ${id} ] || exit 9`,
@@ -76,7 +76,9 @@ await t.test('threads that are born under way with IDs that are taken', { skip }
     t.match(stdout, told, 'it says what stood in the way');
     const [here, there] = choice === 'host' ? [a, b] : [b, a];
     const [found] = here.processes().filter(({ command }) => command.endsWith('threads.py'));
-    process.kill(found?.outsidePid ?? -1, 'SIGUSR2');
+    // Never by a number that is none: -1 is everybody on this machine.
+    if (found === undefined) throw new Error(`the tree is not where it should be: ${stdout}${stderr}`);
+    process.kill(found.outsidePid, 'SIGUSR2');
     const answers = `answers ${choice === 'host' ? 40 : 80}\n`;
     await until('all threads answer', () => tree.log().includes(answers));
     t.strictSame(await there.lastingLeftovers(holders), [], 'nothing of it is on the other host');
