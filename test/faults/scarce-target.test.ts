@@ -22,7 +22,7 @@ function withoutLimits(): string | false {
   }
 }
 
-class Limited implements Disposable {
+class Limited implements AsyncDisposable {
   readonly #path: string;
 
   /** `receive` of the host, and all that it starts from now on. */
@@ -41,7 +41,12 @@ class Limited implements Disposable {
     writeFileSync(`${this.#path}/memory.limit_in_bytes`, String(bytes));
   }
 
-  [Symbol.dispose](): void {
+  /** Who is on its way out is moved nowhere, and holds the group until it is gone. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await until('its group is empty', () => this.#remove(), 10_000, 20);
+  }
+
+  #remove(): boolean {
     for (const pid of readFileSync(`${this.#path}/cgroup.procs`, 'latin1').split('\n')) {
       try {
         if (pid !== '') writeFileSync(`${root}/cgroup.procs`, pid);
@@ -49,7 +54,13 @@ class Limited implements Disposable {
         // it has ended
       }
     }
-    rmdirSync(this.#path);
+    try {
+      rmdirSync(this.#path);
+      return true;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EBUSY') return false;
+      throw error;
+    }
   }
 }
 
@@ -79,7 +90,7 @@ for (const [when, isTime] of Object.entries(cases)) {
     await using hosts = await makeHosts({ count: 2 });
     const { a, b } = hosts;
     await b.receive();
-    using limited = new Limited(b);
+    await using limited = new Limited(b);
     const workload = await startWorkload(a, 'grows', ['64']);
     const words = ['--json', '--bandwidth', '16MB', '--compress', 'none'];
     const flight = a.start(process.execPath, a.migrateArgs(workload.pid, b, words));
