@@ -1,7 +1,6 @@
 #include "sys/message_reader.h"
 
 #include <poll.h>
-#include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
@@ -13,6 +12,7 @@
 #include <utility>
 
 #include "sys/hash.h"
+#include "sys/signals_blocked.h"
 
 namespace godwit {
 namespace {
@@ -53,17 +53,12 @@ MessageReader::MessageReader(Fd socket, std::vector<uint8_t> early, MessageShape
 int MessageReader::Start() {
   wake_ = Fd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!wake_.valid()) return -errno;
-  // Signals are the other threads' business.
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_BLOCK, &all, &before);
   try {
+    const SignalsBlocked blocked;
     thread_ = std::thread([this] { Loop(); });
   } catch (const std::system_error&) {
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
     return -EAGAIN;
   }
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
   return 0;
 }
 

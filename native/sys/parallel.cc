@@ -1,14 +1,14 @@
 #include "sys/parallel.h"
 
-#include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 
 #include <algorithm>
 #include <atomic>
 #include <system_error>
 #include <thread>
 #include <vector>
+
+#include "sys/signals_blocked.h"
 
 namespace godwit {
 namespace {
@@ -30,14 +30,11 @@ void InParallel(size_t count, const std::function<void(size_t)>& work) {
     for (size_t i = next++; i < count; i = next++) work(i);
   };
   std::vector<std::thread> helpers;
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);  // signals are the main thread's
   try {
+    const SignalsBlocked blocked;
     for (size_t i = 1; i < std::min(count, Processors()); i++) helpers.emplace_back(loop);
   } catch (const std::system_error&) {
   }
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
   loop();
   for (std::thread& helper : helpers) helper.join();
 }

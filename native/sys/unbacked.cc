@@ -1,8 +1,6 @@
 #include "sys/unbacked.h"
 
 #include <fcntl.h>
-#include <pthread.h>
-#include <signal.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -10,6 +8,7 @@
 #include <utility>
 
 #include "sys/pagemap.h"
+#include "sys/signals_blocked.h"
 
 namespace godwit {
 
@@ -27,15 +26,12 @@ UnbackedLook::UnbackedLook(int pagemap_fd, std::vector<uint64_t> pages)
   };
   if (!pagemap_.valid()) pages_.clear();  // whoever asks looks for himself
   if (pages_.empty()) return;
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);  // signals are the main thread's
   try {
+    const SignalsBlocked blocked;
     thread_ = std::thread(look);
   } catch (const std::system_error&) {
     pages_.clear();
   }
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 UnbackedLook::~UnbackedLook() { Join(); }

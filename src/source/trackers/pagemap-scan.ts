@@ -67,13 +67,14 @@ export class PagemapScanTracker implements Tracker {
     if (typeof refused === 'number') this.#ended(refused); // the next collection says the same
   }
 
-  collect(vmas: readonly Vma[], { frozen, ahead = false }: Collection): DirtyPages {
+  collect(vmas: readonly Vma[], how: Collection): DirtyPages {
+    const { frozen } = how;
     const carried = carriedRanges(vmas);
     this.#seen.look(carried.vmas);
     const untracked = this.#register(vmas, carried);
     if (typeof untracked === 'number') return this.#ended(untracked);
     const touched = setOf();
-    const scanned = this.#scan(touched, carried, untracked, { frozen, ahead });
+    const scanned = this.#scan(touched, carried, untracked, how);
     if (scanned < 0) return this.#ended(scanned);
     touched.addSet(this.#pending);
     const whole = this.#seen.ranges(frozen ? untracked : []);
