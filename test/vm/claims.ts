@@ -38,17 +38,16 @@ export async function claimFeatures(
   }
 }
 
-/** The compliance suite on every tracker that the kernel has, seeds printed by it. */
+/** The compliance suite, `seeds` sequences, on each of these trackers, which may be named twice; printed is which. */
 export async function claimCompliance(
   t: Test,
   bed: VmBed,
   trackers: readonly string[],
-  seedsOf: (tracker: string) => number,
+  seeds: number,
 ): Promise<void> {
   const [first, second] = bed.guests;
-  const seed = 1 + Math.floor(Math.random() * 1_000_000);
   const run = async (tracker: string, guest: Guest): Promise<void> => {
-    const seeds = seedsOf(tracker);
+    const seed = 1 + Math.floor(Math.random() * 1_000_000);
     await timed(
       {
         kernels: first.kernel,
@@ -180,7 +179,8 @@ export interface KernelClaims {
   readonly auto: string;
   /** The counter comes back, too. */
   readonly returns: boolean;
-  /** Emulated code is slow, one kernel will do: what has reserved huge pages moves, what has protection keys. */
+  /** Emulated code is slow, one kernel will do: what has threads moves, what has reserved huge pages, what has protection keys. */
+  readonly threads: boolean;
   readonly hugePages: boolean;
   readonly keys: boolean;
   readonly trackers: readonly string[];

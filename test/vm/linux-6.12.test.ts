@@ -5,9 +5,10 @@ await testKernel({
   kernel: '6.12',
   auto: 'pagemap-scan',
   returns: false,
+  threads: false,
   hugePages: false,
   keys: true,
-  trackers: ['soft-dirty', 'pagemap-scan', 'compare'],
+  trackers: ['soft-dirty', 'pagemap-scan'],
   features: {
     'soft-dirty': 'ok',
     'protection-keys': 'ok',

@@ -17,25 +17,19 @@ interface Moving {
 export async function claimWorkloads(
   t: Test,
   bed: VmBed,
-  { auto: tracker, returns, hugePages }: KernelClaims,
+  { auto: tracker, returns, threads, hugePages, keys }: KernelClaims,
 ): Promise<void> {
   const [a, b] = bed.guests;
   // What this takes of reserved huge pages, on either machine.
   if (hugePages) for (const guest of bed.guests) await guest.mustRun('echo 32 > /proc/sys/vm/nr_hugepages');
   await claimMoves(t, a, b, tracker, [
     { name: 'counter', args: '/shared/beats 20000 1', andBack: returns },
-    { name: 'threads' },
+    ...(threads ? [{ name: 'threads' }] : []),
     ...(hugePages ? [{ name: 'huge-private', moving: true }] : []),
+    // The processor that is emulated has them, which not every host has that these tests run on. Kernels that lack what this takes are found
+    // by a probe, which `features` tell of.
+    ...(keys ? [{ name: 'protection-keys', moving: true }] : []),
   ]);
-}
-
-/**
- * The processor that is emulated has protection keys, which not every host has that these tests run on. The other way, as redis. Kernels
- * that lack what this takes are found by a probe, which `features` tell of.
- */
-export async function claimKeys(t: Test, bed: VmBed, { auto: tracker, keys }: KernelClaims): Promise<void> {
-  const [b, a] = bed.guests;
-  if (keys) await claimMoves(t, a, b, tracker, [{ name: 'protection-keys', moving: true }]);
 }
 
 async function claimMoves(
