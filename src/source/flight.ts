@@ -19,7 +19,7 @@ import { stopTasks } from '../kernel/stopped.ts';
 import { Throttle } from '../kernel/throttle.ts';
 import { stopLeader } from './stop-leader.ts';
 import { makeTracker, type ChosenTracker } from './trackers/choose.ts';
-import { readSourceTree, type SourceProcess } from './tree.ts';
+import { readFencedTree, type SourceProcess } from './tree.ts';
 import { leftMemory, sortSharers, type Sharers } from './vfork.ts';
 
 /** What a flight needs of its fence, and of its keeper. */
@@ -88,9 +88,9 @@ export class Flight implements Disposable {
     return flying;
   }
 
-  /** Reads the tree again. Returns whom to take aboard: new processes. `frozen`: nobody waits in vfork any more. */
+  /** Reads the tree again. Returns whom to take aboard: new processes. `frozen`: nobody runs, nor waits in vfork, any more. */
   refresh(frozen = false): SourceProcess[] {
-    const seen = readSourceTree(this.rootPid, this.#fence.rescan());
+    const seen = readFencedTree(this.rootPid, this.#fence, frozen);
     this.#sharers = sortSharers(seen, frozen ? undefined : this.#sharers.suspects);
     this.#processes = this.#sharers.processes;
     const present = new Map(this.living.map((process) => [process.pid, process]));

@@ -1,9 +1,10 @@
 // The tree as it is right now: which processes and threads there are, parents before children.
 import { GodwitError } from '../errors.ts';
-import { readStat } from '../kernel/proc/stat.ts';
+import type { Fence } from '../kernel/fence.ts';
+import type { Stat } from '../kernel/proc/stat.ts';
 import { readStatus } from '../kernel/proc/status.ts';
 import { readTids } from '../kernel/proc/task.ts';
-import { readTree } from '../kernel/proc/tree.ts';
+import { readTree, type TreeEntry, type TreeOptions } from '../kernel/proc/tree.ts';
 
 export interface SourceThread {
   /** As the agent sees it. */
@@ -29,43 +30,67 @@ export interface SourceProcess {
   /** Start time in clock ticks: tells a PID that was used again. */
   readonly startTime: number;
   readonly comm: string;
+  /** As they were when the tree was read. */
+  readonly stat: Stat;
+  readonly umask: number | undefined;
 }
 
 /** Our own processes above a restored tree: no part of it. */
 const ownNames = new Set(['godwit-keeper', 'godwit-init']);
 
-/** Reads the tree below `root`. Tasks that end meanwhile are left out; `members` adds orphans that fell out of it. */
-export function readSourceTree(root: number, members: readonly number[] = []): SourceProcess[] {
-  const found = new Map<number, number>(readTree(root).map((entry) => [entry.pid, entry.ppid]));
+/** Reads the tree below `root`. Tasks that end meanwhile are left out; `members` adds orphans that fell out of it. @throws GodwitError NO_PROCESS */
+export function readSourceTree(
+  root: number,
+  members: readonly number[] = [],
+  options: TreeOptions = {},
+): SourceProcess[] {
+  const found = new Map<number, TreeEntry>(readTree(root, options).map((entry) => [entry.pid, entry]));
   if (!found.has(root)) throw noProcess(root);
   for (const pid of members) {
     if (found.has(pid)) continue;
-    for (const entry of readTree(pid)) if (!found.has(entry.pid)) found.set(entry.pid, entry.ppid);
+    for (const entry of readTree(pid, options)) if (!found.has(entry.pid)) found.set(entry.pid, entry);
   }
   const tree = new Map<number, SourceProcess>();
   // Parents first: a PID may be lower than its parent's, so the order comes from walking down.
-  const children = new Map<number, number[]>();
-  for (const [pid, ppid] of found) children.set(ppid, [...(children.get(ppid) ?? []), pid]);
-  const queue = [...found.keys()].filter((pid) => !found.has(found.get(pid) ?? 0));
-  queue.sort((a, b) => Number(b === root) - Number(a === root));
-  for (let pid = queue.shift(); pid !== undefined; pid = queue.shift()) {
-    const process = readProcess(pid, tree.get(found.get(pid) ?? 0));
+  const children = new Map<number, TreeEntry[]>();
+  for (const entry of found.values()) {
+    const siblings = children.get(entry.ppid);
+    if (siblings === undefined) children.set(entry.ppid, [entry]);
+    else siblings.push(entry);
+  }
+  const queue = [...found.values()].filter(({ ppid }) => !found.has(ppid));
+  queue.sort((a, b) => Number(b.pid === root) - Number(a.pid === root));
+  for (const entry of queue) {
+    const process = readProcess(entry, tree.get(entry.ppid));
     if (process === undefined) continue;
-    tree.set(pid, process);
-    queue.push(...(children.get(pid) ?? []).filter((child) => child !== pid));
+    tree.set(entry.pid, process);
+    queue.push(...(children.get(entry.pid) ?? []).filter((child) => child !== entry));
   }
   return [...tree.values()];
 }
 
-function readProcess(pid: number, parent: SourceProcess | undefined): SourceProcess | undefined {
-  const stat = readStat(pid);
+/** The tree of a fence, which takes in who is not inside yet. `frozen`: nobody in it runs, so once is enough. @throws GodwitError NO_PROCESS */
+export function readFencedTree(
+  root: number,
+  fence: Pick<Fence, 'pids' | 'rescan'>,
+  frozen: boolean,
+): SourceProcess[] {
+  if (frozen) {
+    const inside = new Set(fence.pids());
+    const seen = readSourceTree(root, [...inside], { maxPasses: 1 });
+    if (seen.every(({ pid, zombie }) => zombie !== undefined || inside.has(pid))) return seen;
+  }
+  return readSourceTree(root, fence.rescan());
+}
+
+function readProcess(stat: TreeEntry, parent: SourceProcess | undefined): SourceProcess | undefined {
+  const { pid } = stat;
   const status = readStatus(pid);
-  if (stat === undefined || status === undefined || stat.state === 'X' || ownNames.has(stat.comm))
-    return undefined;
+  if (status === undefined || stat.state === 'X' || ownNames.has(stat.comm)) return undefined;
   const isZombie = stat.state === 'Z';
   const threads: SourceThread[] = isZombie
     ? [{ tid: pid, vtid: last(status.nsPid, pid) }]
-    : readThreads(pid, status);
+    : readThreads(pid, status, stat.tids);
   if (threads.length === 0) return undefined;
   return {
     pid,
@@ -79,15 +104,21 @@ function readProcess(pid: number, parent: SourceProcess | undefined): SourceProc
     terminal: stat.ttyNr,
     startTime: stat.startTime,
     comm: stat.comm,
+    stat,
+    umask: status.umask,
   };
 }
 
-/** The threads of a process, the leader first. `ofLeader`: its status, should it have been read. */
-export function readThreads(pid: number, ofLeader = readStatus(pid)): SourceThread[] {
+/** The threads of a process, the leader first. `ofLeader`: its status, `tids`: they, should they have been read. */
+export function readThreads(
+  pid: number,
+  ofLeader = readStatus(pid),
+  tids: readonly number[] = readTids(pid) ?? [],
+): SourceThread[] {
   const threads: SourceThread[] = [];
   // Threads are in the PID namespace of their leader (clone(2): no CLONE_THREAD with CLONE_NEWPID).
   const isOurNamespace = ofLeader?.nsPid.length === 1;
-  for (const tid of readTids(pid) ?? []) {
+  for (const tid of tids) {
     const vtid = isOurNamespace ? tid : readStatus(pid, tid)?.nsPid.at(-1);
     if (vtid !== undefined) threads.push({ tid, vtid });
   }

@@ -9,15 +9,14 @@ let hasChildrenFile: boolean | undefined;
 
 /**
  * PIDs, zombies included, of all threads' children; undefined when the process is gone. Exact only for a process
- * that stands still: while it runs, a child that is born or ends may be left out.
+ * that stands still: while it runs, a child that is born or ends may be left out. `tids`: its threads, should they be known.
  */
-export function readChildren(pid: number): number[] | undefined {
+export function readChildren(pid: number, tids = readTids(pid)): number[] | undefined {
   hasChildrenFile ??= existsSync('/proc/thread-self/children');
-  return hasChildrenFile ? childrenByFile(pid) : childrenByParent(pid);
+  return hasChildrenFile ? childrenByFile(pid, tids) : childrenByParent(pid);
 }
 
-function childrenByFile(pid: number): number[] | undefined {
-  const tids = readTids(pid);
+function childrenByFile(pid: number, tids: readonly number[] | undefined): number[] | undefined {
   if (tids === undefined) return undefined;
   const children: number[] = [];
   for (const tid of tids) {

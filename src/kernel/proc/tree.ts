@@ -1,15 +1,13 @@
 // A process and all its descendants. While a tree runs, one pass over it may miss a child born behind the reader's back,
 // so passes are repeated until two agree. Orphans that left the tree before the first pass cannot be found here.
 import { readChildren } from './children.ts';
-import { readStat } from './stat.ts';
+import { readStat, type Stat } from './stat.ts';
+import { readTids } from './task.ts';
 
-export interface TreeEntry {
-  readonly pid: number;
-  readonly ppid: number;
-  /** Clock ticks after boot: with the PID it names one process for good. */
-  readonly startTime: number;
-  readonly state: string;
-  readonly comm: string;
+/** PID and start time name one process for good. */
+export interface TreeEntry extends Stat {
+  /** Ascending. */
+  readonly tids: readonly number[];
 }
 
 export interface TreeOptions {
@@ -39,14 +37,9 @@ function readPass(root: number): TreeEntry[] {
     const stat = readStat(pid);
     if (stat === undefined || stat.state === 'X') continue;
     seen.add(pid);
-    entries.push({
-      pid,
-      ppid: stat.ppid,
-      startTime: stat.startTime,
-      state: stat.state,
-      comm: stat.comm,
-    });
-    queue.push(...(readChildren(pid) ?? []));
+    const tids = readTids(pid) ?? [];
+    entries.push({ ...stat, tids });
+    queue.push(...(readChildren(pid, tids) ?? []));
   }
   return entries;
 }

@@ -5,8 +5,6 @@ import { GodwitError } from '../../errors.ts';
 import type { MmFields } from '../../images/memory.ts';
 import type { ProcessState } from '../../images/state.ts';
 import { readAuxv } from '../../kernel/proc/auxv.ts';
-import { readStat } from '../../kernel/proc/stat.ts';
-import { readStatus } from '../../kernel/proc/status.ts';
 import { readExecutable, unmappedExecutable } from '../deleted-files.ts';
 import type { FileIdentities } from '../file-identities.ts';
 import { describeRemoved, isRemoved, nameOfRemoved } from '../removed-directories.ts';
@@ -36,19 +34,15 @@ export interface StateContext {
 
 export type ProcessStateButFiles = Omit<ProcessState, 'descriptors'>;
 
-/** Preconditions: every thread is stopped. */
+/** Preconditions: every thread is stopped, and was when `process` was read. */
 export function readProcessState(
   process: SourceProcess,
   { ofProcess: own, ofThreads: threadsOwn }: OwnState,
   context: StateContext,
 ): ProcessStateButFiles {
-  const { pid } = process;
-  const stat = readStat(pid);
-  const status = readStatus(pid);
+  const { pid, stat } = process;
   const auxv = readAuxv(pid);
-  if (stat === undefined || status === undefined || auxv === undefined) {
-    throw new GodwitError('NO_PROCESS', `process ${pid} ended while it was read`);
-  }
+  if (auxv === undefined) throw new GodwitError('NO_PROCESS', `process ${pid} ended while it was read`);
   const mm: MmFields = {
     startCode: stat.startCode,
     endCode: stat.endCode,
@@ -89,7 +83,7 @@ export function readProcessState(
     mm,
     ...workingDirectory(pid),
     root: readLink(pid, 'root'),
-    umask: status.umask ?? 0o022,
+    umask: process.umask ?? 0o022,
     actions: own.actions,
     pending: ofProcess,
     timers,
