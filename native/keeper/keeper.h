@@ -1,7 +1,7 @@
 // The keeper: one for each migration on each host, in its own session and cgroup. It outlives the agent, and when the
 // agent dies it wins the owner word and acts (diagram: sys/owner_word.h):
 //
-//   source, not COMMITTED   -> ABORTED: undo at once, tell the target through the resolver, leave
+//   source, not COMMITTED   -> ABORTED: undo at once, tell the target through the resolver until it answers (a day), leave
 //   source, COMMITTED       -> the tree stays frozen; the resolver goes on until somebody says `finish` (or `revive`)
 //   target, STAGING         -> ABORTED: not one shell is left
 //   target, PREPARED        -> the tree stands frozen until a client says `run` or `abort`
@@ -97,8 +97,9 @@ class Keeper final : public Executor {
   bool in_own_cgroup_ = false;
   bool agent_dead_ = false;
   bool childless_ = true;
-  bool closing_ = false;   // ABORTED, all undone: leave as soon as nobody needs us
-  bool bye_ = false;       // the agent has done its part of an abort
+  bool closing_ = false;  // ABORTED, all undone: leave as soon as nobody needs us
+  bool bye_ = false;      // the agent has done its part of an abort
+  std::int64_t tell_until_us_ = 0;
   bool finished_ = false;  // leave now
   std::int64_t ran_at_us_ = 0;
   std::int64_t leave_fence_us_ = 0;

@@ -20,6 +20,8 @@ constexpr int kKillTimeoutMs = 10'000;
 // Moving processes between cgroups holds up forks and exits for some 10 ms: not in the first moments of a new life.
 constexpr std::int64_t kSettleUs = 500'000;
 constexpr std::int64_t kRetryUs = 1'000'000;
+// For how long a target that cannot be reached is asked to let go of what it may hold: a day. It runs nowhere but here.
+constexpr std::int64_t kTellUs = 86'400'000'000;
 
 std::string Quoted(const std::string& text) { return "\"" + text + "\""; }
 
@@ -47,7 +49,7 @@ void Keeper::Run() {
 
 bool Keeper::AtEnd() const {
   if (finished_) return true;
-  if (closing_ && (bye_ || (agent_dead_ && resolver_.pid() == 0))) return true;
+  if (closing_ && (bye_ || (agent_dead_ && !resolver_.active()))) return true;
   return !is_source() && LoadWord(word_) == kRunning && childless_;
 }
 
@@ -63,10 +65,7 @@ int Keeper::PollTimeoutMs() const {
 void Keeper::RunTimers() {
   const std::int64_t now = MonotonicUs();
   if (resolver_.next_start_us() > 0 && now >= resolver_.next_start_us()) {
-    if (LoadWord(word_) == kCommitted)
-      resolver_.Start();
-    else
-      resolver_.Cancel();
+    resolver_.Start();
   }
   if (speech_.next_announcement_us() > 0 && now >= speech_.next_announcement_us()) speech_.Announce();
   if (leave_fence_us_ > 0 && now >= leave_fence_us_)
@@ -87,7 +86,8 @@ void Keeper::ReapChildren() {
       continue;
     }
     resolver_.Ended();
-    if (LoadWord(word_) == kCommitted) resolver_.StartLater();
+    const bool is_told = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    if (LoadWord(word_) == kCommitted || (!is_told && MonotonicUs() < tell_until_us_)) resolver_.StartLater();
   }
 }
 
@@ -107,6 +107,7 @@ void Keeper::SourceAgentDied() {
   // Whatever the agent was about to do: who wins the word decides. -EPERM: it is COMMITTED, the target owns the tree.
   if (finished_) return;
   if (AbortSource(kFenced, "the agent died") != 0) WriteHistory(options_, "agent-died-committed", {});
+  tell_until_us_ = MonotonicUs() + kTellUs;
   resolver_.Start();
 }
 
@@ -123,6 +124,10 @@ void Keeper::TargetAgentDied() {
 int Keeper::AbortSource(std::uint64_t from_also, const char* why) {
   const bool won = Change(kOpen, kAborted) || Change(kFenced, kAborted) || Change(from_also, kAborted);
   if (!won && LoadWord(word_) != kAborted) return -EPERM;
+  if (from_also == kCommitted) {  // it is known that the target has nothing
+    resolver_.Cancel();
+    tell_until_us_ = 0;
+  }
   UndoAll(why);
   closing_ = true;
   return 0;

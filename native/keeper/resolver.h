@@ -15,6 +15,8 @@ class Resolver {
 
   [[nodiscard]] bool configured() const { return !argv_.empty(); }
   [[nodiscard]] pid_t pid() const { return pid_; }
+  /** It runs, or is to be started again. */
+  [[nodiscard]] bool active() const { return pid_ > 0 || next_start_us_ > 0; }
   /** When to start it again (CLOCK_MONOTONIC, microseconds); 0: not. */
   [[nodiscard]] std::int64_t next_start_us() const { return next_start_us_; }
 

@@ -205,6 +205,11 @@ export class Keeper implements FenceUndo, AsyncDisposable {
     await this.#slow('revive');
   }
 
+  /** Source, behind an abort: the target does not know yet. When this agent has ended the keeper goes on, by the resolver, until it does. */
+  leaveToResolver(): void {
+    this.#isLeaving = false;
+  }
+
   status(): KeeperStatus {
     const { fields } = this.#socket.request({ fields: ['status'] });
     return keeperStatus(fields);

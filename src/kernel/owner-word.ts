@@ -1,32 +1,21 @@
 // The owner word: who may run the tree. Eight bytes that agent and keeper share, changed only by compare-and-swap, so
 // that of two who decide at the same instant exactly one wins. Values: native/sys/owner_word.h.
 //
-//   source:  OPEN ----> FENCED ----> COMMITTED      target:  STAGING ----> PREPARED ----> RUNNING
-//              |           |                                    |             |
-//              +--------> ABORTED                               +--------> ABORTED
-//
-// COMMIT is sent only after FENCED -> COMMITTED was won. PREPARED -> RUNNING is the keeper's (command `run`).
+// Which steps there are: owner-steps.ts. COMMIT is sent only after FENCED -> COMMITTED was won. PREPARED -> RUNNING is the keeper's (command `run`).
 // Must not know what follows from a state: that is the keeper's and the agents' work.
 import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { GodwitError } from '../errors.ts';
 import { native } from '../native.ts';
+import { isStep, type OwnerState, type SourceState, type TargetState } from './owner-steps.ts';
 import type { Role } from './run-dir.ts';
+
+export type { OwnerState };
 
 const values = {
   source: { OPEN: 1, FENCED: 2, COMMITTED: 3, ABORTED: 4 },
   target: { STAGING: 11, PREPARED: 12, RUNNING: 13, ABORTED: 14 },
-} as const;
-
-export type SourceState = keyof typeof values.source;
-export type TargetState = keyof typeof values.target;
-export type OwnerState = SourceState | TargetState;
-
-/** What agents may do; the keeper's own steps besides these: COMMITTED -> ABORTED (revive), PREPARED -> RUNNING. */
-const allowed: Readonly<Record<Role, Partial<Record<OwnerState, readonly OwnerState[]>>>> = {
-  source: { OPEN: ['FENCED', 'ABORTED'], FENCED: ['COMMITTED', 'ABORTED'] },
-  target: { STAGING: ['PREPARED', 'ABORTED'], PREPARED: ['ABORTED'] },
-};
+} as const satisfies { source: Record<SourceState, number>; target: Record<TargetState, number> };
 
 const names = new Map<number, OwnerState>(
   [...Object.entries(values.source), ...Object.entries(values.target)].map(([name, value]) => [
@@ -70,7 +59,7 @@ export class OwnerWord implements Disposable {
    * @throws GodwitError INTERNAL for a step that the diagram does not have.
    */
   change(from: OwnerState, to: OwnerState): boolean {
-    if (allowed[this.role][from]?.includes(to) !== true) {
+    if (!isStep(this.role, from, to, 'agent')) {
       throw new GodwitError('INTERNAL', `the ${this.role}'s owner word cannot go from ${from} to ${to}`);
     }
     const states: Partial<Record<OwnerState, number>> = values[this.role];

@@ -1,12 +1,10 @@
 // The flight itself: everything between a check that found nothing and a tree that runs on the target. Whatever fails before
 // COMMIT leaves the tree running here, within milliseconds; the keeper does the same when this process dies.
 import { performance } from 'node:perf_hooks';
-import { asGodwitError, GodwitError } from '../errors.ts';
 import { collectYoung } from '../kernel/collect-garbage.ts';
 import { Fence } from '../kernel/fence.ts';
 import { appendHistory, Journal } from '../kernel/journal.ts';
 import { Keeper } from '../kernel/keeper.ts';
-import type { OwnerWord } from '../kernel/owner-word.ts';
 import { closingReport } from './closing-report.ts';
 import { ConnectionLocks } from './connection-locks.ts';
 import { fixedCosts } from './costs.ts';
@@ -30,6 +28,7 @@ import { PreCopy, type CostsOf, type FlightContext, type PreCopied } from './pre
 import type { ClosingReport } from './report.ts';
 import { resolverCommand } from './resolver-command.ts';
 import { copyRound } from './rounds.ts';
+import { takeBack, type Ground } from './take-back.ts';
 import { refusePlaceholders } from './layout.ts';
 import { SegmentCapture } from './segment-capture.ts';
 import { StagedLayout } from './staged-layout.ts';
@@ -40,13 +39,6 @@ import { removeQueuesAtEnd } from './sysv/queues.ts';
 import { refuseOutsideAttachments, removeSegmentsAtEnd } from './sysv/segments.ts';
 import { chooseTracker } from './trackers/choose.ts';
 import { TreeSizer } from './tree-size.ts';
-
-/** What must be taken back when the flight fails. */
-interface Ground {
-  readonly keeper: Keeper;
-  readonly word: OwnerWord;
-  readonly journal: Journal;
-}
 
 export interface Flown {
   readonly report: ClosingReport;
@@ -62,13 +54,14 @@ export async function flyTree(plan: FlightPlan): Promise<Flown> {
   journal.peerBootId = plan.peerBootId;
   const { address, host, port } = plan.endpoint;
   journal.write('OPEN', { pid: plan.pid, endpoint: { address, host, port }, plaintext: plan.plaintext });
+  const ground: Ground = { keeper, word, journal, mayStandThere: false };
   try {
-    const flown = await takeOff(plan, { keeper, word, journal });
+    const flown = await takeOff(plan, ground);
     appendHistory({ id, role: 'source', state: 'moved', pid: plan.pid, to: `${host}:${port}` });
     plan.observer(flown.report);
     return flown;
   } catch (error) {
-    if (word.state !== 'COMMITTED') await takeBack(keeper, id, error);
+    if (word.state !== 'COMMITTED') await takeBack(plan, ground, error);
     throw error;
   } finally {
     await keeper.close();
@@ -101,13 +94,14 @@ async function takeOff(plan: FlightPlan, ground: Ground): Promise<Flown> {
 /** The tree stands still from the first line to the last: nothing here waits for what could have been done before. */
 async function land(
   plan: FlightPlan,
-  { keeper, word, journal }: Ground,
+  ground: Ground,
   context: FlightContext,
   preCopy: PreCopy,
   copied: PreCopied,
   fence: Fence,
   postCopy: PostCopy | undefined,
 ): Promise<Flown> {
+  const { keeper, word, journal } = ground;
   const { wire, survey } = plan;
   const { identities } = survey;
   const { flight, objects, staged } = context;
@@ -183,6 +177,7 @@ async function land(
   removeQueuesAtEnd(state.queues, keeper);
   removeQueueNamesAtEnd(state.openFiles, keeper);
   removeSetsAtEnd(state.semaphores, keeper);
+  ground.mayStandThere = true;
   wire.control.send({
     type: 'final',
     layout: staged.changesTo(layout),
@@ -229,22 +224,4 @@ async function land(
     marks: { frozenAt: frozen.beganAt, stoppedAt, deltaAt, sentAt, preparedAt, runningAt },
   });
   return { report, forward };
-}
-
-/** Every thread runs again already; the keeper takes the rest back: fences, cgroups, its own folder. */
-async function takeBack(keeper: Keeper, id: string, cause: unknown): Promise<void> {
-  const reason = asGodwitError(cause).message;
-  try {
-    await keeper.abort();
-  } catch (error) {
-    throw new GodwitError(
-      'KEEPER',
-      `migration ${id} could not be taken back: ${asGodwitError(error).message}`,
-      {
-        hint: `after: ${reason}`,
-        cause,
-      },
-    );
-  }
-  appendHistory({ id, role: 'source', state: 'aborted', reason });
 }

@@ -18,7 +18,6 @@ import { resolveEndpoint, type Endpoint } from '../transport/endpoint.ts';
 import { greet } from '../transport/handshake.ts';
 import { lastWordMs } from '../transport/limits.ts';
 import type { Welcome } from '../transport/messages.ts';
-import { problemOf } from '../transport/problem.ts';
 import { askTarget, survey, type PidNamespaceChoice, type Survey, type SurveyOptions } from './check.ts';
 import type { MigrateOptions } from './flight-plan.ts';
 import { flyTree } from './fly.ts';
@@ -26,6 +25,7 @@ import { LinkWatch } from './link-watch.ts';
 import { surveyTalk } from './moving-addresses.ts';
 import { PageFlow } from './page-flow/page-flow.ts';
 import type { ClosingReport } from './report.ts';
+import { tellTarget } from './take-back.ts';
 
 /** Of flights that end for something that passes by itself. */
 const mostTries = 3;
@@ -176,16 +176,6 @@ export async function checkTree(options: CheckOptions): Promise<readonly Blocker
     return await allBlockers(options, found, control, 'auto', signal);
   } finally {
     await control.close();
-  }
-}
-
-/** The peer's terminal shows the same reason, unless it is the peer's own. */
-function tellTarget(control: ControlConnection<'source'>, error: unknown): void {
-  if (control.ended.aborted || ['committing', 'running', 'ended'].includes(control.state)) return;
-  try {
-    control.send({ type: 'abort', reason: problemOf(error) });
-  } catch {
-    // The connection is over: the target has noticed by itself.
   }
 }
 

@@ -91,7 +91,7 @@ await t.test(
           continue;
         }
         t.fail(`seed ${first + i}: ${kill.what}`, { faults });
-        const journals = 'tail -n 50 /run/godwit/*/journal';
+        const journals = 'tail -n 50 /run/godwit/*/*/journal';
         for (const host of bed.hosts.all) t.comment((await host.run('sh', ['-c', journals])).stdout);
         await bed[Symbol.asyncDispose]();
         bed = undefined; // go on with a fresh tree

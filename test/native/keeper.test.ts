@@ -23,7 +23,15 @@ async function frozenCounter(t: Test, ...states: readonly OwnerState[]) {
   const home = cgroup2Dir(counter.pid);
   const agent = new KilledAgent();
   const log = join(folders.root, `${id}.log`);
-  await agent.do('start', { role: 'source', id, resolver: ['sh', '-c', `echo "$$" >>"${log}"; exit 3`] });
+  await agent.do('start', {
+    role: 'source',
+    id,
+    resolver: ['sh', '-c', `echo "$$" >>"${log}"; exit $(cat "${log}.code")`],
+  });
+  const resolverEnds = (code: number): void => {
+    writeFileSync(`${log}.code`, String(code));
+  };
+  resolverEnds(0);
   const { pids } = await agent.do('fence', [counter.pid]);
   t.same(pids, [counter.pid], 'the counter stands in the fence');
   t.ok(await counter.counts(), 'and counts there');
@@ -34,7 +42,7 @@ async function frozenCounter(t: Test, ...states: readonly OwnerState[]) {
   t.ok(await counter.stands(), 'frozen');
   t.comment(`freezing took ${freezeMs.toFixed(2)} ms`);
   const resolverRuns = (): number => (existsSync(log) ? readFileSync(log, 'utf8').split('\n').length - 1 : 0);
-  return { id, counter, home, agent, resolverRuns };
+  return { id, counter, home, agent, resolverRuns, resolverEnds };
 }
 
 for (const states of [['OPEN'], ['OPEN', 'FENCED']] as const) {
@@ -105,6 +113,20 @@ t.test(
     counter.end();
   },
 );
+
+t.test('a target that cannot be told is told later: it may hold a frozen copy', { skip }, async (t) => {
+  const { id, counter, agent, resolverRuns, resolverEnds } = await frozenCounter(t, 'OPEN', 'FENCED');
+  resolverEnds(1);
+  await agent.kill();
+  await until('the resolver started twice', () => resolverRuns() >= 2);
+  t.ok(await counter.counts(), 'meanwhile the tree runs');
+  const keeper = Keeper.connect(id, 'source');
+  t.match(keeper.status(), { word: 'ABORTED', agentAlive: false, undo: 0 });
+  await keeper.close();
+  resolverEnds(0);
+  await nothingLeft(id);
+  counter.end();
+});
 
 t.test('an agent that wins ABORTED and dies before the undo is undone all the same', { skip }, async (t) => {
   const { id, counter, agent } = await frozenCounter(t, 'OPEN', 'ABORTED');
