@@ -53,7 +53,6 @@ await t.test('on a wire that is slower than the tree writes they are what conver
   await using hosts = await makeHosts({ count: 2 });
   const { a, b } = hosts;
   await b.receive();
-  const last: number[] = [];
   for (const cache of ['0', '64MiB']) {
     // 12 MiB, all of whose pages are written in each round.
     const workload = await startWorkload(a, 'words', ['12', '100000', '0']);
@@ -71,9 +70,16 @@ await t.test('on a wire that is slower than the tree writes they are what conver
         .join(', '),
       `downtime ${String(report['downtime'])} predicted ${String(report['expected-downtime'])} total ${String(report['total-time'])}`,
     );
-    last.push(Number(report['total-time']));
+    const { transferred = NaN } = report['ram'] as Record<string, number>;
+    const [first = NaN, ...later] = rounds.map((line) => Number((line['ram'] as ReportLine)['transferred']));
+    const pages = later.reduce((sum, bytes) => sum + bytes, 0);
+    const sent = transferred - first;
+    // How long that takes is a matter of what else the machine does.
+    if (cache === '0') t.ok(sent > pages * 0.95, `${sent} bytes for ${pages} of pages behind round 0`);
+    else {
+      t.ok(sent < pages / 4, `${sent} bytes for ${pages} of pages behind round 0`);
+      t.match(report['reason'], /is within 50 ms/, 'it converges');
+    }
     t.equal(await verdictOf(b, workload), 'ok');
   }
-  const [whole = NaN, deltas = NaN] = last;
-  t.ok(deltas < whole / 2, `${deltas} ms instead of ${whole}`);
 });
