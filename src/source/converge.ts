@@ -81,14 +81,23 @@ const roundsAhead = 3;
 const patience = 4;
 
 /**
- * Bytes of pages a second, from the rounds that moved enough to show the wire's speed, the latest counting most; `unlimited`: as the delta finds
- * it, which no limit holds back. Pages that travel as deltas, or compressed, are as much faster as the last round's were smaller, but no faster
- * than they are read and written.
+ * Bytes of pages a second, from the rounds that moved enough to show the wire's speed, the latest counting most. Pages that travel as deltas, or
+ * compressed, are as much faster as the last round's were smaller, but no faster than they are read and written.
  */
-export function wireSpeed(rounds: readonly Round[], unlimited = false): number {
+export function wireSpeed(rounds: readonly Round[]): number {
+  return speedBy(rounds, ({ ms }) => ms);
+}
+
+/** The same as the delta finds it: no limit holds it back, and what a round takes without any page is none of it (costs.ts has that). */
+function deltaSpeed(rounds: readonly Round[]): number {
+  const emptyMs = emptyRoundMs(rounds);
+  const best = Math.max(...rounds.map(rateOf));
+  return speedBy(rounds, (round) => round.unlimitedMs ?? Math.max(round.ms - emptyMs, sentOf(round) / best));
+}
+
+function speedBy(rounds: readonly Round[], msOf: (round: Round) => number): number {
   const telling = rounds.filter((round) => sentOf(round) >= tellingBytes).slice(-3);
   const bytes = telling.reduce((sum, round) => sum + sentOf(round), 0);
-  const msOf = ({ ms, unlimitedMs }: Round): number => (unlimited ? (unlimitedMs ?? ms) : ms);
   const ms = telling.reduce((sum, round) => sum + msOf(round), 0);
   const speed = bytes === 0 || ms === 0 ? assumedBytesPerSecond : (bytes / ms) * 1000;
   return Math.min(speed / shrunkTo(rounds), Math.max(speed, assumedBytesPerSecond));
@@ -111,7 +120,7 @@ export function forecast(rounds: readonly Round[], costs: FixedCosts): Forecast 
   const isFirst = rounds.length < 2;
   const writtenBytes = isFirst ? (last?.bytes ?? 0) : dirtyBytesPerSecond * ((last?.ms ?? 0) / 1000);
   const deltaBytes = writtenBytes + (last?.owedBytes ?? 0);
-  const copyMs = (deltaBytes / wireSpeed(rounds, true)) * 1000;
+  const copyMs = (deltaBytes / deltaSpeed(rounds)) * 1000;
   const laterBytes = writtenBytes * laterShare(last);
   const postCopyMs = copyMs * (1 - laterBytes / Math.max(1, deltaBytes)) + (laterBytes / laterPage) * laterMs;
   return {
@@ -190,15 +199,24 @@ export function isWorthAnother(rounds: readonly Round[], sinceMs: number): boole
   if (last === undefined) return false;
   const staleMs = last.ms + sinceMs;
   const copyMs = (staleMs * dirtyBytesPerSecond) / bytesPerSecond;
-  const freshMs = Math.max(copyMs + emptyRoundMs(rounds), leastRoundMs);
+  const freshMs = Math.max(copyMs, leastRoundMs);
   if (freshMs > shortRoundMs) return false;
-  return ((staleMs - freshMs) * dirtyBytesPerSecond) / wireSpeed(rounds, true) > worthMs;
+  return ((staleMs - freshMs) * dirtyBytesPerSecond) / deltaSpeed(rounds) > worthMs;
 }
 
-/** What a round takes that has nothing to copy, as far as these tell: of the leanest what is left of it without its bytes. */
+/**
+ * What a round takes that has nothing to copy, as far as these tell: the least that is left of one without its bytes, by the rate of the fastest,
+ * which itself says nothing of it.
+ */
 function emptyRoundMs(rounds: readonly Round[]): number {
-  const best = Math.max(...rounds.map((round) => (round.ms === 0 ? 0 : sentOf(round) / round.ms)));
-  return Math.min(...rounds.map((round) => round.ms - (best === 0 ? 0 : sentOf(round) / best)));
+  const best = Math.max(...rounds.map(rateOf));
+  const others = rounds.filter((round) => rateOf(round) < best);
+  return others.length === 0 ? 0 : Math.min(...others.map((round) => round.ms - sentOf(round) / best));
+}
+
+/** Bytes a millisecond. */
+function rateOf(round: Round): number {
+  return round.ms === 0 ? 0 : sentOf(round) / round.ms;
 }
 
 /** Why no other round is made although the goal is not reached; undefined: it is. */

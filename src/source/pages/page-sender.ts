@@ -20,19 +20,22 @@ export interface SendPages {
   readonly pages: PageRuns;
   /** What really was sent, as it is sent; without payload: pages of zeros. Valid during the call only. */
   readonly onSent?: (pages: PageRuns, payload: Uint8Array | undefined) => void;
+  /** Open already, and left open. */
+  readonly files?: SpaceFiles;
 }
 
 /** @throws GodwitError NO_PROCESS, NO_RIGHTS, and what the sink throws */
 export async function sendRuns<Block extends PageSinkBlock>(
-  { pid, space, round, pages, onSent }: SendPages,
+  { pid, space, round, pages, onSent, files }: SendPages,
   sink: PageSink<Block>,
 ): Promise<PageCounters> {
   const counters = newCounters();
   if (pages.count === 0) return counters;
-  const files = openFiles(pid);
   const zeroRuns = new ZeroRuns({ round, space, kind: 'space' }, sink);
   const cursor = new Float64Array(2);
   const result = new Float64Array(5);
+  const opened = files ?? SpaceFiles.open(pid);
+  const { mem, pagemap } = opened;
   try {
     while ((cursor[0] ?? 0) < pages.count) {
       const block = await sink.acquire();
@@ -41,8 +44,8 @@ export async function sendRuns<Block extends PageSinkBlock>(
       const zero = new Float64Array(kept.length);
       const error = native.readPages(
         pid,
-        files.mem,
-        files.pagemap,
+        mem,
+        pagemap,
         pages.runs,
         pages.count,
         cursor,
@@ -72,18 +75,34 @@ export async function sendRuns<Block extends PageSinkBlock>(
     zeroRuns.flush();
     return counters;
   } finally {
-    closeSync(files.mem);
-    closeSync(files.pagemap);
+    if (files === undefined) opened[Symbol.dispose]();
   }
 }
 
-function openFiles(pid: number): { readonly mem: number; readonly pagemap: number } {
-  const mem = openSpaceFile(pid, 'mem');
-  try {
-    return { mem, pagemap: openSpaceFile(pid, 'pagemap') };
-  } catch (error) {
-    closeSync(mem);
-    throw error;
+/** What the memory of a process is read through. */
+export class SpaceFiles implements Disposable {
+  readonly mem: number;
+  readonly pagemap: number;
+
+  private constructor(mem: number, pagemap: number) {
+    this.mem = mem;
+    this.pagemap = pagemap;
+  }
+
+  /** @throws GodwitError NO_PROCESS, NO_RIGHTS */
+  static open(pid: number): SpaceFiles {
+    const mem = openSpaceFile(pid, 'mem');
+    try {
+      return new SpaceFiles(mem, openSpaceFile(pid, 'pagemap'));
+    } catch (error) {
+      closeSync(mem);
+      throw error;
+    }
+  }
+
+  [Symbol.dispose](): void {
+    closeSync(this.mem);
+    closeSync(this.pagemap);
   }
 }
 
@@ -93,7 +112,8 @@ type FrameOrigin = Pick<PageFrameInfo, 'round' | 'space' | 'kind'>;
 export class ZeroRuns {
   readonly #about: FrameOrigin;
   readonly #sink: Pick<PageSink, 'sendZero'>;
-  readonly #runs = new Float64Array(2 * maxRunsPerFrame);
+  /** Made when it is needed: 64 KiB, and most blocks have no page of zeros. */
+  #runs: Float64Array | undefined;
   #count = 0;
 
   constructor(about: FrameOrigin, sink: Pick<PageSink, 'sendZero'>) {
@@ -106,6 +126,7 @@ export class ZeroRuns {
     for (let from = 0; from < count;) {
       if (this.#count === maxRunsPerFrame) this.flush();
       const fits = Math.min(count - from, maxRunsPerFrame - this.#count);
+      this.#runs ??= new Float64Array(2 * maxRunsPerFrame);
       this.#runs.set(runs.subarray(2 * from, 2 * (from + fits)), 2 * this.#count);
       this.#count += fits;
       from += fits;
@@ -113,7 +134,8 @@ export class ZeroRuns {
   }
 
   flush(): void {
-    if (this.#count > 0) this.#sink.sendZero({ ...this.#about, runs: this.#runs, runCount: this.#count });
+    if (this.#runs !== undefined && this.#count > 0)
+      this.#sink.sendZero({ ...this.#about, runs: this.#runs, runCount: this.#count });
     this.#count = 0;
   }
 }

@@ -3,7 +3,7 @@
 import { GodwitError } from '../../errors.ts';
 import { pageSize } from '../../units.ts';
 import { runsOfSet, setOf, type PageRuns } from '../../kernel/page-runs.ts';
-import { sendRuns, ZeroRuns } from '../pages/page-sender.ts';
+import { sendRuns, SpaceFiles, ZeroRuns } from '../pages/page-sender.ts';
 import type { PageLine } from './page-line.ts';
 import { MissingPages, type NextPages } from './missing-pages.ts';
 
@@ -58,6 +58,7 @@ export async function streamPages(line: PageLine, options: StreamOptions): Promi
     news.tell();
   });
   const pace = new Pace();
+  using frozen = new FrozenSpaces(options.pids);
   let onTheirWay = 0;
   const arrived = (): void => {
     onTheirWay--;
@@ -73,7 +74,7 @@ export async function streamPages(line: PageLine, options: StreamOptions): Promi
       await news.heard;
       continue;
     }
-    await send(next, options, sink);
+    await send(next, frozen, options.figures, sink);
     if (next.urgent) continue;
     options.onProgress(missing.bytes);
     onTheirWay++;
@@ -109,23 +110,47 @@ class Pace {
   }
 }
 
+/** Where the pages of each space are, opened once: a frame may be of sixteen pages only. */
+class FrozenSpaces implements Disposable {
+  readonly #pids: ReadonlyMap<number, number>;
+  readonly #opened = new Map<number, SpaceFiles>();
+
+  constructor(pids: ReadonlyMap<number, number>) {
+    this.#pids = pids;
+  }
+
+  /** @throws GodwitError PROTOCOL, NO_PROCESS */
+  of(space: number): { readonly pid: number; readonly files: SpaceFiles } {
+    const pid = this.#pids.get(space);
+    if (pid === undefined)
+      throw new GodwitError('PROTOCOL', `the target misses pages of process ${space}, which has none`);
+    const files = this.#opened.get(space) ?? SpaceFiles.open(pid);
+    this.#opened.set(space, files);
+    return { pid, files };
+  }
+
+  [Symbol.dispose](): void {
+    for (const files of this.#opened.values()) files[Symbol.dispose]();
+  }
+}
+
 async function send(
-  next: NextPages,
-  { pids, figures }: StreamOptions,
+  { space, pages }: NextPages,
+  frozen: FrozenSpaces,
+  figures: StreamFigures,
   sink: PageLine['pages'],
 ): Promise<void> {
-  const { space, pages } = next;
-  const pid = pids.get(space);
-  if (pid === undefined)
-    throw new GodwitError('PROTOCOL', `the target misses pages of process ${space}, which has none`);
-  const rest = setOf(pages);
-  const onSent = ({ runs, count }: PageRuns): void => {
-    rest.remove(runs, count);
+  const sent: PageRuns[] = [];
+  const onSent = (some: PageRuns): void => {
+    sent.push(some); // each block brings runs of its own
   };
-  const counters = await sendRuns({ pid, space, round: 0, pages, onSent }, sink);
+  const counters = await sendRuns({ ...frozen.of(space), space, round: 0, pages, onSent }, sink);
   figures.pages += counters.pages;
   figures.bytes += counters.bytes;
+  if (counters.gonePages === 0) return;
   // What is not there any more reads as zeros; nobody may wait for it.
+  const rest = setOf(pages);
+  for (const { runs, count } of sent) rest.remove(runs, count);
   const absent = runsOfSet(rest);
   const zeros = new ZeroRuns({ round: 0, space, kind: 'space' }, sink);
   zeros.add(absent.runs, absent.count);

@@ -129,6 +129,21 @@ void t.test('a limit slows the rounds, and not the delta, which no limit holds b
   t.end();
 });
 
+void t.test('what a round takes without any page is none of the time that the delta takes', (t) => {
+  // At 1 GB/s, and 5 ms each besides.
+  const rounds = trace(1000 * mb, 60 * mb, 5 * mb).map((round) => ({ ...round, ms: round.ms + 5 }));
+  const { copyMs, dirtyBytesPerSecond } = forecast(rounds, costs);
+  t.equal(Math.round(dirtyBytesPerSecond / mb), 77, '5 MB in 65 ms');
+  t.equal(copyMs.toFixed(1), '0.8', 'of the last 10 ms: 0.77 MB');
+  const slow = trace(1000 * mb, 60 * mb, 5 * mb).map((round) => ({ ...round, ms: 2 * round.ms }));
+  t.equal(
+    forecast(slow, costs).copyMs.toFixed(1),
+    '0.8',
+    'a slow wire is no such thing: 0.42 MB at half the speed',
+  );
+  t.end();
+});
+
 void t.test('pages that travel as deltas count as what goes over the wire', (t) => {
   // A wire of 100 MB/s; the second round's pages became twenty times smaller.
   const rounds: Round[] = [
