@@ -1,7 +1,5 @@
 // What may go wrong at any moment, as often as the world allows.
-import { inSource, inTarget, without, type Fault, type World } from './world.ts';
-
-type Next = readonly [name: string, to: World | undefined];
+import { hangUp, inSource, inTarget, without, type Fault, type Next, type World } from './world.ts';
 
 export function faultsOf(world: World): Next[] {
   return [...kills(world), ...links(world), ...reboots(world), ...hurries(world)];
@@ -12,9 +10,6 @@ function spend(world: World, fault: Fault): World | undefined {
   return { ...world, faults: { ...world.faults, [fault]: world.faults[fault] - 1 } };
 }
 
-/** The kernel closes what a dead process had open; what it had sent may still arrive. */
-const closed = (world: World): World => (world.link === 'up' ? { ...world, link: 'closed' } : world);
-
 function kills(world: World): Next[] {
   const spent = spend(world, 'kill');
   if (spent === undefined) return [];
@@ -23,9 +18,9 @@ function kills(world: World): Next[] {
   return [
     [
       'kill -9 migrate',
-      source.agent === 'over' ? undefined : closed(inSource(spent, { agent: 'over', copy })),
+      source.agent === 'over' ? undefined : hangUp(inSource(spent, { agent: 'over', copy })),
     ],
-    ['kill -9 receive', target.agent === 'over' ? undefined : closed(inTarget(spent, { agent: 'over' }))],
+    ['kill -9 receive', target.agent === 'over' ? undefined : hangUp(inTarget(spent, { agent: 'over' }))],
     ['kill -9 resolver', source.resolver ? inSource(spent, { resolver: false }) : undefined],
   ];
 }

@@ -100,3 +100,9 @@ export function swap(
 export function without<T>(list: readonly T[], index: number): T[] {
   return list.filter((_, i) => i !== index);
 }
+
+/** What may come next; undefined: not now. */
+export type Next = readonly [name: string, to: World | undefined];
+
+/** One end closes the flight's connection, or dies: what it had sent may still arrive. */
+export const hangUp = (world: World): World => (world.link === 'up' ? { ...world, link: 'closed' } : world);
