@@ -97,10 +97,10 @@ class Keeper final : public Executor {
   bool in_own_cgroup_ = false;
   bool agent_dead_ = false;
   bool childless_ = true;
-  bool closing_ = false;  // ABORTED, all undone: leave as soon as nobody needs us
-  bool bye_ = false;      // the agent has done its part of an abort
-  std::int64_t tell_until_us_ = 0;
-  bool finished_ = false;  // leave now
+  bool closing_ = false;            // ABORTED, all undone: leave as soon as nobody needs us
+  bool bye_ = false;                // the agent has done its part of an abort
+  std::int64_t tell_until_us_ = 0;  // until then a target that did not answer is asked again
+  bool finished_ = false;           // leave now
   std::int64_t ran_at_us_ = 0;
   std::int64_t leave_fence_us_ = 0;
 };

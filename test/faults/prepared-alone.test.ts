@@ -2,7 +2,7 @@
 // not let go by itself, holds a frozen copy. When the link is back the source's keeper tells it, without anybody's help.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import t from 'tap';
-import { sleep, until } from '../helpers/commands.ts';
+import { until } from '../helpers/commands.ts';
 import { unless } from '../helpers/skip-unless.ts';
 import { claimContent, claimUntouched, makeBed, workersOf } from './bed.ts';
 
@@ -38,7 +38,6 @@ await t.test('a target that stands PREPARED alone is told when it can be reached
   const { code, stdout } = await flight.ended;
   t.equal(code, 1, 'the source gives up, and still runs');
   t.match(stdout, /may hold a frozen copy of the tree/, 'and says what is left');
-  await sleep(200);
   t.ok((await b.leftovers()).length > 0, 'the target holds it');
   t.match(
     (await a.run('sh', ['-c', 'cat /run/godwit/*/source/journal'])).stdout,

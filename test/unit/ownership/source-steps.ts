@@ -17,12 +17,12 @@ export function sourceAgent(world: World): Next[] {
     case 'copying':
       return [
         ['source freezes (ptrace)', inSource(world, { agent: 'holding', copy: 'held' })],
-        ...unlessFine(world, fail),
+        ...unlessFine(world, fail, fail),
       ];
     case 'holding':
       return [
         ['source sends final', inSource(sendToTarget(world, 'final'), { agent: 'told' })],
-        ...unlessFine(world, fail),
+        ...unlessFine(world, fail, fail),
       ];
     case 'told':
       return [['source fences', inSource(world, { agent: 'fencing', copy: 'stands' })]];
@@ -33,7 +33,7 @@ export function sourceAgent(world: World): Next[] {
     case 'fenced':
       return [
         ['source hears prepared', heard === 'prepared' ? inSource(after, { agent: 'prepared' }) : undefined],
-        ...unlessFine(world, failLate),
+        ...unlessFine(world, fail, failLate),
       ];
     case 'prepared': {
       const won = swap(world, 'source', ['FENCED', 'COMMITTED'], 'agent');
@@ -81,12 +81,12 @@ export function sourceAgent(world: World): Next[] {
   }
 }
 
-/** Before COMMIT: what ends a flight though nobody was killed. */
-function unlessFine(world: World, fail: World): Next[] {
+/** Before COMMIT: what ends a flight though nobody was killed. A target that tells an error clears away by itself. */
+function unlessFine(world: World, onError: World, onLoss: World): Next[] {
   const [heard, ...later] = world.toSource;
   return [
-    ['source hears an error', heard === 'error' ? { ...fail, toSource: later } : undefined],
-    ['source lost the link', isLost(world) ? fail : undefined],
+    ['source hears an error', heard === 'error' ? { ...onError, toSource: later } : undefined],
+    ['source lost the link', isLost(world) ? onLoss : undefined],
   ];
 }
 

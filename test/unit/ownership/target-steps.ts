@@ -16,7 +16,7 @@ export function targetAgent(world: World): Next[] {
         ['target hears final', heard === 'final' ? inTarget(after, { agent: 'building' }) : undefined],
         ['target hears abort', heard === 'abort' ? abandon(after) : undefined],
         ['target lost the link', isLostHere ? abandon(world) : undefined],
-        ['target fails', abandon(sendToSource(world, 'error'))],
+        ['target fails', fail(world)],
       ];
     case 'building':
       return [
@@ -26,7 +26,7 @@ export function targetAgent(world: World): Next[] {
             ? inTarget(world, { agent: 'built', copy: 'stands' })
             : inTarget(world, { agent: 'over' }),
         ],
-        ['target fails in building', abandon(sendToSource(world, 'error'))],
+        ['target fails in building', fail(world)],
         ['target lost the link in building', isLostHere ? abandon(world) : undefined],
       ];
     case 'built': {
@@ -40,6 +40,8 @@ export function targetAgent(world: World): Next[] {
         ['target hears abort when prepared', heard === 'abort' ? abandon(after) : undefined],
         ['target lost the link when prepared', isLostHere ? inTarget(world, { agent: 'over' }) : undefined],
       ];
+    case 'clearing':
+      return [['target clears away', abandon(world)]];
     case 'ran':
       return [['target agent leaves', hangUp(inTarget(world, { agent: 'over' }))]];
     case 'over':
@@ -61,6 +63,11 @@ function run(world: World): World | undefined {
   if (world.target.keeper === 'gone') return undefined;
   const won = swap(world, 'target', ['PREPARED', 'RUNNING'], 'keeper');
   return won && inTarget(won, { copy: 'runs' });
+}
+
+/** The source is told first: receive.ts, giveUp. */
+function fail(world: World): World {
+  return inTarget(sendToSource(world, 'error'), { agent: 'clearing' });
 }
 
 /** Landing.abandon. */

@@ -44,7 +44,7 @@ export interface World {
     readonly boots: number;
   };
   readonly target: {
-    readonly agent: 'staging' | 'building' | 'built' | 'prepared' | 'ran' | 'over';
+    readonly agent: 'staging' | 'building' | 'built' | 'prepared' | 'clearing' | 'ran' | 'over';
     readonly word: TargetState;
     readonly copy: TargetCopy;
     readonly keeper: 'up' | 'bereaved' | 'gone';
