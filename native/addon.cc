@@ -17,6 +17,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
   godwit::registerMessageReader(env, exports);
   godwit::registerTerminal(env, exports);
   godwit::registerDutyCycle(env, exports);
+  godwit::registerSecurity(env, exports);
   godwit::registerProbe(env, exports);
   return exports;
 }

@@ -10,6 +10,7 @@ export type ErrorCode =
   | 'UNSUPPORTED' // this kernel or this build cannot do it
   | 'SYSCALL' // a system call failed that normally does not
   | 'REMOTE_CALL' // a system call of a remote program failed inside another process
+  | 'NOT_ALLOWED' // the target does not take it from whoever we are, or not of that user
   | 'PEER' // the other side is gone, silent, or is not Godwit
   | 'PROTOCOL' // the other side said what the protocol forbids
   | 'VERSION' // both sides speak, but not the same version

@@ -16,7 +16,10 @@ export interface NativeMessageReaders {
    *
    * `tell(block, begin, length, hash)`: a message lies in the block, until it is released; `hash` is the XXH3-64 of what lies from its pages
    * on (of a message that begins there: of all but its first four bytes). `tell()`: nothing more is read, because the
-   * connection has ended or something came that is no whole binary message; what it is `stop` tells. Throws TypeError.
+   * connection has ended or something came that is no whole binary message; what it is `stop` tells. `tell(-1)`: the same, since a message
+   * was not what had been sealed. Throws TypeError.
+   *
+   * `key`: 32 bytes; messages are sealed (sealMessage), counted from 0, and told of without their tag.
    */
   readonly MessageReader: new (
     fd: number,
@@ -27,5 +30,6 @@ export interface NativeMessageReaders {
     memory: Uint8Array,
     count: number,
     tell: (block?: number, begin?: number, length?: number, hash?: bigint) => void,
+    key?: Uint8Array,
   ) => NativeMessageReader;
 }

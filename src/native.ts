@@ -15,6 +15,7 @@ import type { NativeMessages } from './native-messages.ts';
 import type { NativePages } from './native-pages.ts';
 import type { NativeProbe } from './native-probe.ts';
 import type { NativeProcess } from './native-process.ts';
+import type { NativeSecurity } from './native-security.ts';
 import type { NativeTerminal } from './native-terminal.ts';
 
 type Native = NativeProcess &
@@ -29,6 +30,7 @@ type Native = NativeProcess &
   NativeMessageReaders &
   NativeDutyCycles &
   NativeProbe &
+  NativeSecurity &
   NativeTerminal;
 
 /** The package's own folder, however deep a build has put this module. */

@@ -33,7 +33,12 @@ export function stopwatch(): (more?: string) => void {
 
 export function openSender(port: number, options: Partial<PageSenderOptions> = {}): Promise<PageSender> {
   const endpoint = { host: '127.0.0.1', address: '127.0.0.1', port };
-  return connectPages(endpoint, 'bench', { checksum, allocate: alignedBuffer, ...options });
+  return connectPages(endpoint, 'bench', {
+    passage: undefined,
+    checksum,
+    allocate: alignedBuffer,
+    ...options,
+  });
 }
 
 /** Says the port, and takes one connection. */

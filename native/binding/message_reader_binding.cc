@@ -2,9 +2,11 @@
 #include <fcntl.h>
 
 #include <memory>
+#include <optional>
 
 #include "binding/pages_args.h"
 #include "binding/register.h"
+#include "binding/seal_key.h"
 #include "sys/message_reader.h"
 
 namespace godwit {
@@ -34,6 +36,15 @@ class Door {
     };
     is_closed_ = function_.NonBlockingCall(message.get(), call) != napi_ok;
     if (!is_closed_) message.release();
+  }
+
+  // Calls with [-1].
+  void TellForged() {
+    if (is_closed_) return;
+    const auto call = [](Napi::Env env, Napi::Function function) {
+      if (env != nullptr) function.Call({Napi::Number::New(env, -1)});
+    };
+    is_closed_ = function_.NonBlockingCall(call) != napi_ok;
   }
 
   void Close() {
@@ -66,6 +77,8 @@ class MessageReaderObject : public Napi::ObjectWrap<MessageReaderObject> {
       args.Throw("blocks have room for a message and what stands in front of its content");
     }
     if (!info[7].IsFunction()) args.Throw("a function is expected");
+    std::optional<SealKey> key;
+    if (!info[8].IsUndefined()) key = SealKeyAt(args, 8);
     std::vector<std::span<uint8_t>> blocks;
     const size_t stride = memory.size() / count / kPageSize * kPageSize;
     if (stride < size) args.Throw("blocks begin at whole pages");
@@ -85,10 +98,15 @@ class MessageReaderObject : public Napi::ObjectWrap<MessageReaderObject> {
             [this] {
               door_->Tell(nullptr);
               door_->Close();
+            },
+        .forged =
+            [this] {
+              door_->TellForged();
+              door_->Close();
             }};
     reader_ =
         std::make_unique<MessageReader>(std::move(socket), std::vector<uint8_t>(early.begin(), early.end()),
-                                        shape, std::move(blocks), listener);
+                                        shape, std::move(blocks), listener, key);
     if (reader_->Start() == 0) return;
     door_->Close();
     args.Throw("no thread can be started");

@@ -18,6 +18,7 @@ void registerMessages(Napi::Env env, Napi::Object exports);
 void registerMessageReader(Napi::Env env, Napi::Object exports);
 void registerTerminal(Napi::Env env, Napi::Object exports);
 void registerDutyCycle(Napi::Env env, Napi::Object exports);
+void registerSecurity(Napi::Env env, Napi::Object exports);
 void registerProbe(Napi::Env env, Napi::Object exports);
 
 }  // namespace godwit

@@ -41,12 +41,14 @@ void Unmask(uint8_t* data, size_t size, const std::array<uint8_t, 4>& mask) {
 }  // namespace
 
 MessageReader::MessageReader(Fd socket, std::vector<uint8_t> early, MessageShape shape,
-                             std::vector<std::span<uint8_t>> blocks, Listener listener)
+                             std::vector<std::span<uint8_t>> blocks, Listener listener,
+                             const std::optional<SealKey>& key)
     : socket_(std::move(socket)),
       shape_(shape),
       blocks_(std::move(blocks)),
       listener_(std::move(listener)),
       early_(std::move(early)) {
+  if (key) unsealer_.emplace(*key);
   for (size_t i = 0; i < blocks_.size(); i++) free_.push_back(i);
 }
 
@@ -90,23 +92,29 @@ std::vector<uint8_t> MessageReader::Stop() {
 }
 
 void MessageReader::Loop() {
-  for (size_t block = 0; TakeBlock(&block);) {
-    if (ReadMessage(block)) continue;
-    Release(block);
-    break;
+  Outcome outcome = Outcome::kMessage;
+  for (size_t block = 0; outcome == Outcome::kMessage && TakeBlock(&block);) {
+    outcome = ReadMessage(block);
+    if (outcome != Outcome::kMessage) Release(block);
   }
   const int any = 1;
   setsockopt(socket_.get(), SOL_SOCKET, SO_RCVLOWAT, &any, sizeof any);
-  listener_.ended();
+  if (outcome == Outcome::kForged)
+    listener_.forged();
+  else
+    listener_.ended();
 }
 
-// False: the end. What was read of something that is no message, or not a whole one, is in unread_.
-bool MessageReader::ReadMessage(size_t block) {
+// At the end what was read of something that is no message, or not a whole one, is in unread_. (Of a sealed one it is not what came: it has
+// been opened by then. Such a connection has ended anyway.)
+MessageReader::Outcome MessageReader::ReadMessage(size_t block) {
   Head head;
   std::array<uint8_t, kPrefix> prefix{};
-  if (!ReadHead(head) || !Fill(prefix.data(), prefix.size())) return false;
+  if (!ReadHead(head) || !Fill(prefix.data(), prefix.size())) return Outcome::kEnd;
   unread_.insert(unread_.end(), prefix.begin(), prefix.end());
   Unmask(prefix.data(), prefix.size(), head.mask);
+  if (unsealer_ && !unsealer_->Begin(counter_++)) return Outcome::kForged;
+  if (!OpenPiece(prefix.data(), prefix.size())) return Outcome::kForged;
   uint32_t header = 0;
   std::memcpy(&header, prefix.data(), sizeof header);  // x86-64 is little-endian, and so is the wire
   const size_t content = ContentAt(head.length, header);
@@ -114,10 +122,24 @@ bool MessageReader::ReadMessage(size_t block) {
   uint8_t* const at = blocks_[block].data() + begin;
   std::copy(prefix.begin(), prefix.end(), at);
   uint64_t hash = 0;
-  if (!ReadRest(at, std::max(content, kPrefix), head, &hash)) return false;
+  if (!ReadRest(at, std::max(content, kPrefix), head, &hash)) return Outcome::kEnd;
+  const Outcome checked = CheckTag();
+  if (checked != Outcome::kMessage) return checked;
   unread_.clear();
   listener_.arrived({.block = block, .begin = begin, .length = head.length, .hash = hash});
-  return true;
+  return Outcome::kMessage;
+}
+
+// Always true where nothing is sealed.
+bool MessageReader::OpenPiece(uint8_t* piece, size_t size) {
+  return !unsealer_ || unsealer_->Open(piece, size);
+}
+
+MessageReader::Outcome MessageReader::CheckTag() {
+  if (!unsealer_) return Outcome::kMessage;
+  std::array<uint8_t, kSealTag> tag{};
+  if (!Fill(tag.data(), tag.size())) return Outcome::kEnd;
+  return unsealer_->Verify(tag) ? Outcome::kMessage : Outcome::kForged;
 }
 
 // What stands behind the prefix, with the hash of what stands from `content` on. False: the end, as Fill.
@@ -131,6 +153,7 @@ bool MessageReader::ReadRest(uint8_t* message, size_t content, const Head& head,
       unread_.insert(unread_.end(), message + kPrefix, message + done + got);
       return false;
     }
+    if (!OpenPiece(message + done, got)) return false;
     if (is_plain && done >= content) stream.Add(message + done, got);
     done += got;
   }
@@ -165,8 +188,12 @@ bool MessageReader::ReadHead(Head& head) {
   unread_.insert(unread_.end(), more, more + rest);
   std::copy(more + wide, more + rest, head.mask.begin());
   const uint64_t length = wide == 0 ? code : BigEndian(more, wide);
-  head.length = static_cast<size_t>(length);
-  return length >= kPrefix && length <= shape_.most;
+  // Only our own sources seal, and they do not mask.
+  if (unsealer_ && head.mask != std::array<uint8_t, 4>{}) return false;
+  const size_t tag = unsealer_ ? kSealTag : 0;
+  if (length < kPrefix + tag || length > shape_.most + tag) return false;
+  head.length = static_cast<size_t>(length) - tag;
+  return true;
 }
 
 // All of it, or false: then what was read is in unread_.

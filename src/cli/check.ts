@@ -14,10 +14,12 @@ import { filePolicyOption } from './file-policy.ts';
 import { checkKeeping, keepConnectionsOption, type KeepConnections } from './keep-connections.ts';
 import { linkOption, parseLink } from './link.ts';
 import { moveIpOption, parseMove } from './move-ip.ts';
+import { plaintext } from '../transport/security.ts';
+import { parseSecurity, securityOptions, type SecurityArguments } from './source-security.ts';
 import { requirePid, treeOption } from './tree-option.ts';
 import { blockerTable } from './terminal.ts';
 
-interface CheckArguments extends ExternalArguments {
+interface CheckArguments extends ExternalArguments, SecurityArguments {
   readonly pid: number | undefined;
   readonly to: string | undefined;
   readonly 'tcp-close': boolean;
@@ -25,7 +27,6 @@ interface CheckArguments extends ExternalArguments {
   readonly 'keep-connections': KeepConnections;
   readonly link: readonly string[];
   readonly 'file-policy': FilePolicy;
-  readonly plaintext: boolean;
   readonly json: boolean;
 }
 
@@ -48,7 +49,7 @@ export const checkCommand: CommandModule<object, CheckArguments> = {
       .option('file-policy', { ...filePolicyOption, describe: 'as for migrate' })
       .option('external', { ...externalOptions.external, describe: 'as for migrate' })
       .option('inherit-fd', { ...externalOptions['inherit-fd'], describe: 'as for migrate' })
-      .option('plaintext', { type: 'boolean', default: false, describe: 'as for migrate' })
+      .options(securityOptions)
       .option('json', { type: 'boolean', default: false, describe: 'answer as JSON' }),
   handler: async (args) => {
     if (args.pid === undefined) await checkHost(args.json);
@@ -79,7 +80,7 @@ function featureTable(reports: readonly ProbeReport[]): string {
 }
 
 async function checkPid(pid: number, args: CheckArguments): Promise<void> {
-  const { to, 'tcp-close': tcpClose, 'move-ip': moves, link: links, plaintext, json } = args;
+  const { to, 'tcp-close': tcpClose, 'move-ip': moves, link: links, json } = args;
   requirePid(pid);
   checkKeeping(args);
   const target = to === undefined ? undefined : parseEndpoint(to, '--to');
@@ -93,7 +94,7 @@ async function checkPid(pid: number, args: CheckArguments): Promise<void> {
     links: links.map(parseLink),
     filePolicy: args['file-policy'],
     externals: parseExternals(args),
-    plaintext,
+    security: target === undefined ? plaintext : parseSecurity(args),
   });
   if (json) process.stdout.write(`${JSON.stringify({ ok: blockers.length === 0, blockers })}\n`);
   else if (blockers.length === 0) process.stdout.write('Looks good.\n');

@@ -20,10 +20,11 @@ import { checkKeeping, keepConnectionsOption, type KeepConnections } from './kee
 import { linkOption, parseLink } from './link.ts';
 import { moveIpOption, parseMove } from './move-ip.ts';
 import { parseReconnect, reconnectOption } from './reconnect.ts';
+import { parseSecurity, securityOptions, type SecurityArguments } from './source-security.ts';
 import { blockerTable } from './terminal.ts';
 import { requirePid, treeOption } from './tree-option.ts';
 
-interface MigrateArguments extends ExternalArguments {
+interface MigrateArguments extends ExternalArguments, SecurityArguments {
   readonly pid: number;
   readonly to: string;
   readonly tracker: 'auto' | TrackerKind;
@@ -45,7 +46,6 @@ interface MigrateArguments extends ExternalArguments {
   readonly 'keep-connections': KeepConnections;
   readonly link: readonly string[];
   readonly 'file-policy': FilePolicy;
-  readonly plaintext: boolean;
   readonly 'dry-run': boolean;
   readonly json: boolean;
 }
@@ -132,11 +132,7 @@ export const migrateCommand: CommandModule<object, MigrateArguments> = {
       .option('link', linkOption)
       .option('file-policy', filePolicyOption)
       .options(externalOptions)
-      .option('plaintext', {
-        type: 'boolean',
-        default: false,
-        describe: 'allow a target that is not on loopback although nothing is encrypted',
-      })
+      .options(securityOptions)
       .option('dry-run', { type: 'boolean', default: false, describe: 'check only' })
       .option('json', { type: 'boolean', default: false, describe: 'report as JSON lines' })
       .check(checkArguments),
@@ -177,7 +173,7 @@ export const migrateCommand: CommandModule<object, MigrateArguments> = {
         links: args.link.map(parseLink),
         filePolicy: args['file-policy'],
         externals: parseExternals(args),
-        plaintext: args.plaintext,
+        security: parseSecurity(args),
         dryRun: args['dry-run'],
         observer: display.observe,
         onForwarding: () => {

@@ -1,14 +1,21 @@
 // `godwit receive`: the daemon on the target.
+import { hostname } from 'node:os';
 import type { CommandModule } from 'yargs';
 import { GodwitError } from '../errors.ts';
 import { enterUserNamespace } from '../kernel/user-namespace.ts';
+import { formatEndpoint } from '../transport/endpoint.ts';
+import type { Endpoint } from '../transport/endpoint.ts';
 import { readyLine, startDaemon } from '../target/daemon.ts';
 import { keepThroughExec } from '../target/given-descriptors.ts';
 import type { LogLevel } from '../target/session.ts';
+import {
+  parseTargetSecurity,
+  targetSecurityOptions,
+  type TargetSecurityArguments,
+} from './target-security.ts';
 
-interface ReceiveArguments {
+interface ReceiveArguments extends TargetSecurityArguments {
   readonly listen: string;
-  readonly plaintext: boolean;
   readonly 'inherit-fd': readonly number[];
   readonly json: boolean;
 }
@@ -24,11 +31,7 @@ export const receiveCommand: CommandModule<object, ReceiveArguments> = {
         requiresArg: true,
         describe: '[address:]port to listen on; 127.0.0.1 by default',
       })
-      .option('plaintext', {
-        type: 'boolean',
-        default: false,
-        describe: 'allow other addresses than loopback although nothing is encrypted',
-      })
+      .options(targetSecurityOptions)
       .option('inherit-fd', {
         type: 'number',
         array: true,
@@ -41,15 +44,19 @@ export const receiveCommand: CommandModule<object, ReceiveArguments> = {
     refuseMissing(args['inherit-fd']);
     enterUserNamespace();
     const log = args.json ? logJson : logText;
+    const keys = new KeyLines(args.json);
     const daemon = await startDaemon({
       listen: args.listen,
-      plaintext: args.plaintext,
+      security: parseTargetSecurity(args, (key) => {
+        keys.made(key);
+      }),
       given: args['inherit-fd'],
       log,
     });
     process.stdout.write(
       `${args.json ? JSON.stringify({ status: 'listening', ...daemon.endpoint }) : readyLine(daemon)}\n`,
     );
+    keys.listening(daemon.endpoint);
     await new Promise<void>((resolve) => {
       for (const signal of ['SIGINT', 'SIGTERM'] as const)
         process.once(signal, () => {
@@ -59,6 +66,41 @@ export const receiveCommand: CommandModule<object, ReceiveArguments> = {
     await daemon.stop();
   },
 };
+
+/** What the operator pastes on the source: a line for each key, from the moment on when it is good for something. */
+class KeyLines {
+  readonly #json: boolean;
+  #endpoint: Endpoint | undefined;
+  #key: string | undefined;
+
+  constructor(json: boolean) {
+    this.#json = json;
+  }
+
+  made(key: string): void {
+    this.#key = key;
+    this.#print();
+  }
+
+  listening(endpoint: Endpoint): void {
+    this.#endpoint = endpoint;
+    this.#print();
+  }
+
+  #print(): void {
+    if (this.#endpoint === undefined || this.#key === undefined) return;
+    const to = formatEndpoint(reachable(this.#endpoint));
+    const line = this.#json
+      ? JSON.stringify({ status: 'key', to, key: this.#key })
+      : `on the source: godwit migrate --pid PID --to ${to} --key ${this.#key}`;
+    process.stdout.write(`${line}\n`);
+  }
+}
+
+/** All addresses are none to connect to: this host's name is more likely to be one. */
+function reachable({ address, port }: Endpoint): Pick<Endpoint, 'address' | 'port'> {
+  return address === '0.0.0.0' || address === '::' ? { address: hostname(), port } : { address, port };
+}
 
 /** Preconditions: nothing has been opened yet that was not there from the start. @throws GodwitError USAGE */
 function refuseMissing(fds: readonly number[]): void {

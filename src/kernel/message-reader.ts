@@ -37,11 +37,13 @@ interface Handle {
 /**
  * Call it before the socket has begun to flow, or while it is paused; nobody may resume it then. Returns what ends it; undefined: this
  * socket cannot be taken over, and nothing has changed. `socket`: one that ws listens to, which gets back what is not ours to read.
+ * `sealed`: messages are (sealing.ts); `forged` is told once, of the first that was not sealed with this key.
  */
 export function takeOver(
   socket: Socket,
   shape: MessageShape,
   arrived: MessageArrived,
+  sealed?: { readonly key: Uint8Array; readonly forged: () => void },
 ): (() => void) | undefined {
   const { _handle: handle } = socket as unknown as { readonly _handle?: Handle | null };
   const fd = handle?.fd ?? -1;
@@ -66,7 +68,10 @@ export function takeOver(
     (block, begin = 0, length = 0, hash = 0n) => {
       if (isOver) return;
       if (block === undefined) giveBack();
-      else {
+      else if (block < 0) {
+        end();
+        sealed?.forged();
+      } else {
         const at = block * stride + begin;
         const done = (): void => {
           reader.release(block);
@@ -74,6 +79,7 @@ export function takeOver(
         arrived(memory.subarray(at, at + length), done, { from: begin < room ? room - begin : 4, hash });
       }
     },
+    sealed?.key,
   );
   const end = (): Buffer => {
     isOver = true;

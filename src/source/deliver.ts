@@ -115,7 +115,7 @@ async function askAgain(plan: FlightPlan, cause: unknown): Promise<void> {
   const state = await settle({
     id: plan.id,
     endpoint: plan.endpoint,
-    plaintext: plan.plaintext,
+    security: plan.security,
     verdict: 'commit',
     forMs: 30_000,
   });

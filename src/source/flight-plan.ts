@@ -1,6 +1,7 @@
 // What the operator asked for, and what a flight knows before it begins.
 import type { GodwitError } from '../errors.ts';
 import type { Endpoint } from '../transport/endpoint.ts';
+import type { Security, SessionSecurity } from '../transport/security.ts';
 import type { Survey } from './check.ts';
 import type { Goals } from './converge.ts';
 import type { CompressChoice } from './page-flow/page-flow.ts';
@@ -26,7 +27,7 @@ export interface MigrateOptions extends SurveyOptions {
   readonly deltaCache: number;
   /** A link that breaks while the tree runs is dialled again for so long; 0: its end is the end. */
   readonly reconnectForMs: number;
-  readonly plaintext: boolean;
+  readonly security: Security;
   /** Check only. */
   readonly dryRun: boolean;
   readonly observer: Observer;
@@ -35,7 +36,9 @@ export interface MigrateOptions extends SurveyOptions {
   readonly signal: AbortSignal;
 }
 
-export interface FlightPlan extends MigrateOptions {
+export interface FlightPlan extends Omit<MigrateOptions, 'security'> {
+  /** For whatever connects once more for this migration. */
+  readonly security: SessionSecurity;
   readonly id: string;
   /** performance.now() at the start. */
   readonly began: number;

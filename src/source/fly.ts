@@ -26,6 +26,7 @@ import { TravellingNetwork } from './network/travelling.ts';
 import { PostCopy } from './post-copy/post-copy.ts';
 import { PreCopy, type CostsOf, type FlightContext, type PreCopied } from './pre-copy.ts';
 import type { ClosingReport } from './report.ts';
+import { recordOf } from '../transport/security.ts';
 import { resolverCommand } from './resolver-command.ts';
 import { copyRound } from './rounds.ts';
 import { takeBack, type Ground } from './take-back.ts';
@@ -53,7 +54,11 @@ export async function flyTree(plan: FlightPlan): Promise<Flown> {
   using journal = Journal.open(keeper.dir, id, 'source');
   journal.peerBootId = plan.peerBootId;
   const { address, host, port } = plan.endpoint;
-  journal.write('OPEN', { pid: plan.pid, endpoint: { address, host, port }, plaintext: plan.plaintext });
+  journal.write('OPEN', {
+    pid: plan.pid,
+    endpoint: { address, host, port },
+    security: recordOf(plan.security),
+  });
   const ground: Ground = { keeper, word, journal, mayStandThere: false };
   try {
     const flown = await takeOff(plan, ground);

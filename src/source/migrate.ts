@@ -11,6 +11,7 @@ import { asGodwitError, GodwitError, isPassing } from '../errors.ts';
 import type { Blocker } from '../images/requirements.ts';
 import { bootId } from '../kernel/boot-id.ts';
 import { alignedBuffer } from '../kernel/aligned-memory.ts';
+import { sealInto } from '../kernel/seal-into.ts';
 import { native } from '../native.ts';
 import { connectControl, connectPages } from '../transport/connect.ts';
 import type { ControlConnection } from '../transport/control-connection.ts';
@@ -18,6 +19,7 @@ import { resolveEndpoint, type Endpoint } from '../transport/endpoint.ts';
 import { greet } from '../transport/handshake.ts';
 import { lastWordMs } from '../transport/limits.ts';
 import type { Welcome } from '../transport/messages.ts';
+import { plaintext, type Security } from '../transport/security.ts';
 import { askTarget, survey, type PidNamespaceChoice, type Survey, type SurveyOptions } from './check.ts';
 import type { MigrateOptions } from './flight-plan.ts';
 import { flyTree } from './fly.ts';
@@ -40,7 +42,7 @@ export interface MigrateOutcome {
 export async function migrate(options: MigrateOptions): Promise<MigrateOutcome> {
   const { observer } = options;
   const began = performance.now();
-  const endpoint = await resolveEndpoint(options.to, '--to', options.plaintext);
+  const endpoint = await resolveEndpoint(options.to, '--to');
   observer({ kind: 'phase', phase: 'check', text: `checking process ${options.pid}` });
   let pidNamespace = options.pidNamespace;
   for (let tries = 1; ; tries++) {
@@ -76,7 +78,11 @@ async function attempt(
   const link = new LinkWatch(options.observer, options.reconnectForMs);
   let control: ControlConnection<'source'>;
   try {
-    control = await connectControl(endpoint, id, { signal: cancel, ...link.options });
+    control = await connectControl(endpoint, id, {
+      security: options.security,
+      signal: cancel,
+      ...link.options,
+    });
   } catch (error) {
     // What the source cannot give stands in the way whatever the target says.
     if (found.blockers.length > 0 && !options.signal.aborted) return { blockers: found.blockers };
@@ -94,7 +100,8 @@ async function attempt(
       deltaCacheBytes: options.deltaCache,
     });
     const { reconnectForMs } = options;
-    const ends = { checksum, allocate: alignedBuffer, signal, reconnectForMs };
+    const { passage } = control;
+    const ends = { checksum, allocate: alignedBuffer, signal, reconnectForMs, passage, sealInto };
     const pages = await connectPages(endpoint, id, { ...ends, ...flow.options });
     link.watch({ control, pages });
     // Only the control connection notices a link that was cut; who waits for a page to leave would wait for ever.
@@ -111,6 +118,7 @@ async function attempt(
         ...options,
         id,
         endpoint,
+        security: passage?.session ?? plaintext,
         survey: found,
         wire,
         peerBootId: welcome.bootId,
@@ -136,11 +144,12 @@ async function attempt(
 async function introduce(
   control: ControlConnection<'source'>,
   id: string,
-  { plaintext, reconnectForMs = 0 }: { readonly plaintext: boolean; readonly reconnectForMs?: number },
+  { security, reconnectForMs = 0 }: { readonly security: Security; readonly reconnectForMs?: number },
   signal: AbortSignal,
 ): Promise<Welcome> {
   const host = { bootId: bootId(), kernel: { release: release(), machine: 'x86_64' } };
-  const hello = { ...host, migrationId: id, purpose: 'migrate', plaintext, reconnectForMs } as const;
+  const open = security.kind === 'plaintext';
+  const hello = { ...host, migrationId: id, purpose: 'migrate', plaintext: open, reconnectForMs } as const;
   return greet(control, hello, { signal });
 }
 
@@ -159,20 +168,20 @@ export interface CheckOptions extends Omit<SurveyOptions, 'pidNamespace'> {
   readonly pid: number;
   /** Asked too when it is given. */
   readonly to: { readonly host: string; readonly port: number } | undefined;
-  readonly plaintext: boolean;
+  readonly security: Security;
 }
 
 /** Everything that stands in the way of moving a tree; it is not disturbed. */
 export async function checkTree(options: CheckOptions): Promise<readonly Blocker[]> {
-  const { pid, to, plaintext } = options;
+  const { pid, to, security } = options;
   const found = survey(pid, { ...options, pidNamespace: 'auto' });
   if (to === undefined) return found.blockers;
-  const endpoint = await resolveEndpoint(to, '--to', plaintext);
+  const endpoint = await resolveEndpoint(to, '--to');
   const id = randomUUID();
-  const control = await connectControl(endpoint, id);
+  const control = await connectControl(endpoint, id, { security });
   try {
     const { signal } = new AbortController();
-    await introduce(control, id, { plaintext }, signal);
+    await introduce(control, id, { security }, signal);
     return await allBlockers(options, found, control, 'auto', signal);
   } finally {
     await control.close();

@@ -2,15 +2,18 @@
 // when the agent died, the agent when the link broke after COMMIT, a person by `godwit resolve`.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { release } from 'node:os';
+import { GodwitError } from '../errors.ts';
 import { bootId } from '../kernel/boot-id.ts';
 import { connectControl } from '../transport/connect.ts';
 import type { Endpoint } from '../transport/endpoint.ts';
 import { greet } from '../transport/handshake.ts';
+import { peerOrigin } from '../transport/problem.ts';
+import type { SessionSecurity } from '../transport/security.ts';
 
 export interface Settlement {
   readonly id: string;
   readonly endpoint: Endpoint;
-  readonly plaintext: boolean;
+  readonly security: SessionSecurity;
   readonly verdict: 'commit' | 'abort';
   /** Milliseconds after which it gives up. */
   readonly forMs: number;
@@ -25,6 +28,7 @@ export async function settle(settlement: Settlement): Promise<Settled> {
     try {
       return await ask(settlement);
     } catch (error) {
+      if (isUnknown(error)) return 'unknown';
       if (performance.now() + pauseMs > until) {
         if (process.env['GODWIT_DEBUG'] !== undefined) throw error;
         return 'unreachable';
@@ -34,10 +38,11 @@ export async function settle(settlement: Settlement): Promise<Settled> {
   }
 }
 
-async function ask({ id, endpoint, plaintext, verdict }: Settlement): Promise<Settled> {
-  const control = await connectControl(endpoint, id, { purpose: 'resolve', timeoutMs: 5000 });
+async function ask({ id, endpoint, security, verdict }: Settlement): Promise<Settled> {
+  const control = await connectControl(endpoint, id, { security, purpose: 'resolve', timeoutMs: 5000 });
   try {
     const host = { bootId: bootId(), kernel: { release: release(), machine: 'x86_64' } };
+    const plaintext = security.kind === 'plaintext';
     await greet(control, { ...host, migrationId: id, purpose: 'resolve', plaintext });
     control.send({ type: 'resolve', migrationId: id, verdict });
     const { state } = await control.expect('resolved', { timeoutMs: 10_000 });
@@ -45,4 +50,9 @@ async function ask({ id, endpoint, plaintext, verdict }: Settlement): Promise<Se
   } finally {
     await control.close();
   }
+}
+
+/** The front door says so, where a target lets nobody in for what it does not know. */
+function isUnknown(error: unknown): boolean {
+  return error instanceof GodwitError && error.code === 'NO_PROCESS' && peerOrigin(error)?.how === 'refused';
 }

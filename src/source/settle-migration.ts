@@ -5,6 +5,7 @@ import { Keeper } from '../kernel/keeper.ts';
 import { OwnerWord } from '../kernel/owner-word.ts';
 import { migrationDir } from '../kernel/run-dir.ts';
 import type { Endpoint } from '../transport/endpoint.ts';
+import { securityOf, type SessionSecurity } from '../transport/security.ts';
 import { fetchRest } from './post-copy/fetching.ts';
 import { recordedPids } from './post-copy/post-copy.ts';
 import { settle, type Settled } from './resolve.ts';
@@ -79,14 +80,15 @@ async function sendRest(
 
 interface Destination {
   readonly endpoint: Endpoint;
-  readonly plaintext: boolean;
+  readonly security: SessionSecurity;
 }
 
 function destination(opened: JournalRecord): Destination {
   const endpoint = opened['endpoint'] as Partial<Endpoint> | undefined;
-  if (endpoint?.address === undefined || endpoint.port === undefined) {
+  const security = securityOf(opened['security']);
+  if (endpoint?.address === undefined || endpoint.port === undefined || security === undefined) {
     throw new GodwitError('INTERNAL', `the journal of migration ${opened.id} does not name its target`);
   }
   const { address, host = address, port } = endpoint;
-  return { endpoint: { address, host, port }, plaintext: opened['plaintext'] === true };
+  return { endpoint: { address, host, port }, security };
 }

@@ -63,8 +63,8 @@ export async function takeBack(
 }
 
 /** By the clock, too: an attempt has time limits of its own, which are longer. */
-async function askOnce({ id, endpoint, plaintext }: FlightPlan): Promise<Settled> {
-  const asked = settle({ id, endpoint, plaintext, verdict: 'abort', forMs: patienceMs });
+async function askOnce({ id, endpoint, security }: FlightPlan): Promise<Settled> {
+  const asked = settle({ id, endpoint, security, verdict: 'abort', forMs: patienceMs });
   const late = new AbortController();
   const waited = sleep(patienceMs, 'unreachable' as const, { ref: false, signal: late.signal });
   try {

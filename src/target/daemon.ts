@@ -1,21 +1,27 @@
-// `receive --listen`: accepts connections, reads nothing but their HTTP head, and gives each migration to a worker
+// `receive --listen`: accepts connections, reads no more of them than tells whose they are, and gives each migration to a worker
 // process of its own. It holds no state of a migration: killed and started again, it serves the same ones, because
 // what must outlive it stands with the keepers.
 import { createServer } from 'node:http';
-import type { IncomingMessage, Server } from 'node:http';
-import { Socket } from 'node:net';
+import type { IncomingMessage, Server as HttpServer } from 'node:http';
+import { createServer as createRawServer } from 'node:net';
+import type { Server } from 'node:net';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { pathToFileURL } from 'node:url';
 import { GodwitError } from '../errors.ts';
-import { listMigrations } from '../kernel/run-dir.ts';
+import { readJournal } from '../kernel/journal.ts';
+import { listMigrations, migrationDir } from '../kernel/run-dir.ts';
 import { packageRoot } from '../native.ts';
 import { formatEndpoint } from '../transport/endpoint.ts';
 import type { Endpoint } from '../transport/endpoint.ts';
 import { handshakeTimeoutMs } from '../transport/limits.ts';
 import { refusalResponse } from '../transport/refusal.ts';
+import { FreshConnections, peerOf } from './fresh-connections.ts';
 import { silence } from './hand-over.ts';
 import { listen, plaintextWarning, resolveListen } from './listen.ts';
+import { enter } from './security/entrance.ts';
+import { FrontDoor } from './security/front-door.ts';
+import type { TargetSecurity } from './security/target-security.ts';
 import type { LogLevel } from './session.ts';
 import { readUpgrade, Refusal } from './upgrade.ts';
 import { Workers } from './workers.ts';
@@ -23,7 +29,7 @@ import { Workers } from './workers.ts';
 export interface DaemonOptions {
   /** [addr:]port */
   readonly listen: string;
-  readonly plaintext: boolean;
+  readonly security: TargetSecurity;
   /** Descriptors of this process that trees may take. */
   readonly given?: readonly number[];
   readonly log: (level: LogLevel, text: string) => void;
@@ -63,9 +69,10 @@ export class Daemon {
 
 /** @throws GodwitError USAGE, NO_RIGHTS, SYSCALL: it cannot listen there. */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
-  const { log } = options;
+  const { log, security } = options;
   const maxPending = options.maxPending ?? 64;
-  const wanted = await resolveListen(options.listen, options.plaintext);
+  const timeoutMs = options.handshakeTimeoutMs ?? handshakeTimeoutMs;
+  const wanted = await resolveListen(options.listen);
   const workers = new Workers({
     log,
     module: options.workerModule ?? defaultWorkerModule(),
@@ -76,23 +83,30 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     graceMs: options.graceMs ?? 3000,
     finishMs: options.finishMs ?? 10_000,
   });
-  const server = createServer({ keepAlive: false, noDelay: true });
-  const fresh = new Set<Duplex>();
-  const timeoutMs = options.handshakeTimeoutMs ?? handshakeTimeoutMs;
-  watchFreshConnections(server, fresh, { maxPending, timeoutMs, log });
-  server.on('request', (_message, response) => {
-    response.writeHead(426, { Connection: 'close', 'Content-Type': 'text/plain' });
-    response.end('This is godwit receive. Use "godwit migrate --to" on the source.\n');
+  const fresh = new FreshConnections({ maxPending, timeoutMs, log });
+  const http = webSocketServer(workers, fresh, { timeoutMs, log, isOpen: security.kind === 'plaintext' });
+  const door =
+    security.kind === 'plaintext'
+      ? undefined
+      : new FrontDoor({
+          security,
+          timeoutMs,
+          log,
+          sessionOf: (id) => sessionOf(workers, id),
+          open: async (opening, use) => workers.open(opening, use),
+        });
+  const server = door === undefined ? http : encryptingServer(door, http, workers, fresh, log);
+  server.on('connection', (socket) => {
+    socket.setNoDelay(true);
   });
-  server.on('upgrade', (message, socket, head) => {
-    fresh.delete(socket);
-    onUpgrade(workers, message, socket, head, log);
+  const endpoint = await listen(server, wanted).catch((error: unknown) => {
+    door?.close();
+    throw error;
   });
-  const endpoint = await listen(server, wanted);
   server.on('error', (error) => {
     log('error', `the listening socket failed: ${error.message}`);
   });
-  const warning = plaintextWarning(endpoint);
+  const warning = security.kind === 'plaintext' ? plaintextWarning(endpoint) : undefined;
   if (warning !== undefined) log('warning', warning);
   for (const { id, role } of listMigrations()) {
     if (role !== 'target') continue;
@@ -103,7 +117,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   }
   const stopServer = (): void => {
     server.close();
-    for (const socket of fresh) socket.destroy();
+    door?.close();
+    fresh.destroy();
   };
   return new Daemon(endpoint, server, workers, stopServer);
 }
@@ -118,45 +133,72 @@ function defaultWorkerModule(): URL {
   return pathToFileURL(join(packageRoot, 'dist/target/worker-process.js')); // this module lies in a bundle
 }
 
-/** Connections that have not sent an HTTP head: few, and not for long. */
-function watchFreshConnections(
-  server: Server,
-  fresh: Set<Duplex>,
-  limits: { maxPending: number; timeoutMs: number; log: DaemonOptions['log'] },
-): void {
-  const { maxPending, timeoutMs, log } = limits;
-  server.headersTimeout = timeoutMs;
-  server.requestTimeout = timeoutMs;
-  server.on('connection', (socket) => {
-    const peer = peerOf(socket);
-    if (fresh.size >= maxPending) {
-      log('warning', `${peer}: refused, ${fresh.size} connections already wait for their first word`);
-      socket.destroy();
-      return;
-    }
-    fresh.add(socket);
-    const timer = setTimeout(() => {
-      if (!fresh.delete(socket)) return;
-      log('warning', `${peer}: said nothing for ${timeoutMs} ms`);
-      socket.destroy();
-    }, timeoutMs);
-    timer.unref();
-    socket.once('close', () => {
-      clearTimeout(timer);
-      fresh.delete(socket);
-    });
-  });
-  server.on('clientError', (error, socket) => {
-    const peer = socket instanceof Socket ? peerOf(socket) : '?';
-    if ((error as NodeJS.ErrnoException).code !== 'ECONNRESET') {
-      log('warning', `${peer}: is no Godwit source: ${error.message}`);
-    }
-    socket.destroy();
-  });
+/** SHA-256 of the secret of a migration that goes on here, or whose tree stands or runs here: also of one before this daemon. */
+function sessionOf(workers: Workers, id: string): Buffer | undefined {
+  const record = readJournal(migrationDir(id, 'target')).find(({ state }) => state === 'STAGING');
+  const hash = workers.sessionOf(id) ?? record?.['session'];
+  return typeof hash === 'string' ? Buffer.from(hash, 'base64url') : undefined;
 }
 
-function peerOf({ remoteAddress, remotePort }: Socket): string {
-  return formatEndpoint({ address: remoteAddress ?? '?', port: remotePort ?? 0 });
+interface ServerOptions {
+  readonly timeoutMs: number;
+  readonly log: DaemonOptions['log'];
+  /** Nothing is encrypted: control connections come this way too. */
+  readonly isOpen: boolean;
+}
+
+/** Connections that are not TLS: all of them, or those of pages. */
+function webSocketServer(
+  workers: Workers,
+  fresh: FreshConnections,
+  { timeoutMs, log, isOpen }: ServerOptions,
+): HttpServer {
+  const server = createServer({ keepAlive: false, noDelay: true });
+  server.headersTimeout = timeoutMs;
+  server.requestTimeout = timeoutMs;
+  if (isOpen)
+    server.on('connection', (socket) => {
+      fresh.add(socket);
+    });
+  server.on('request', (_message, response) => {
+    response.writeHead(426, { Connection: 'close', 'Content-Type': 'text/plain' });
+    response.end('This is godwit receive. Use "godwit migrate --to" on the source.\n');
+  });
+  server.on('upgrade', (message, socket, head) => {
+    fresh.settled(socket);
+    onUpgrade(workers, message, socket, head, { log, isOpen });
+  });
+  server.on('clientError', (error, socket) => {
+    if ((error as NodeJS.ErrnoException).code !== 'ECONNRESET')
+      log('warning', `${peerOf(socket)}: is no Godwit source: ${error.message}`);
+    socket.destroy();
+  });
+  return server;
+}
+
+function encryptingServer(
+  door: FrontDoor,
+  http: HttpServer,
+  workers: Workers,
+  fresh: FreshConnections,
+  log: DaemonOptions['log'],
+): Server {
+  return createRawServer({ noDelay: true }, (socket) => {
+    if (!fresh.add(socket)) return;
+    enter(socket, {
+      door,
+      http,
+      settled: (known) => {
+        fresh.settled(known);
+      },
+      onTls: (migrationId, quiet) => {
+        workers.serveTls(migrationId, quiet).catch((error: unknown) => {
+          quiet.socket.destroy();
+          log('error', `migration ${migrationId}: a connection was lost: ${String(error)}`);
+        });
+      },
+    });
+  });
 }
 
 function onUpgrade(
@@ -164,11 +206,16 @@ function onUpgrade(
   message: IncomingMessage,
   socket: Duplex,
   head: Buffer,
-  log: DaemonOptions['log'],
+  { log, isOpen }: Pick<ServerOptions, 'log' | 'isOpen'>,
 ): void {
   const peer = peerOf(message.socket);
   const request = readUpgrade(message);
-  const refusal = request instanceof Refusal ? request : workers.refusal(request);
+  const refusal =
+    request instanceof Refusal
+      ? request
+      : isOpen || request.kind === 'pages'
+        ? workers.refusal(request)
+        : encryptedOnly();
   if (refusal !== undefined || request instanceof Refusal) {
     const { status, error } = refusal ?? new Refusal(500, new GodwitError('INTERNAL', 'refused'));
     log('warning', `${peer}: ${error.message}`);
@@ -182,4 +229,13 @@ function onUpgrade(
     quiet.socket.destroy();
     log('error', `migration ${request.migrationId}: no worker could be started: ${String(error)}`);
   });
+}
+
+function encryptedOnly(): Refusal {
+  return new Refusal(
+    403,
+    new GodwitError('NOT_ALLOWED', 'the target takes encrypted connections only', {
+      hint: 'leave --plaintext out, and give --key or --tls-dir; or start receive with --plaintext too',
+    }),
+  );
 }

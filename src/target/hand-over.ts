@@ -5,7 +5,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { WebSocketRequest } from './worker-messages.ts';
+import type { ToWorker, WebSocketRequest } from './worker-messages.ts';
 
 interface WithHandle {
   readonly _handle?: { readStop(): number } | null;
@@ -30,14 +30,16 @@ export function silence(socket: Duplex, head: Buffer): QuietSocket | undefined {
   return { socket, head: buffered === null ? head : Buffer.concat([head, buffered]) };
 }
 
+type Handed = Omit<WebSocketRequest, 'head'> | { readonly kind: 'tls' };
+
 /** After this the socket belongs to the worker; `onFailure`: the worker was gone, and the socket is closed. */
 export function handOver(
   worker: ChildProcess,
-  request: Omit<WebSocketRequest, 'head'>,
+  request: Handed,
   { socket, head }: QuietSocket,
   onFailure: (error: Error) => void,
 ): void {
-  const message: WebSocketRequest = { ...request, head: head.toString('base64') };
+  const message: ToWorker = { ...request, head: head.toString('base64') };
   worker.send(message, socket, (error) => {
     if (error === null) return;
     socket.destroy();

@@ -9,7 +9,10 @@ import type { TargetContext } from './session.ts';
 import type { Times } from './stopwatch.ts';
 
 /** What a landing needs of its session. */
-export type LandingContext = Pick<TargetContext, 'migrationId' | 'hello' | 'signal' | 'log'> & {
+export type LandingContext = Pick<
+  TargetContext,
+  'migrationId' | 'hello' | 'signal' | 'log' | 'sessionHash'
+> & {
   openPages(options: PageOptions): Pick<PageReceiver, 'applied' | 'close'>;
 };
 type PageOptions = Parameters<TargetContext['openPages']>[0];

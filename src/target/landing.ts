@@ -71,7 +71,7 @@ export class Landing {
     this.#journal = Journal.open(keeper.dir, context.migrationId, 'target');
     this.#journal.peerBootId = context.hello.bootId;
     const newPidNamespace = needsNewNamespace(pidNamespace, idsOf(layout));
-    this.#journal.write('STAGING', { root: layout.root, newPidNamespace });
+    this.#journal.write('STAGING', { root: layout.root, newPidNamespace, session: context.sessionHash });
     this.#writer = new PageWriter({
       fd: (id) => this.#tree.objects.fd(id),
       memory: (id) => this.#tree.objects.memory(id),

@@ -1,5 +1,4 @@
-// Where `receive` listens: parsing of --listen, the rule that only loopback is bound without --plaintext, and the
-// sentences for what goes wrong.
+// Where `receive` listens: parsing of --listen, and the sentences for what goes wrong.
 import type { Server } from 'node:net';
 import { GodwitError } from '../errors.ts';
 import { formatEndpoint, isLoopback, parseEndpoint, resolveEndpoint } from '../transport/endpoint.ts';
@@ -7,9 +6,9 @@ import type { Endpoint } from '../transport/endpoint.ts';
 
 const defaultHost = '127.0.0.1';
 
-/** @throws GodwitError USAGE (form, or not loopback without plaintext), PEER (unknown name) */
-export async function resolveListen(text: string, plaintext: boolean): Promise<Endpoint> {
-  return resolveEndpoint(parseEndpoint(text, '--listen', defaultHost), '--listen', plaintext);
+/** @throws GodwitError USAGE, PEER (unknown name) */
+export async function resolveListen(text: string): Promise<Endpoint> {
+  return resolveEndpoint(parseEndpoint(text, '--listen', defaultHost), '--listen');
 }
 
 /** What the operator should know; undefined: nothing. */

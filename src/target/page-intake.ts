@@ -2,20 +2,21 @@
 import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
 import { GodwitError } from '../errors.ts';
+import type { PageSeal } from '../transport/page-keys.ts';
 import { PageReceiver } from '../transport/page-receiver.ts';
 import type { PageReceiverOptions } from '../transport/page-receiver.ts';
 
 export class PageIntake {
   #receiver: PageReceiver | undefined;
-  #early: { ws: WebSocket; socket: Socket } | undefined;
+  #early: { ws: WebSocket; socket: Socket; seal: PageSeal | undefined } | undefined;
 
-  attach(ws: WebSocket, socket: Socket): void {
+  attach(ws: WebSocket, socket: Socket, seal: PageSeal | undefined): void {
     if (this.#receiver !== undefined) {
-      this.#receiver.attach(ws, socket);
+      this.#receiver.attach(ws, socket, seal);
       return;
     }
     this.#early?.ws.terminate();
-    this.#early = { ws, socket };
+    this.#early = { ws, socket, seal };
     ws.on('error', () => undefined);
     ws.pause();
   }
@@ -24,7 +25,8 @@ export class PageIntake {
     if (this.#receiver !== undefined) throw new GodwitError('INTERNAL', 'openPages was called twice');
     this.#receiver = new PageReceiver(options);
     if (this.#early !== undefined) {
-      this.#receiver.attach(this.#early.ws, this.#early.socket);
+      const { ws, socket, seal } = this.#early;
+      this.#receiver.attach(ws, socket, seal);
       this.#early = undefined;
     }
     return this.#receiver;

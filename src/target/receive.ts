@@ -51,6 +51,7 @@ export async function receive(context: TargetContext): Promise<void> {
     throw error;
   }
   const commit = await awaitCommit(context, landing);
+  context.landed();
   await run(context, landing, commit.segments);
 }
 
@@ -158,6 +159,7 @@ async function awaitCommit(context: TargetContext, landing: Landing): Promise<Co
         'warning',
         `migration ${migrationId} stands PREPARED without its source; godwit resolve there decides`,
       );
+      context.landed();
       await landing.stand();
     }
     throw error;

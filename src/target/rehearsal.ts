@@ -26,6 +26,7 @@ export async function rehearse(
     hello: context.hello,
     signal: context.signal,
     log: () => undefined,
+    sessionHash: undefined,
     openPages: () => ({ applied: () => Promise.resolve(), close: () => undefined }),
   };
   const bytes = encodeMessage({ type: 'rehearse', state, clocks, landings });

@@ -2,12 +2,15 @@
 import type { TargetMessage } from '../transport/messages.ts';
 import { Keeper } from '../kernel/keeper.ts';
 import { Journal } from '../kernel/journal.ts';
+import { requireSubject } from './session.ts';
 import type { TargetContext } from './session.ts';
 
 type Resolved = Extract<TargetMessage, { type: 'resolved' }>['state'];
 
-export async function resolveMigration({ control, signal }: TargetContext): Promise<void> {
+export async function resolveMigration(context: TargetContext): Promise<void> {
+  const { control, signal } = context;
   const { migrationId, verdict } = await control.expect('resolve', { signal });
+  requireSubject(context, migrationId);
   const state = await settle(migrationId, verdict);
   control.send({ type: 'resolved', state });
 }

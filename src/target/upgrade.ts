@@ -4,13 +4,16 @@ import type { IncomingMessage } from 'node:http';
 import { GodwitError } from '../errors.ts';
 import { subprotocol } from '../transport/limits.ts';
 import { migrationIdPattern } from '../transport/message-fields.ts';
+import { sealHeader } from '../transport/page-keys.ts';
 import type { WebSocketRequest } from './worker-messages.ts';
 
-export class Refusal {
+/** An HTTP answer instead of what was asked for. */
+export class Refusal extends Error {
   readonly status: number;
   readonly error: GodwitError;
 
   constructor(status: number, error: GodwitError) {
+    super(error.message);
     this.status = status;
     this.error = error;
   }
@@ -24,6 +27,7 @@ const handshakeHeaders = [
   'sec-websocket-key',
   'sec-websocket-version',
   'sec-websocket-protocol',
+  sealHeader,
 ];
 
 export function readUpgrade(message: IncomingMessage): Omit<WebSocketRequest, 'head'> | Refusal {

@@ -7,15 +7,21 @@ import { bootId } from '../kernel/boot-id.ts';
 import { ControlConnection } from '../transport/control-connection.ts';
 import { acceptGreeting } from '../transport/handshake.ts';
 import type { HostIdentity } from '../transport/handshake.ts';
-import { peerOrigin } from '../transport/problem.ts';
+import { handshakeTimeoutMs } from '../transport/limits.ts';
+import { sealHeader } from '../transport/page-keys.ts';
+import type { PageKeys, PageSeal } from '../transport/page-keys.ts';
+import { pageKeysOf } from '../transport/passage.ts';
+import { refusalResponse } from '../transport/refusal.ts';
 import type { Break } from '../transport/resuming.ts';
 import { isBeforePrepared } from '../transport/session-states.ts';
 import { acceptWebSocket } from '../transport/websocket.ts';
 import { PageIntake } from './page-intake.ts';
-import type { LogLevel, TargetContext, TargetSessions } from './session.ts';
+import type { TargetContext, TargetSessions } from './session.ts';
 import { WorkerInbox } from './worker-inbox.ts';
 import { ScarceMemory } from './scarce-memory.ts';
-import type { FromWorker, WebSocketRequest } from './worker-messages.ts';
+import { SecureLine } from './security/secure-line.ts';
+import type { Opening, WebSocketRequest } from './worker-messages.ts';
+import { exit, log, report, tell } from './worker-voice.ts';
 
 export interface WorkerOptions {
   /** Milliseconds until hello. */
@@ -23,6 +29,9 @@ export interface WorkerOptions {
   /** Milliseconds of silence after which the source counts as dead. */
   readonly deadAfterMs?: number;
 }
+
+/** A request that the daemon, or our own end of TLS, has read. */
+type Handed = Pick<WebSocketRequest, 'migrationId' | 'purpose' | 'request'>;
 
 /** Milliseconds for the source to come back after a reset; and beyond its own patience after a silence, which it may notice later. */
 const resetPatienceMs = 3_000;
@@ -38,11 +47,16 @@ export function serveWorker(
 ): void {
   const worker = new Worker(sessions, options);
   inbox.open((told, socket) => {
-    if (told.kind === 'stop') worker.stop('receive is being stopped on the target');
+    if (told.kind === 'open') worker.open(told);
+    else if (told.kind === 'tls') worker.serveTls(told.head, socket);
+    else if (told.kind === 'stop') worker.stop('receive is being stopped on the target');
     else if (told.kind === 'yield') worker.letGo();
-    else if (told.kind === 'pages') worker.servePages(told, socket);
-    else if (told.purpose === 'resume') worker.resumeControl(told, socket);
-    else void worker.serveControl(told, socket);
+    else {
+      const head = Buffer.from(told.head, 'base64');
+      if (told.kind === 'pages') worker.servePages(told, socket, head);
+      else if (told.purpose === 'resume') worker.resumeControl(told, socket, head);
+      else void worker.serveControl(told, socket, head);
+    }
   });
   process.on('disconnect', () => {
     worker.stop('receive has ended on the target');
@@ -60,28 +74,59 @@ class Worker {
   readonly #intake = new PageIntake();
   readonly #memory = new ScarceMemory();
   #control: ControlConnection<'target'> | undefined;
+  #opening: Opening | undefined;
+  #line: SecureLine | undefined;
+  #pageKeys: PageKeys | undefined;
 
   constructor(sessions: TargetSessions, options: WorkerOptions) {
     this.#sessions = sessions;
     this.#options = options;
   }
 
-  async serveControl(handed: WebSocketRequest, socket: Socket | undefined): Promise<void> {
+  /** Everything that follows is encrypted, and this is who may come. */
+  open(opening: Opening): void {
+    this.#opening = opening;
+    const late = setTimeout(() => {
+      log('warning', 'whoever was let in did not come');
+      exit(1);
+    }, this.#options.helloTimeoutMs ?? handshakeTimeoutMs);
+    this.#line = new SecureLine(
+      opening,
+      ({ purpose, request, socket, head }) => {
+        const handed = { purpose, request, migrationId: opening.migrationId };
+        if (purpose === 'resume') this.resumeControl(handed, socket, head);
+        else if (this.#control !== undefined) socket.destroy();
+        else {
+          clearTimeout(late);
+          void this.serveControl(handed, socket, head);
+        }
+      },
+      (why) => {
+        log('warning', why);
+      },
+    );
+  }
+
+  serveTls(head: string, socket: Socket | undefined): void {
+    if (socket !== undefined) this.#line?.take(socket, Buffer.from(head, 'base64'));
+  }
+
+  async serveControl(handed: Handed, socket: Socket | undefined, head: Buffer): Promise<void> {
     let code = 1;
     try {
-      const head = Buffer.from(handed.head, 'base64');
       const { deadAfterMs } = this.#options;
       const control = await acceptWebSocket('control', handed.request, socket, head, (ws, open) => {
         return new ControlConnection('target', ws, open, deadAfterMs === undefined ? {} : { deadAfterMs });
       });
       this.#control = control;
+      if (this.#opening !== undefined && socket !== undefined) this.#pageKeys = pageKeysOf(socket);
       control.onEnd((reason) => {
         this.#stop.abort(reason);
       });
       await this.#runSession(handed, control);
       code = 0;
     } catch (error) {
-      this.#report(error);
+      report(error);
       await this.#control?.fail(error);
     }
     await this.#control?.close();
@@ -89,17 +134,25 @@ class Worker {
     exit(code);
   }
 
-  servePages(handed: WebSocketRequest, socket: Socket | undefined): void {
-    const head = Buffer.from(handed.head, 'base64');
+  servePages(handed: Handed, socket: Socket | undefined, head: Buffer): void {
+    let seal: PageSeal | undefined;
+    if (this.#opening !== undefined) {
+      seal = this.#pageKeys?.accept(handed.request.headers[sealHeader]);
+      if (seal === undefined) {
+        log('warning', 'a page connection was refused: it has no proof, or one that was used');
+        const error = new GodwitError('NOT_ALLOWED', 'the target refused the page connection');
+        socket?.end(refusalResponse(401, error));
+        return;
+      }
+    }
     acceptWebSocket('pages', handed.request, socket, head, (ws, open) => {
-      this.#intake.attach(ws, open);
+      this.#intake.attach(ws, open, seal);
     }).catch((error: unknown) => {
       log('warning', asGodwitError(error).message);
     });
   }
 
-  resumeControl(handed: WebSocketRequest, socket: Socket | undefined): void {
-    const head = Buffer.from(handed.head, 'base64');
+  resumeControl(handed: Handed, socket: Socket | undefined, head: Buffer): void {
     acceptWebSocket('control', handed.request, socket, head, (ws, open) => {
       if (this.#control === undefined) ws.terminate();
       else this.#control.resume(ws, open);
@@ -133,10 +186,15 @@ class Worker {
     if (this.#control === undefined) exit(1);
   }
 
-  async #runSession(handed: WebSocketRequest, control: ControlConnection<'target'>): Promise<void> {
+  async #runSession(handed: Handed, control: ControlConnection<'target'>): Promise<void> {
     const { helloTimeoutMs } = this.#options;
     const helloWithin = helloTimeoutMs === undefined ? {} : { timeoutMs: helloTimeoutMs };
     const hello = await acceptGreeting(control, handed.migrationId, identity(), helloWithin);
+    if (hello.purpose !== handed.purpose)
+      throw new GodwitError(
+        'PROTOCOL',
+        `the source said ${hello.purpose} where it had asked for ${handed.purpose}`,
+      );
     tell({ kind: 'greeted' });
     const { reconnectForMs = 0 } = hello;
     if (reconnectForMs > 0) control.awaitReconnect((how) => patience(how, reconnectForMs));
@@ -146,6 +204,11 @@ class Worker {
       control,
       signal: this.#stop.signal,
       log,
+      sessionHash: this.#opening?.sessionHash,
+      subject: this.#opening?.of,
+      landed: () => {
+        tell({ kind: 'landed' });
+      },
       explain: (error) => this.#memory.explain(error),
       openPages: (pageOptions) =>
         this.#intake.open({
@@ -159,17 +222,6 @@ class Worker {
     };
     await this.#sessions[hello.purpose](context);
   }
-
-  #report(thrown: unknown): void {
-    const error = asGodwitError(thrown);
-    const origin = peerOrigin(error);
-    const prefix = origin === undefined ? '' : `the source says: `;
-    const hint = error.hint === undefined ? '' : ` (${error.hint})`;
-    log('error', `${error.code}: ${prefix}${error.message}${hint}`);
-    if (error.code !== 'INTERNAL') return;
-    const { stack } = error.cause instanceof Error ? error.cause : error;
-    if (stack !== undefined) log('error', stack);
-  }
 }
 
 /** Milliseconds. */
@@ -181,20 +233,4 @@ function patience({ reason, isSilence }: Break, reconnectForMs: number): number 
 
 function identity(): HostIdentity {
   return { bootId: bootId(), kernel: { release: release(), machine: machine() } };
-}
-
-function tell(message: FromWorker): void {
-  if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
-}
-
-function log(level: LogLevel, text: string): void {
-  if (process.connected) tell({ kind: 'log', level, text });
-  else process.stderr.write(`${level}: ${text}\n`);
-}
-
-/** Ends the process when the daemon has got all that was told. */
-function exit(code: number): void {
-  if (!process.connected || process.send === undefined) process.exit(code);
-  const last: FromWorker = { kind: 'bye' };
-  process.send(last, undefined, undefined, () => process.exit(code));
 }

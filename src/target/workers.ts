@@ -10,9 +10,10 @@ import { oomKills } from './scarce-memory.ts';
 import { givingArguments } from './given-descriptors.ts';
 import { handOver } from './hand-over.ts';
 import type { QuietSocket } from './hand-over.ts';
+import type { KeyUse } from './security/key-ring.ts';
 import type { LogLevel } from './session.ts';
 import { Refusal } from './upgrade.ts';
-import type { FromWorker, ToWorker, WebSocketRequest } from './worker-messages.ts';
+import type { FromWorker, Opening, ToWorker, WebSocketRequest } from './worker-messages.ts';
 
 export interface WorkersOptions {
   readonly log: (level: LogLevel, text: string) => void;
@@ -37,6 +38,8 @@ interface Worker {
   readonly exited: Promise<unknown>;
   /** Settled when it listens, or has ended. */
   readonly ready: Promise<unknown>;
+  readonly opening: Opening | undefined;
+  readonly use: KeyUse | undefined;
   greeted: boolean;
   finishing: boolean;
 }
@@ -61,7 +64,11 @@ export class Workers {
   }
 
   /** Why a request is not to be served now; undefined: serve may be called. */
-  refusal({ kind, migrationId, purpose }: Request): Refusal | undefined {
+  refusal({
+    kind,
+    migrationId,
+    purpose,
+  }: Pick<Request, 'kind' | 'migrationId' | 'purpose'>): Refusal | undefined {
     const worker = this.#workers.get(migrationId);
     if (this.#stopping) return refuse(503, 'PEER', 'receive is being stopped on the target');
     if (kind === 'pages' || purpose === 'resume') {
@@ -96,6 +103,35 @@ export class Workers {
     });
   }
 
+  /** Starts the worker of a migration that has been let in. A refusal: not now. */
+  async open(opening: Opening, use: KeyUse | undefined): Promise<Refusal | undefined> {
+    const { migrationId, purpose } = opening;
+    const refusal = this.refusal({ ...opening, kind: 'control' });
+    if (refusal !== undefined) return refusal;
+    const before = this.#workers.get(migrationId);
+    if (before !== undefined) await this.#supersede(migrationId, before);
+    await this.#start({ migrationId, purpose }, opening, use).ready;
+    return undefined;
+  }
+
+  /** A TLS connection for the worker of a migration. */
+  async serveTls(migrationId: string, socket: QuietSocket): Promise<void> {
+    const worker = this.#workers.get(migrationId);
+    if (worker?.opening === undefined || this.#stopping) {
+      socket.socket.destroy();
+      return;
+    }
+    await worker.ready;
+    handOver(worker.process, { kind: 'tls' }, socket, (error) => {
+      this.#options.log('warning', `${worker.name}: a connection was lost: ${error.message}`);
+    });
+  }
+
+  /** SHA-256 of the secret of a migration that is under way here, base64url. */
+  sessionOf(migrationId: string): string | undefined {
+    return this.#workers.get(migrationId)?.opening?.sessionHash;
+  }
+
   /** Ends the workers: at once before PREPARED, at the end of their session after it. Restored trees go on. */
   async stop(): Promise<void> {
     this.#stopping = true;
@@ -114,7 +150,11 @@ export class Workers {
     this.#workers.delete(migrationId);
   }
 
-  #start({ migrationId, purpose }: Request): Worker {
+  #start(
+    { migrationId, purpose }: Pick<Request, 'migrationId' | 'purpose'>,
+    opening?: Opening,
+    use?: KeyUse,
+  ): Worker {
     const { given } = this.#options;
     const child = fork(fileURLToPath(this.#options.module), givingArguments(given), {
       execArgv: [...this.#options.execArgv],
@@ -124,8 +164,18 @@ export class Workers {
     const killed = oomKills();
     const exited = once(child, 'exit');
     const ready = Promise.race([once(child, 'message'), exited]);
-    const worker: Worker = { process: child, name, exited, ready, greeted: false, finishing: false };
+    const worker: Worker = {
+      process: child,
+      name,
+      exited,
+      ready,
+      opening,
+      use,
+      greeted: false,
+      finishing: false,
+    };
     this.#workers.set(migrationId, worker);
+    if (opening !== undefined) this.#send(worker, opening);
     child.on('message', (message) => {
       this.#told(worker, message as FromWorker);
     });
@@ -133,6 +183,7 @@ export class Workers {
       this.#options.log('error', `${name}: its worker cannot be reached: ${error.message}`);
     });
     child.once('exit', (code, signal) => {
+      use?.giveBack();
       if (this.#workers.get(migrationId) === worker) this.#workers.delete(migrationId);
       if (code === 0) this.#options.log('info', `${name}: over`);
       else {
@@ -147,6 +198,7 @@ export class Workers {
 
   #told(worker: Worker, message: FromWorker): void {
     if (message.kind === 'greeted') worker.greeted = true;
+    else if (message.kind === 'landed') worker.use?.spend();
     else if (message.kind === 'finishing') worker.finishing = true;
     else if (message.kind === 'log') this.#options.log(message.level, `${worker.name}: ${message.text}`);
   }

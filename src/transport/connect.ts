@@ -1,24 +1,33 @@
-// The source's way to the target: from host:port to an open WebSocket, with one sentence for each way it can fail.
-import { connect as connectSocket } from 'node:net';
+// The source's way to the target: to an open WebSocket, by the front door where the target encrypts.
+//
+//   key, certificate, session --front door--> session --TLS--> control connection --exported keys--> page connections
 import type { Socket } from 'node:net';
 import { WebSocket } from 'ws';
-import { asGodwitError, GodwitError } from '../errors.ts';
+import { asGodwitError } from '../errors.ts';
+import type { GodwitError } from '../errors.ts';
 import { ControlConnection } from './control-connection.ts';
 import type { ControlOptions } from './control-connection.ts';
 import { formatEndpoint } from './endpoint.ts';
 import type { Endpoint } from './endpoint.ts';
+import { bearer, enterFrontDoor } from './front-door.ts';
+import type { DoorPurpose } from './front-door.ts';
 import { handshakeTimeoutMs, subprotocol } from './limits.ts';
+import { sealHeader } from './page-keys.ts';
 import { PageSender } from './page-sender.ts';
 import type { PageSenderOptions } from './page-sender-options.ts';
+import { pageKeysOf } from './passage.ts';
+import type { Passage } from './passage.ts';
+import { isPassingProblem, lost, notGodwit, reach, secure } from './reach.ts';
 import { attemptMs, redial } from './redial.ts';
 import type { Attach } from './redial.ts';
 import { readRefusal } from './refusal.ts';
 import type { Reconnect } from './resuming.ts';
+import type { Security, Session } from './security.ts';
 import { maxPayloads, sharedOptions, zeroMask } from './websocket.ts';
 import type { ConnectionKind } from './websocket.ts';
 
 export interface ConnectOptions {
-  /** For the TCP connection, and again for the WebSocket handshake. Default 10,000. */
+  /** For the TCP connection, and again for each handshake on it. Default 10,000. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
   /** Milliseconds in which a connection that breaks is dialled again. Default 0: its end is the end. */
@@ -26,102 +35,99 @@ export interface ConnectOptions {
 }
 
 export interface ControlConnectOptions
-  extends ConnectOptions, Omit<ControlOptions, 'reconnect'>, Omit<Reconnect, 'redial'> {
-  readonly purpose?: 'migrate' | 'resolve' | 'post-copy';
+  extends ConnectOptions, Omit<ControlOptions, 'reconnect' | 'passage'>, Omit<Reconnect, 'redial'> {
+  readonly security: Security;
+  readonly purpose?: DoorPurpose;
+  /** The migration that it is about, where that is another one (post-copy). */
+  readonly of?: string;
 }
 
-/** Opens the control connection of a migration; nothing has been said on it yet (see greet). @throws GodwitError PEER */
+/** Opens the control connection of a migration; nothing has been said on it yet (see greet). @throws GodwitError PEER, REFUSED */
 export async function connectControl(
   endpoint: Endpoint,
   migrationId: string,
-  options: ControlConnectOptions = {},
+  options: ControlConnectOptions,
 ): Promise<ControlConnection<'source'>> {
-  const path = (purpose: string): string => `/v1/control?migration=${migrationId}&purpose=${purpose}`;
-  const again = redialOf('control', endpoint, path('resume'), options);
+  const { security, purpose = 'migrate', of, signal } = options;
+  const timeoutMs = options.timeoutMs ?? handshakeTimeoutMs;
+  const session =
+    security.kind === 'plaintext'
+      ? undefined
+      : await enterFrontDoor(endpoint, security, { migrationId, purpose, of }, { timeoutMs, signal });
+  const way = (what: string): Way => ({
+    kind: 'control',
+    endpoint,
+    path: `/v1/control?migration=${migrationId}&purpose=${what}`,
+    ...(session && { tls: { session, serverName: serverNameOf(migrationId) } }),
+  });
+  const again = redialOf(way('resume'), options);
   const reconnect = again && { ...options, redial: again };
-  const attach: Attach<ControlConnection<'source'>> = (ws, socket) =>
-    new ControlConnection('source', ws, socket, { ...options, reconnect });
-  return dial('control', endpoint, path(options.purpose ?? 'migrate'), options, attach);
+  return dial(way(purpose), options, (ws, socket) => {
+    const passage: Passage | undefined = session && { session, pages: pageKeysOf(socket) };
+    return new ControlConnection('source', ws, socket, { ...options, reconnect, passage });
+  });
 }
 
-/** Opens a page connection of a migration that has been welcomed. @throws GodwitError PEER */
+/** Opens a page connection of a migration that has been welcomed. `passage`: of its control connection. @throws GodwitError PEER */
 export async function connectPages(
   endpoint: Endpoint,
   migrationId: string,
-  options: ConnectOptions & PageSenderOptions,
+  options: ConnectOptions & PageSenderOptions & { readonly passage: Passage | undefined },
 ): Promise<PageSender> {
-  const path = `/v1/pages/${migrationId}`;
-  const again = redialOf('pages', endpoint, path, options);
-  const attach: Attach<PageSender> = (ws, socket) =>
-    new PageSender(ws, socket, { ...options, redial: again });
-  return dial('pages', endpoint, path, options, attach);
+  const { passage } = options;
+  const way: Way = { kind: 'pages', endpoint, path: `/v1/pages/${migrationId}`, ...(passage && { passage }) };
+  const again = redialOf(way, options);
+  const attach: Attach<PageSender> = (ws, socket, seal) =>
+    new PageSender(ws, socket, { ...options, redial: again, seal });
+  return dial(way, options, attach);
+}
+
+/** The name in a ClientHello by which the target finds the worker of a migration. */
+function serverNameOf(migrationId: string): string {
+  return `${migrationId}.godwit`;
+}
+
+interface Way {
+  readonly kind: ConnectionKind;
+  readonly endpoint: Endpoint;
+  readonly path: string;
+  readonly tls?: { readonly session: Session; readonly serverName: string };
+  /** Of a page connection whose messages are sealed. */
+  readonly passage?: Passage;
 }
 
 /** undefined: what breaks is not dialled again. */
-function redialOf(
-  kind: ConnectionKind,
-  endpoint: Endpoint,
-  path: string,
-  { reconnectForMs = 0, signal }: ConnectOptions,
-): Reconnect['redial'] | undefined {
+function redialOf(way: Way, { reconnectForMs = 0, signal }: ConnectOptions): Reconnect['redial'] | undefined {
   if (reconnectForMs === 0) return undefined;
   const once = { timeoutMs: attemptMs, ...(signal && { signal }) };
   return async (attach) =>
-    redial(async () => dial(kind, endpoint, path, once, attach), {
+    redial(async () => dial(way, once, attach), {
       forMs: reconnectForMs,
       signal,
-      isPassing: (error) => passing.has(error as WeakKey),
+      isPassing: isPassingProblem,
     });
 }
 
-/** Errors of dialling that say nothing about the target: there may be no way to it at the moment. */
-const passing = new WeakSet();
-
-async function dial<T>(
-  kind: ConnectionKind,
-  endpoint: Endpoint,
-  path: string,
-  options: ConnectOptions,
-  attach: Attach<T>,
-): Promise<T> {
+async function dial<T>(way: Way, options: ConnectOptions, attach: Attach<T>): Promise<T> {
+  const { kind, endpoint, path, tls, passage } = way;
   const timeoutMs = options.timeoutMs ?? handshakeTimeoutMs;
-  options.signal?.throwIfAborted();
-  const socket = await reach(endpoint, timeoutMs, options.signal);
+  const { signal } = options;
+  signal?.throwIfAborted();
+  const socket = await reach(endpoint, timeoutMs, signal);
   const url = `ws://${formatEndpoint(endpoint)}${path}`;
-  return upgrade(url, endpoint, socket, { kind, timeoutMs, signal: options.signal, attach });
-}
-
-async function reach(endpoint: Endpoint, timeoutMs: number, signal?: AbortSignal): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const socket = connectSocket({ host: endpoint.address, port: endpoint.port, noDelay: true });
-    const timer = setTimeout(() => {
-      fail(lost(unreachable(endpoint, `no answer for ${timeoutMs} ms`)));
-    }, timeoutMs);
-    const onAbort = (): void => {
-      fail(asGodwitError(signal?.reason));
-    };
-    const onError = (error: NodeJS.ErrnoException): void => {
-      const problem = unreachable(endpoint, reasons[error.code ?? ''] ?? error.message, error);
-      // Where nothing listens any more nobody waits for us either.
-      fail(error.code === 'ECONNREFUSED' ? problem : lost(problem));
-    };
-    const settle = (): void => {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', onAbort);
-      socket.removeListener('error', onError);
-    };
-    const fail = (error: GodwitError): void => {
-      settle();
-      socket.on('error', () => undefined);
-      socket.destroy();
-      reject(error);
-    };
-    signal?.addEventListener('abort', onAbort, { once: true });
-    socket.on('error', onError);
-    socket.once('connect', () => {
-      settle();
-      resolve(socket);
-    });
+  if (tls !== undefined) {
+    const { serverName, session } = tls;
+    const { socket: secured } = await secure(socket, endpoint, session, { timeoutMs, signal, serverName });
+    const headers = { Authorization: bearer(session.secret) };
+    return upgrade(url, endpoint, secured, { kind, timeoutMs, signal, headers, attach });
+  }
+  const page = passage?.pages.next();
+  return upgrade(url, endpoint, socket, {
+    kind,
+    timeoutMs,
+    signal,
+    headers: page === undefined ? {} : { [sealHeader]: page.header },
+    attach: (ws, open) => attach(ws, open, page?.seal),
   });
 }
 
@@ -129,6 +135,7 @@ interface Upgrade<T> {
   readonly kind: ConnectionKind;
   readonly timeoutMs: number;
   readonly signal: AbortSignal | undefined;
+  readonly headers: Readonly<Record<string, string>>;
   readonly attach: Attach<T>;
 }
 
@@ -136,7 +143,7 @@ async function upgrade<T>(
   url: string,
   endpoint: Endpoint,
   socket: Socket,
-  { kind, timeoutMs, signal, attach }: Upgrade<T>,
+  { kind, timeoutMs, signal, headers, attach }: Upgrade<T>,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
     const ws = new WebSocket(url, subprotocol, {
@@ -144,6 +151,7 @@ async function upgrade<T>(
       createConnection: () => socket,
       generateMask: zeroMask,
       maxPayload: maxPayloads[kind],
+      headers,
     });
     // ws's own handshakeTimeout does nothing on a socket that is connected already.
     const timer = setTimeout(() => {
@@ -179,35 +187,4 @@ async function upgrade<T>(
       resolve(attach(ws, socket));
     });
   });
-}
-
-const reasons: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'nothing listens there',
-  EHOSTUNREACH: 'no route to the host',
-  ENETUNREACH: 'the network is unreachable',
-  ETIMEDOUT: 'no answer',
-  ECONNRESET: 'the connection was reset',
-};
-
-function lost(error: GodwitError): GodwitError {
-  passing.add(error);
-  return error;
-}
-
-function unreachable(endpoint: Endpoint, why: string, cause?: unknown): GodwitError {
-  return new GodwitError('PEER', `cannot reach the target ${written(endpoint)}: ${why}`, {
-    hint: 'is "godwit receive --listen" running there, and does a firewall let it through?',
-    cause,
-  });
-}
-
-function notGodwit(endpoint: Endpoint, why: string, cause?: unknown): GodwitError {
-  return new GodwitError('PEER', `${written(endpoint)} does not answer as a Godwit target: ${why}`, {
-    hint: 'check address and port of "godwit receive --listen" on the target',
-    cause,
-  });
-}
-
-function written({ host, port }: Endpoint): string {
-  return formatEndpoint({ address: host, port });
 }

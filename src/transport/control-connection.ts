@@ -11,6 +11,7 @@ import type { ReceiveOptions } from './inbox.ts';
 import { deadAfterMs, protocolVersion } from './limits.ts';
 import { decodeMessage, encodeMessage } from './messages.ts';
 import type { MessageOf, PeerOf, Side } from './messages.ts';
+import type { Passage } from './passage.ts';
 import { errorOf, peerOrigin, problemOf } from './problem.ts';
 import { Resuming } from './resuming.ts';
 import type { Patience, Reconnect } from './resuming.ts';
@@ -22,6 +23,8 @@ export interface ControlOptions {
   readonly deadAfterMs?: number;
   /** Absent: the end of the WebSocket is the end, unless awaitReconnect is called. */
   readonly reconnect?: Reconnect | undefined;
+  /** Of a source over TLS. */
+  readonly passage?: Passage | undefined;
 }
 
 const frozenStates: ReadonlySet<SessionState> = new Set(['applying', 'prepared', 'committing']);
@@ -43,6 +46,8 @@ export class ControlConnection<S extends Side> {
   /** This end's own address, and the other's. */
   readonly localAddress: string | undefined;
   readonly remoteAddress: string | undefined;
+  /** undefined: nothing is encrypted, or it is the target's end. */
+  readonly passage: Passage | undefined;
   #hasTold = false;
 
   /** Takes over an open WebSocket and its socket; `side` is the own one. */
@@ -54,6 +59,7 @@ export class ControlConnection<S extends Side> {
     this.ended = this.#end.signal;
     this.localAddress = socket.localAddress;
     this.remoteAddress = socket.remoteAddress;
+    this.passage = options.passage;
     this.#line = new ControlLine(ws, socket, {
       peer: this.#peer,
       deadAfterMs: options.deadAfterMs ?? deadAfterMs,

@@ -1,5 +1,4 @@
-// Addresses as people write them: [addr:]port and host:port, IPv6 in brackets. Until connections are encrypted
-// only loopback may be used, unless the operator allows plaintext on both sides.
+// Addresses as people write them: [addr:]port and host:port, IPv6 in brackets.
 import { lookup } from 'node:dns/promises';
 import { BlockList, isIP } from 'node:net';
 import { GodwitError } from '../errors.ts';
@@ -7,7 +6,7 @@ import { GodwitError } from '../errors.ts';
 export interface Endpoint {
   /** As it was written: for messages. */
   readonly host: string;
-  /** As it was resolved: what is bound or connected, so that the check below holds. */
+  /** As it was resolved: what is bound or connected. */
   readonly address: string;
   readonly port: number;
 }
@@ -49,29 +48,15 @@ export function parseEndpoint(
   return { host, port };
 }
 
-/**
- * Looks the name up and refuses what is not loopback without `plaintext`.
- * @throws GodwitError USAGE, PEER (the name is unknown)
- */
+/** Looks the name up. @throws GodwitError PEER: it is unknown */
 export async function resolveEndpoint(
   { host, port }: { host: string; port: number },
   option: string,
-  plaintext: boolean,
 ): Promise<Endpoint> {
-  let address: string;
   try {
-    ({ address } = await lookup(host));
+    const { address } = await lookup(host);
+    return { host, address, port };
   } catch (error) {
     throw new GodwitError('PEER', `${option} ${host}: the name cannot be resolved`, { cause: error });
   }
-  if (!plaintext && !isLoopback(address)) {
-    throw new GodwitError(
-      'USAGE',
-      `${option} ${host}:${port} is not a loopback address, and the connection is not encrypted`,
-      {
-        hint: 'use a tunnel that ends on 127.0.0.1, or give --plaintext on both sides if you trust every host on the way',
-      },
-    );
-  }
-  return { host, address, port };
 }

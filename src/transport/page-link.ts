@@ -7,8 +7,11 @@ import type { RawData, WebSocket } from 'ws';
 import { asGodwitError, GodwitError } from '../errors.ts';
 import type { Departure } from './departures.ts';
 import { decodeAck } from './page-ack.ts';
+import type { PageSeal } from './page-keys.ts';
 import type { Redial } from './redial.ts';
 import { notBack } from './resuming.ts';
+import { Opener, Sealer } from './sealing.ts';
+import type { SealInto } from './sealing.ts';
 import { SentFrames } from './sent-frames.ts';
 import { bytesOf, closeWebSocket, descriptorOf, socketProblem } from './websocket.ts';
 import type { WireMeter } from './wire-meter.ts';
@@ -16,16 +19,22 @@ import type { WireMeter } from './wire-meter.ts';
 export interface PageLinkOptions {
   readonly meter: WireMeter;
   readonly redial: Redial | undefined;
+  readonly seal: PageSeal | undefined;
+  readonly sealInto: SealInto | undefined;
   /** @throws GodwitError it is wrong */
   readonly onAck: (sequence: number) => void;
   readonly onEnd: (reason: GodwitError) => void;
 }
+
+/** Not what the target has sealed. */
+const forged = Symbol('forged');
 
 export class PageLink {
   readonly #options: PageLinkOptions;
   readonly #frames: SentFrames;
   #ws: WebSocket;
   #socket: Socket;
+  #cipher: { readonly sealer: Sealer; readonly opener: Opener } | undefined;
   #state: 'whole' | 'broken' | 'greeting' | 'over' = 'whole';
   #redial: Redial | undefined;
   #reason: GodwitError | undefined;
@@ -37,7 +46,7 @@ export class PageLink {
     this.#frames = new SentFrames(options.redial !== undefined);
     this.#ws = ws;
     this.#socket = socket;
-    this.#serve(ws, socket);
+    this.#serve(ws, socket, options.seal);
   }
 
   /** undefined: there is none now. */
@@ -88,8 +97,10 @@ export class PageLink {
     this.#options.onEnd(reason);
   }
 
-  #serve(ws: WebSocket, socket: Socket): void {
+  #serve(ws: WebSocket, socket: Socket, seal: PageSeal | undefined): void {
     socket.setNoDelay(true);
+    const { sealInto } = this.#options;
+    this.#cipher = seal && { sealer: new Sealer(seal.frames, sealInto), opener: new Opener(seal.acks) };
     ws.on('message', (data, isBinary) => {
       if (ws === this.#ws) this.#arrived(data, isBinary);
     });
@@ -105,7 +116,12 @@ export class PageLink {
   #arrived(data: RawData, isBinary: boolean): void {
     if (this.#state === 'over') return;
     try {
-      const acked = isBinary ? decodeAck(bytesOf(data)) : undefined;
+      const message = isBinary ? this.#opened(bytesOf(data)) : undefined;
+      if (message === forged) {
+        this.#ws.terminate();
+        return;
+      }
+      const acked = message && decodeAck(message);
       if (acked === undefined)
         throw new GodwitError('PROTOCOL', 'the target sent a bad acknowledgement on the page connection');
       this.#options.onAck(acked);
@@ -122,9 +138,17 @@ export class PageLink {
     for (const departure of this.#frames.missing) this.#write(departure, () => undefined);
   }
 
+  /** Who can change what is on its way can cut the link too; no more than that follows from it. */
+  #opened(bytes: Buffer): Buffer | typeof forged {
+    return this.#cipher === undefined ? bytes : (this.#cipher.opener.open(bytes) ?? forged);
+  }
+
   #write({ bytes }: Departure, taken: () => void): void {
     const ws = this.#ws;
-    ws.send(bytes, (error) => {
+    const sealer = this.#cipher?.sealer;
+    const leaving = sealer?.seal(bytes) ?? bytes;
+    ws.send(leaving, (error) => {
+      sealer?.giveBack(leaving);
       if (error) this.#lost(ws, socketProblem(error, 'target'));
       else taken();
     });
@@ -139,7 +163,7 @@ export class PageLink {
     }
     this.#state = 'broken';
     this.#reason = reason;
-    redial((again, socket) => {
+    redial((again, socket, seal) => {
       if (this.#state !== 'broken') {
         again.terminate();
         return;
@@ -147,7 +171,7 @@ export class PageLink {
       this.#state = 'greeting';
       this.#ws = again;
       this.#socket = socket;
-      this.#serve(again, socket);
+      this.#serve(again, socket, seal);
     }).catch((error: unknown) => {
       this.end(notBack(reason, error));
     });

@@ -7,6 +7,9 @@ import { encodeAck } from './page-ack.ts';
 import { headRoom, maxPageFrame } from './limits.ts';
 import { decodePageFrame, runBytes } from './page-frame.ts';
 import type { Contents, Hashed, PageFrame } from './page-frame.ts';
+import type { PageSeal } from './page-keys.ts';
+import { Opener, Sealer } from './sealing.ts';
+import { SequenceWaits } from './sequence-waits.ts';
 import { bytesOf, socketProblem } from './websocket.ts';
 
 /** Writes the pages of a frame. The payload is valid until it returns or its promise settles. */
@@ -20,7 +23,14 @@ export type TakeOver = (
   socket: Socket,
   shape: typeof frameShape,
   arrived: (message: Buffer, done: () => void, hashed: Hashed) => void,
+  sealed?: SealedReading,
 ) => (() => void) | undefined;
+
+/** Messages are sealed with this key, and arrive opened. `forged`: one was not; nothing follows. */
+export interface SealedReading {
+  readonly key: Buffer;
+  readonly forged: () => void;
+}
 
 /** What a reader has to know to put the pages of a frame at the beginning of a page, which are copied three times as fast from there. */
 const frameShape = { room: headRoom, unit: runBytes, most: maxPageFrame } as const;
@@ -47,8 +57,9 @@ const cutAfterMs = 300;
 export class PageReceiver {
   readonly #options: PageReceiverOptions;
   readonly #queue: Arrived[] = [];
-  readonly #waiting: { sequence: number; resolve: () => void; reject: (error: GodwitError) => void }[] = [];
+  readonly #waits = new SequenceWaits();
   #ws: WebSocket | undefined;
+  #sealer: Sealer | undefined;
   /** Ends the reader that has taken the connection over. */
   #endReader: (() => void) | undefined;
   #lastApplied = 0;
@@ -76,16 +87,21 @@ export class PageReceiver {
   }
 
   /** Serves an open connection, paused or not. An earlier one is cut: the source has given it up. */
-  attach(ws: WebSocket, socket: Socket): void {
+  attach(ws: WebSocket, socket: Socket, seal?: PageSeal): void {
     this.#endReader?.();
     this.#ws?.terminate();
     this.#ws = ws;
+    const opener = seal && new Opener(seal.frames);
+    this.#sealer = seal && new Sealer(seal.acks);
     this.#queue.length = 0;
     socket.setNoDelay(true);
     ws.on('message', (data, isBinary) => {
       if (ws !== this.#ws) return;
-      if (isBinary) this.#arrived(bytesOf(data), () => undefined);
-      else this.#fail(new GodwitError('PROTOCOL', 'the source sent text on the page connection'));
+      if (isBinary) {
+        const message = opener === undefined ? bytesOf(data) : opener.open(bytesOf(data));
+        if (message === undefined) ws.terminate();
+        else this.#arrived(message, () => undefined);
+      } else this.#fail(new GodwitError('PROTOCOL', 'the source sent text on the page connection'));
     });
     ws.on('error', (error) => {
       // A broken rule ends the migration; a broken link only this connection (the control connection decides).
@@ -95,9 +111,16 @@ export class PageReceiver {
     ws.once('close', () => {
       if (ws === this.#ws) this.#ws = undefined;
     });
-    this.#endReader = this.#options.takeOver?.(socket, frameShape, (message, done, hashed) => {
+    // Who can change what is on its way can cut the link too: no more than that follows from it.
+    const forged = (): void => {
+      ws.terminate();
+    };
+    const sealed = opener && { key: opener.key, forged };
+    const arrived = (message: Buffer, done: () => void, hashed: Hashed): void => {
+      opener?.skip();
       if (ws === this.#ws) this.#arrived(message, done, hashed);
-    });
+    };
+    this.#endReader = this.#options.takeOver?.(socket, frameShape, arrived, sealed);
     if (this.#endReader === undefined) ws.resume();
     this.#owesWord = this.#hasServed;
     this.#hasServed = true;
@@ -108,19 +131,7 @@ export class PageReceiver {
   async applied(sequence: number, signal?: AbortSignal): Promise<void> {
     if (this.#lastApplied >= sequence) return;
     if (this.#reason !== undefined) throw this.#reason;
-    signal?.throwIfAborted();
-    let onAbort: (() => void) | undefined;
-    try {
-      await new Promise<void>((resolve, reject) => {
-        this.#waiting.push({ sequence, resolve, reject });
-        onAbort = () => {
-          reject(asGodwitError(signal?.reason));
-        };
-        signal?.addEventListener('abort', onAbort, { once: true });
-      });
-    } finally {
-      if (onAbort !== undefined) signal?.removeEventListener('abort', onAbort);
-    }
+    await this.#waits.until(sequence, signal);
   }
 
   /** Ends the open connection; nothing more is handed to the handler. */
@@ -182,12 +193,7 @@ export class PageReceiver {
   #done(sequence: number): void {
     this.#lastApplied = sequence;
     if (sequence - this.#lastAcked >= framesPerAck) this.#acknowledge();
-    for (let i = this.#waiting.length - 1; i >= 0; i--) {
-      const waiter = this.#waiting[i];
-      if (waiter === undefined || waiter.sequence > sequence) continue;
-      this.#waiting.splice(i, 1);
-      waiter.resolve();
-    }
+    this.#waits.reached(sequence);
   }
 
   /** Frames that have arrived by now come first: an acknowledgement costs both ends as much as a tenth of a frame. */
@@ -205,20 +211,25 @@ export class PageReceiver {
     if (!this.#owesWord) return;
     this.#owesWord = false;
     this.#lastAcked = this.#lastApplied;
-    this.#ws?.send(encodeAck(this.#lastApplied));
+    this.#sendAck();
+  }
+
+  #sendAck(): void {
+    const ack = encodeAck(this.#lastApplied);
+    this.#ws?.send(this.#sealer?.seal(ack) ?? ack);
   }
 
   #acknowledge(): void {
     if (this.#lastAcked === this.#lastApplied || this.#ws === undefined) return;
     this.#lastAcked = this.#lastApplied;
-    this.#ws.send(encodeAck(this.#lastApplied));
+    this.#sendAck();
   }
 
   #fail(error: GodwitError): void {
     if (this.#reason !== undefined) return;
     this.#reason = error;
     this.#queue.length = 0;
-    for (const { reject } of this.#waiting.splice(0)) reject(error);
+    this.#waits.end(error);
     this.#options.onProblem(error);
     // The reason travels on the control connection: it should be there before this connection ends.
     this.#endReader?.();

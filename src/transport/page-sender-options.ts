@@ -3,7 +3,9 @@ import type { Compression } from './codec.ts';
 import type { Deltas } from './deltas.ts';
 import type { Allocate } from './page-block.ts';
 import type { Checksum } from './page-frame.ts';
+import type { PageSeal } from './page-keys.ts';
 import type { Redial } from './redial.ts';
+import type { SealInto } from './sealing.ts';
 import type { TokenBucket } from './token-bucket.ts';
 import type { WireMeter } from './wire-meter.ts';
 
@@ -21,4 +23,8 @@ export interface PageSenderOptions {
   readonly meter?: WireMeter;
   /** Another connection in the place of one that broke. Absent: its end is the end. */
   readonly redial?: Redial | undefined;
+  /** Of the first connection; absent: nothing is encrypted. */
+  readonly seal?: PageSeal | undefined;
+  /** Default: Node's, which makes garbage. */
+  readonly sealInto?: SealInto | undefined;
 }

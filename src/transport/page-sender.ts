@@ -53,6 +53,8 @@ export class PageSender {
     this.#link = new PageLink(ws, socket, {
       meter: this.#meter,
       redial: options.redial,
+      seal: options.seal,
+      sealInto: options.sealInto,
       onAck: (sequence) => {
         this.#acked(sequence);
       },

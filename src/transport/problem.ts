@@ -6,7 +6,8 @@ import type { Problem } from './message-fields.ts';
 import type { Side } from './messages.ts';
 
 const codes: Readonly<Record<ErrorCode, true>> = {
-  USAGE: true, REFUSED: true, NO_PROCESS: true, NO_RIGHTS: true, UNSUPPORTED: true, SYSCALL: true,
+  USAGE: true, REFUSED: true, NO_PROCESS: true, NO_RIGHTS: true,
+  NOT_ALLOWED: true, UNSUPPORTED: true, SYSCALL: true,
   REMOTE_CALL: true, PEER: true, PROTOCOL: true, VERSION: true, LIMIT: true, NO_SPACE: true, CANCELLED: true,
   TIMEOUT: true,
   NOT_CONVERGED: true, IN_DOUBT: true, KEEPER: true, INTERNAL: true, PID_TAKEN: true,

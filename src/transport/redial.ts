@@ -2,9 +2,10 @@
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { WebSocket } from 'ws';
+import type { PageSeal } from './page-keys.ts';
 
 /** Called in the tick in which the WebSocket opens, so that no message is missed. */
-export type Attach<T> = (ws: WebSocket, socket: Socket) => T;
+export type Attach<T> = (ws: WebSocket, socket: Socket, seal?: PageSeal) => T;
 
 /** @throws GodwitError it does not come back */
 export type Redial = (attach: Attach<void>) => Promise<void>;

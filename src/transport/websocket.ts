@@ -4,13 +4,14 @@ import { WebSocketServer } from 'ws';
 import type { RawData, ServerOptions, WebSocket } from 'ws';
 import { GodwitError } from '../errors.ts';
 import { maxControlMessage, maxPageFrame, subprotocol } from './limits.ts';
+import { tagBytes } from './sealing.ts';
 import type { Side } from './messages.ts';
 
 export type ConnectionKind = 'control' | 'pages';
 
 export const maxPayloads: Readonly<Record<ConnectionKind, number>> = {
   control: maxControlMessage,
-  pages: maxPageFrame,
+  pages: maxPageFrame + tagBytes,
 };
 
 /** Settings for client and server. Compression costs more than the memory it would save here. */

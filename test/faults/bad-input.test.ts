@@ -100,7 +100,7 @@ await wrong('processes that cannot be moved', {}, async (t, { a, b }) => {
   a.kill(parent.pid);
   await a.waitGone(parent.pid);
 
-  const shell = `${process.execPath} ${godwitPath} migrate --pid $$ --to ${b.receiver?.address ?? ''} --plaintext; echo code $?`;
+  const shell = `${process.execPath} ${godwitPath} migrate --pid $$ --to ${b.receiver?.address ?? ''} ${b.receiver?.security.join(' ') ?? ''}; echo code $?`;
   const ancestor = await a.run('sh', ['-c', shell]);
   t.match(wordsOf(ancestor), /code [13]/, 'an ancestor of the agent is refused');
   t.match(wordsOf(ancestor), /ancestor|itself|agent|parent/i);
@@ -112,7 +112,15 @@ await wrong('a kernel thread', {}, async (t, { b }) => {
     t.comment('no kernel threads in this PID namespace');
     return;
   }
-  const args = [godwitPath, 'migrate', '--pid', '2', '--to', b.receiver?.address ?? '', '--plaintext'];
+  const args = [
+    godwitPath,
+    'migrate',
+    '--pid',
+    '2',
+    '--to',
+    b.receiver?.address ?? '',
+    ...(b.receiver?.security ?? []),
+  ];
   const result = await runCommand(process.execPath, args);
   claimFailure(t, { ...result, lines: [], report: undefined }, [1, 3], /kernel/i);
 });
@@ -187,7 +195,8 @@ async function impostor(b: Host, code: string, port = 7999): Promise<void> {
     () => `the impostor listens: ${server.errors()}`,
     async () => (await runCommand('nc', ['-z', b.ip, String(port)])).code === 0,
   );
-  b.receiver = { pid: server.pid, port, address: `${b.ip}:${port}`, spawned: server };
+  const security = ['--key', `gw1_${Buffer.alloc(64).toString('base64url')}`];
+  b.receiver = { pid: server.pid, port, address: `${b.ip}:${port}`, spawned: server, security };
 }
 
 const impostors = {

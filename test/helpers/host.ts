@@ -14,6 +14,8 @@ export interface Receiver {
   readonly port: number;
   readonly address: string;
   readonly spawned: Spawned;
+  /** What tells migrate and check how to know it. */
+  readonly security: readonly string[];
 }
 
 /** One JSON line of `migrate --json`; the last one of a run is the closing report. */
@@ -25,7 +27,7 @@ export interface MigrateResult extends CommandResult {
 }
 
 export interface MigrateOptions extends CommandOptions {
-  /** Arguments besides --pid, --to, --plaintext and --json. */
+  /** Arguments besides --pid, --to, --key and --json. */
   readonly args?: readonly string[];
 }
 
@@ -38,6 +40,13 @@ export function parseReport(stdout: string): ReportLine[] {
 
 /** Where hundreds of flights are made one after the other, half a second of each for a shorter freeze is too much. */
 const quick = process.env['GODWIT_TEST_QUICK'] === '1' ? ['--rehearsals', '1'] : [];
+
+/** Everything as it is without options, unless what is measured or looked for is something else. */
+const isPlaintext = process.env['GODWIT_TEST_PLAINTEXT'] === '1';
+
+function keyIn(log: string): string | undefined {
+  return /--key (gw1_[A-Za-z0-9_-]{86})/.exec(log)?.[1];
+}
 
 export class Host extends NamespaceHost {
   receiver: Receiver | undefined;
@@ -68,18 +77,21 @@ export class Host extends NamespaceHost {
     options: {
       port?: number;
       args?: readonly string[];
+      /** Default: GODWIT_TEST_PLAINTEXT. */
+      plaintext?: boolean;
       env?: Readonly<Record<string, string>>;
       /** Of a shell: "3>>/var/log/program". */
       redirect?: string;
     } = {},
   ): Promise<Receiver> {
     const port = options.port ?? 7470;
+    const plaintext = options.plaintext ?? isPlaintext;
     const args = [
       this.#godwit,
       'receive',
       '--listen',
       `${this.ip}:${port}`,
-      '--plaintext',
+      ...(plaintext ? ['--plaintext'] : ['--key-uses', '1000000']),
       ...(options.args ?? []),
     ];
     const shell =
@@ -91,10 +103,11 @@ export class Host extends NamespaceHost {
       async () => {
         if (this.process(spawned.pid) === undefined)
           throw new Error(`receive ended:\n${spawned.log()}${spawned.errors()}`);
-        return canConnect(this.ip, port);
+        return (plaintext || keyIn(spawned.log()) !== undefined) && (await canConnect(this.ip, port));
       },
     );
-    this.receiver = { pid: spawned.pid, port, address: `${this.ip}:${port}`, spawned };
+    const security = plaintext ? ['--plaintext'] : ['--key', keyIn(spawned.log()) ?? ''];
+    this.receiver = { pid: spawned.pid, port, address: `${this.ip}:${port}`, spawned, security };
     return this.receiver;
   }
 
@@ -108,7 +121,7 @@ export class Host extends NamespaceHost {
       String(pid),
       '--to',
       to.receiver.address,
-      '--plaintext',
+      ...to.receiver.security,
       ...quick,
       ...args,
     ];

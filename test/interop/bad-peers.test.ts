@@ -7,6 +7,7 @@ import type { Test } from 'tap';
 import { WebSocket } from 'ws';
 import { ControlConnection } from '../../src/transport/control-connection.ts';
 import { connectControl } from '../../src/transport/connect.ts';
+import { plaintext } from '../../src/transport/security.ts';
 import { greet } from '../../src/transport/handshake.ts';
 import { packMessage } from '../../src/transport/wire-codec.ts';
 import { hello, identity } from '../unit/transport/samples.ts';
@@ -135,7 +136,10 @@ void t.test('too many connections that wait for their first word', async (t) => 
 void t.test('too many workers without a hello', async (t) => {
   const bed = await startBed(t, { maxPending: 2 });
   await Promise.all([rawWebSocket(t, bed, 'a'), rawWebSocket(t, bed, 'b')]);
-  await t.rejects(connectControl(bed.endpoint, 'c'), { code: 'LIMIT', message: /already serves 2/ });
+  await t.rejects(connectControl(bed.endpoint, 'c', { security: plaintext }), {
+    code: 'LIMIT',
+    message: /already serves 2/,
+  });
 });
 
 void t.test('messages that are none, before and after hello', async (t) => {
@@ -201,7 +205,7 @@ void t.test('bytes sent along with the upgrade request are not lost on the way t
 
 void t.test('a stream of bytes that starts before the worker has the socket arrives whole', async (t) => {
   const bed = await startBed(t);
-  const control = await connectControl(bed.endpoint, 'm1');
+  const control = await connectControl(bed.endpoint, 'm1', { security: plaintext });
   await greet(control, { ...identity, migrationId: 'm1', purpose: 'migrate', plaintext: false });
   t.teardown(() => {
     control.terminate();

@@ -8,6 +8,7 @@ import { WebSocketServer } from 'ws';
 import { GodwitError } from '../../src/errors.ts';
 import { connectControl } from '../../src/transport/connect.ts';
 import type { Endpoint } from '../../src/transport/endpoint.ts';
+import { plaintext } from '../../src/transport/security.ts';
 import { greet } from '../../src/transport/handshake.ts';
 import { identity } from '../unit/transport/samples.ts';
 
@@ -28,7 +29,7 @@ void t.test('nothing listens there', async (t) => {
   const server = createServer();
   const endpoint = await endpointOf(t, server);
   await new Promise((resolve) => server.close(resolve));
-  await t.rejects(connectControl(endpoint, 'm'), {
+  await t.rejects(connectControl(endpoint, 'm', { security: plaintext }), {
     code: 'PEER',
     message: `cannot reach the target localhost:${endpoint.port}: nothing listens there`,
     hint: /receive --listen/,
@@ -37,7 +38,7 @@ void t.test('nothing listens there', async (t) => {
 
 void t.test('no answer to the connection at all', async (t) => {
   const endpoint = { host: '192.0.2.1', address: '192.0.2.1', port: 9 }; // TEST-NET-1: routed nowhere
-  await t.rejects(connectControl(endpoint, 'm', { timeoutMs: 100 }), {
+  await t.rejects(connectControl(endpoint, 'm', { security: plaintext, timeoutMs: 100 }), {
     code: 'PEER',
     message: /cannot reach/,
   });
@@ -45,7 +46,7 @@ void t.test('no answer to the connection at all', async (t) => {
 
 void t.test('a server that accepts and says nothing', async (t) => {
   const endpoint = await endpointOf(t, createServer());
-  await t.rejects(connectControl(endpoint, 'm', { timeoutMs: 100 }), {
+  await t.rejects(connectControl(endpoint, 'm', { security: plaintext, timeoutMs: 100 }), {
     code: 'PEER',
     message: /does not answer/,
   });
@@ -64,7 +65,7 @@ void t.test('a server that says something else', async (t) => {
       socket.on('error', () => undefined);
       socket.once('data', () => socket.end(answer));
     });
-    await t.rejects(connectControl(await endpointOf(t, server), 'm'), { code: 'PEER', message, hint: /check address/ }, name);
+    await t.rejects(connectControl(await endpointOf(t, server), 'm', { security: plaintext }), { code: 'PEER', message, hint: /check address/ }, name);
   } // prettier-ignore
 });
 
@@ -75,7 +76,10 @@ void t.test('a WebSocket server that does not speak godwit', async (t) => {
   t.teardown(() => {
     webSockets.close();
   });
-  await t.rejects(connectControl(endpoint, 'm'), { code: 'PEER', message: /subprotocol/ });
+  await t.rejects(connectControl(endpoint, 'm', { security: plaintext }), {
+    code: 'PEER',
+    message: /subprotocol/,
+  });
 });
 
 void t.test('a target of another version says so itself', async (t) => {
@@ -91,7 +95,7 @@ void t.test('a target of another version says so itself', async (t) => {
       ws.send(packMessage({ type: 'welcome', version: 2, news: [] }));
     });
   });
-  const control = await connectControl(endpoint, 'm');
+  const control = await connectControl(endpoint, 'm', { security: plaintext });
   await t.rejects(greet(control, { ...identity, migrationId: 'm', purpose: 'migrate', plaintext: false }), {
     code: 'VERSION',
     message: 'the target speaks protocol version 2, this host speaks version 1',
@@ -101,10 +105,12 @@ void t.test('a target of another version says so itself', async (t) => {
 void t.test('Ctrl-C while connecting', async (t) => {
   const endpoint = await endpointOf(t, createServer());
   const stop = new AbortController();
-  const connecting = connectControl(endpoint, 'm', { signal: stop.signal });
+  const connecting = connectControl(endpoint, 'm', { security: plaintext, signal: stop.signal });
   setTimeout(() => {
     stop.abort(new GodwitError('CANCELLED', 'Ctrl-C'));
   }, 50);
   await t.rejects(connecting, { code: 'CANCELLED' });
-  await t.rejects(connectControl(endpoint, 'm', { signal: stop.signal }), { code: 'CANCELLED' });
+  await t.rejects(connectControl(endpoint, 'm', { security: plaintext, signal: stop.signal }), {
+    code: 'CANCELLED',
+  });
 });

@@ -5,6 +5,7 @@ import type { Daemon, DaemonOptions } from '../../src/target/daemon.ts';
 import { connectControl, connectPages } from '../../src/transport/connect.ts';
 import type { ControlConnection } from '../../src/transport/control-connection.ts';
 import type { Endpoint } from '../../src/transport/endpoint.ts';
+import { plaintext } from '../../src/transport/security.ts';
 import { greet } from '../../src/transport/handshake.ts';
 import type { PageSenderOptions } from '../../src/transport/page-sender-options.ts';
 import type { PageSender } from '../../src/transport/page-sender.ts';
@@ -25,7 +26,7 @@ export async function startBed(t: Test, options: Partial<DaemonOptions> = {}): P
   const watchers = new Set<() => void>();
   const daemon = await startDaemon({
     listen: '0',
-    plaintext: false,
+    security: plaintext,
     log: (level, text) => {
       log.push(`${level}: ${text}`);
       for (const watcher of watchers) watcher();
@@ -68,12 +69,17 @@ export async function begin(
   migrationId: string,
   options: Pick<PageSenderOptions, 'compression'> = {},
 ): Promise<Migration> {
-  const control = await connectControl(endpoint, migrationId, patience);
+  const control = await connectControl(endpoint, migrationId, { security: plaintext, ...patience });
   t.teardown(() => {
     control.terminate();
   });
   await greet(control, { ...identity, migrationId, purpose: 'migrate', plaintext: false }, patience);
-  const pages = await connectPages(endpoint, migrationId, { checksum, ...patience, ...options });
+  const pages = await connectPages(endpoint, migrationId, {
+    passage: undefined,
+    checksum,
+    ...patience,
+    ...options,
+  });
   t.teardown(() => {
     pages.terminate();
   });

@@ -8,6 +8,7 @@ import { compress } from '../../src/kernel/page-codec.ts';
 import type { Compression } from '../../src/transport/codec.ts';
 import { connectControl, connectPages } from '../../src/transport/connect.ts';
 import type { ControlConnection } from '../../src/transport/control-connection.ts';
+import { plaintext } from '../../src/transport/security.ts';
 import { greet } from '../../src/transport/handshake.ts';
 import { check, final, identity, stage } from '../unit/transport/samples.ts';
 import { begin, checksum, startBed } from './daemon-bed.ts';
@@ -148,8 +149,11 @@ void t.test('compressed frames are taken, and one that is not what it says ends 
 void t.test('a second control connection of a running migration is refused with its reason', async (t) => {
   const bed = await startBed(t);
   await begin(t, bed, 'm1');
-  await t.rejects(connectControl(bed.endpoint, 'm1'), { code: 'REFUSED', message: /m1 is already running/ });
-  await t.rejects(connectPages(bed.endpoint, 'm2', { checksum }), {
+  await t.rejects(connectControl(bed.endpoint, 'm1', { security: plaintext }), {
+    code: 'REFUSED',
+    message: /m1 is already running/,
+  });
+  await t.rejects(connectPages(bed.endpoint, 'm2', { passage: undefined, checksum }), {
     code: 'PEER',
     message: /no running migration m2/,
   });
@@ -163,7 +167,10 @@ void t.test(
     dead.send(stage);
     await bed.logged(/is stuck/);
     for (let i = 0; i < 2; i++) {
-      const control = await connectControl(bed.endpoint, 'stuck-1', { purpose: 'resolve' });
+      const control = await connectControl(bed.endpoint, 'stuck-1', {
+        security: plaintext,
+        purpose: 'resolve',
+      });
       await greet(control, { ...identity, migrationId: 'stuck-1', purpose: 'resolve', plaintext: false });
       control.send({ type: 'resolve', migrationId: 'stuck-1', verdict: 'commit' });
       t.equal((await control.expect('resolved')).state, 'prepared');
@@ -176,7 +183,7 @@ void t.test(
 void t.test('a worker that can end by itself is not killed for a resolve', async (t) => {
   const bed = await startBed(t);
   await begin(t, bed, 'm1');
-  const control = await connectControl(bed.endpoint, 'm1', { purpose: 'resolve' });
+  const control = await connectControl(bed.endpoint, 'm1', { security: plaintext, purpose: 'resolve' });
   await bed.logged(/m1: its worker ended with code 1/);
   await control.close();
 });
@@ -187,7 +194,10 @@ void t.test('stopping the daemon ends sessions before PREPARED, and the source i
   const ended = endOf(control);
   await bed.daemon.stop();
   t.match(await ended, { code: 'CANCELLED', message: /receive is being stopped/ });
-  await t.rejects(connectControl(bed.endpoint, 'm2'), { code: 'PEER', message: /nothing listens there/ });
+  await t.rejects(connectControl(bed.endpoint, 'm2', { security: plaintext }), {
+    code: 'PEER',
+    message: /nothing listens there/,
+  });
 });
 
 void t.test('stopping the daemon lets a session behind PREPARED come to its end', async (t) => {
@@ -214,22 +224,21 @@ void t.test('a worker that does not stop is killed', async (t) => {
   await bed.logged(/stuck-1: its worker/);
 });
 
-void t.test('a port in use is said so, and without --plaintext only loopback is bound', async (t) => {
+void t.test('a port in use is said so, and what is not encrypted is warned of', async (t) => {
   const busy = createServer();
   await new Promise<void>((resolve) => {
     busy.listen(0, '127.0.0.1', resolve);
   });
   t.teardown(() => busy.close());
   const { port } = busy.address() as AddressInfo;
-  const options = { plaintext: false, log: () => undefined };
+  const options = { security: plaintext, log: () => undefined };
   await t.rejects(startDaemon({ ...options, listen: String(port) }), {
     code: 'USAGE',
     message: /port is in use/,
   });
-  await t.rejects(startDaemon({ ...options, listen: '0.0.0.0:0' }), { code: 'USAGE', hint: /--plaintext/ });
-  await t.rejects(startDaemon({ ...options, listen: '192.0.2.1:0', plaintext: true }), {
+  await t.rejects(startDaemon({ ...options, listen: '192.0.2.1:0' }), {
     message: /no such address/,
   });
-  const open = await startBed(t, { listen: '0.0.0.0:0', plaintext: true });
+  const open = await startBed(t, { listen: '0.0.0.0:0' });
   t.match(open.log, [/warning: the connection is not encrypted/]);
 });

@@ -50,7 +50,7 @@ await t.test(
 
     const refused = await a.run(process.execPath, [
       ...[godwitPath, 'check', '--pid', String(program.pid)],
-      ...['--to', b.receiver?.address ?? '', '--plaintext', '--json'],
+      ...['--to', b.receiver?.address ?? '', ...(b.receiver?.security ?? []), '--json'],
     ]);
     t.equal(refused.code, 3, 'refused');
     t.match(refused.stdout, new RegExp(`the mount at ${place}, and nothing is mounted there on this host`));

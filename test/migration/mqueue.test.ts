@@ -41,7 +41,7 @@ await t.test(
     await until('the name is taken', () => thief.log().includes('open'));
     const taken = await a.run(process.execPath, [
       ...[godwitPath, 'check', '--pid', String(workload.pid)],
-      ...['--to', b.receiver?.address ?? '', '--plaintext', '--json'],
+      ...['--to', b.receiver?.address ?? '', ...(b.receiver?.security ?? []), '--json'],
     ]);
     t.equal(taken.code, 3, 'refused');
     t.match(taken.stdout, new RegExp(`message queue ${name}".*its name is taken here`));

@@ -33,7 +33,7 @@ await t.test(
     t.equal((await b.run('ipcmk', ['-M', '4096'])).code, 0);
     const taken = await a.run(process.execPath, [
       ...[godwitPath, 'check', '--pid', String(workload.pid)],
-      ...['--to', b.receiver?.address ?? '', '--plaintext', '--json'],
+      ...['--to', b.receiver?.address ?? '', ...(b.receiver?.security ?? []), '--json'],
     ]);
     t.equal(taken.code, 3, 'refused');
     t.match(taken.stdout, /System V segment 0.*its ID is taken here by number 0/);

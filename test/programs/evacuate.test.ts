@@ -99,7 +99,9 @@ await t.test('a host is emptied for real', { skip }, async (t) => {
   );
   const pids = trees.map((tree) => String(tree.pid));
   const env = { GODWIT: `${process.execPath} ${godwitPath}` };
-  const result = await a.run(script, ['--to', receiver.address, ...pids, '--', '--plaintext'], { env });
+  const result = await a.run(script, ['--to', receiver.address, ...pids, '--', ...receiver.security], {
+    env,
+  });
   t.equal(result.code, 0, `${result.stdout}${result.stderr}`);
   t.match(result.stdout, 'moved:       4');
   t.strictSame(await a.lastingLeftovers(), [], 'the host is empty');

@@ -5,6 +5,7 @@ import { GodwitError } from '../../errors.ts';
 import { bytesOfRuns } from '../../images/missing.ts';
 import { Keeper } from '../../kernel/keeper.ts';
 import { pageContents } from '../pages/page-contents.ts';
+import { requireSubject } from '../session.ts';
 import type { TargetContext } from '../session.ts';
 import { FaultStream } from './fault-stream.ts';
 
@@ -14,6 +15,7 @@ const lastWordMs = 10_000;
 export async function servePostCopy(context: TargetContext): Promise<void> {
   const { control, signal } = context;
   const { migrationId } = await control.expect('fetch', { signal });
+  requireSubject(context, migrationId);
   await using keeper = connect(migrationId);
   const stands = keeper.word.state;
   if (stands !== 'RUNNING')
