@@ -2,19 +2,21 @@
 import { hostname } from 'node:os';
 import type { CommandModule } from 'yargs';
 import { GodwitError } from '../errors.ts';
+import type { Allowed } from '../target/security/allowed.ts';
 import { enterUserNamespace } from '../kernel/user-namespace.ts';
 import { formatEndpoint } from '../transport/endpoint.ts';
 import type { Endpoint } from '../transport/endpoint.ts';
 import { readyLine, startDaemon } from '../target/daemon.ts';
 import { keepThroughExec } from '../target/given-descriptors.ts';
 import type { LogLevel } from '../target/session.ts';
+import { allowedOptions, parseAllowedUsers, type AllowedArguments } from './allowed-users.ts';
 import {
   parseTargetSecurity,
   targetSecurityOptions,
   type TargetSecurityArguments,
 } from './target-security.ts';
 
-interface ReceiveArguments extends TargetSecurityArguments {
+interface ReceiveArguments extends TargetSecurityArguments, AllowedArguments {
   readonly listen: string;
   readonly 'inherit-fd': readonly number[];
   readonly json: boolean;
@@ -32,6 +34,7 @@ export const receiveCommand: CommandModule<object, ReceiveArguments> = {
         describe: '[address:]port to listen on; 127.0.0.1 by default',
       })
       .options(targetSecurityOptions)
+      .options(allowedOptions)
       .option('inherit-fd', {
         type: 'number',
         array: true,
@@ -50,6 +53,7 @@ export const receiveCommand: CommandModule<object, ReceiveArguments> = {
       security: parseTargetSecurity(args, (key) => {
         keys.made(key);
       }),
+      allowed: takenUsers(args, log),
       given: args['inherit-fd'],
       log,
     });
@@ -66,6 +70,16 @@ export const receiveCommand: CommandModule<object, ReceiveArguments> = {
     await daemon.stop();
   },
 };
+
+function takenUsers(args: AllowedArguments, log: typeof logText): Allowed {
+  const taken = parseAllowedUsers(args);
+  if (!taken.root && taken.users.length === 0)
+    log(
+      'warning',
+      "whose trees may come? Root's only with --allow-root, those of others with --allow-user NAME",
+    );
+  return taken;
+}
 
 /** What the operator pastes on the source: a line for each key, from the moment on when it is good for something. */
 class KeyLines {

@@ -6,6 +6,7 @@ import type { FileIdentity } from '../images/memory.ts';
 import { fileHint } from './file-hint.ts';
 import { isOwnStorage } from '../kernel/own-storage.ts';
 import { native } from '../native.ts';
+import { asUser } from './security/as-user.ts';
 
 const needsFile = 'the target needs the same files as the source: copy it, or mount the same storage';
 
@@ -99,7 +100,7 @@ function openZeroDevice(): number {
 export function openIdentified(identity: FileIdentity, flags: number, sameKernel: boolean): number {
   let fd: number;
   try {
-    fd = openSync(identity.path, flags | constants.O_NONBLOCK | constants.O_NOCTTY);
+    fd = asUser(() => openSync(identity.path, flags | constants.O_NONBLOCK | constants.O_NOCTTY));
   } catch (error) {
     throw new GodwitError('REFUSED', `${identity.path} cannot be opened: ${asGodwitError(error).message}`, {
       hint: fileHint((error as NodeJS.ErrnoException).code, needsFile),

@@ -6,6 +6,7 @@ import { needsCheckpointRestore } from '../kernel/mapped-file.ts';
 import { missingOf, probeAll } from '../kernel/probes/probe-all.ts';
 import { hasCapability, learnRights, may } from '../kernel/rights.ts';
 import { blocker } from './check/blocker.ts';
+import { becomeFor } from './security/as-user.ts';
 import { checkFanotify } from './check/fanotify.ts';
 import { checkFiles } from './check/files.ts';
 import { checkInterfaces } from './check/interfaces.ts';
@@ -17,7 +18,7 @@ import { checkPostCopy } from './check/post-copy.ts';
 import { checkRoom } from './check/room.ts';
 import { checkSysv } from './check/sysv.ts';
 import { checkTerminals } from './check/terminals.ts';
-import { checkPowers, checkUsers } from './check/users.ts';
+import { checkAllowed, checkPowers, checkUsers } from './check/users.ts';
 import { checkForwarding } from './forwarding/check.ts';
 import { checkAddresses } from './moved-addresses.ts';
 import { checkNetwork } from './network/check.ts';
@@ -31,11 +32,13 @@ const needed = new Set([
 
 export async function checkRequirements(requirements: Requirements): Promise<Blocker[]> {
   learnRights();
+  becomeFor(requirements.uids);
   return [
     ...checkKernel(requirements),
     ...checkMachine(requirements),
     ...(await checkFacilities()),
     ...checkIds(requirements),
+    ...checkAllowed(requirements),
     ...checkUsers(requirements),
     ...checkPowers(requirements),
     ...checkSharedMemory(requirements),

@@ -19,6 +19,7 @@ import { refusalResponse } from '../transport/refusal.ts';
 import { FreshConnections, peerOf } from './fresh-connections.ts';
 import { silence } from './hand-over.ts';
 import { listen, plaintextWarning, resolveListen } from './listen.ts';
+import type { Allowed } from './security/allowed.ts';
 import { enter } from './security/entrance.ts';
 import { FrontDoor } from './security/front-door.ts';
 import type { TargetSecurity } from './security/target-security.ts';
@@ -30,6 +31,8 @@ export interface DaemonOptions {
   /** [addr:]port */
   readonly listen: string;
   readonly security: TargetSecurity;
+  /** Default: everybody's. */
+  readonly allowed?: Allowed;
   /** Descriptors of this process that trees may take. */
   readonly given?: readonly number[];
   readonly log: (level: LogLevel, text: string) => void;
@@ -78,6 +81,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     module: options.workerModule ?? defaultWorkerModule(),
     execArgv: options.workerExecArgv ?? process.execArgv,
     given: options.given ?? [],
+    allowed: options.allowed ?? { root: true, users: [] },
     maxPending,
     maxWorkers: options.maxWorkers ?? 256,
     graceMs: options.graceMs ?? 3000,
@@ -94,6 +98,9 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
           log,
           sessionOf: (id) => sessionOf(workers, id),
           open: async (opening, use) => workers.open(opening, use),
+          deserted: (opening) => {
+            workers.deserted(opening);
+          },
         });
   const server = door === undefined ? http : encryptingServer(door, http, workers, fresh, log);
   server.on('connection', (socket) => {

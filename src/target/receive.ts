@@ -25,6 +25,8 @@ import type { PidNamespaceChoice } from './pid-namespace.ts';
 import { servePostCopy } from './post-copy/session.ts';
 import { rehearse } from './rehearsal.ts';
 import { resolveMigration } from './resolve.ts';
+import { requireAllowed } from './security/allowed.ts';
+import { userCanEnter } from './security/as-user.ts';
 import type { TargetContext, TargetSessions } from './session.ts';
 
 /** How long a source may take to end its tree. */
@@ -44,6 +46,7 @@ export async function receive(context: TargetContext): Promise<void> {
     if (landing === undefined) return;
     const { layout, state, lastSequence } = await followSource(context, landing);
     const whole = { ...state, layout: landing.updated(layout) };
+    requireAllowed(whole, userCanEnter);
     const { times, heldLocks } = await landing.prepare(whole, lastSequence);
     context.control.send({ type: 'prepared', times, ...(heldLocks ? { heldLocks } : {}) });
   } catch (error) {

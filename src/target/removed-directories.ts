@@ -4,6 +4,7 @@ import { chmodSync, chownSync, closeSync, constants, mkdirSync, openSync, rmdirS
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { GodwitError } from '../errors.ts';
+import { asUser } from './security/as-user.ts';
 import type { RemovedDirectory } from '../images/removed-directory.ts';
 
 const openPath = 0o10000000;
@@ -15,7 +16,7 @@ export class RemovedDirectories implements Disposable {
   fdOf(path: string, image: RemovedDirectory): number {
     let fd = this.#fds.get(image.id);
     if (fd === undefined) {
-      fd = make(path, image);
+      fd = asUser(() => make(path, image));
       this.#fds.set(image.id, fd);
     }
     return fd;

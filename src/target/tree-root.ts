@@ -3,6 +3,7 @@
 import { closeSync, constants, openSync, readlinkSync } from 'node:fs';
 import { runLocal } from '../kernel/local-program.ts';
 import { Program } from '../kernel/program.ts';
+import { asUser } from './security/as-user.ts';
 
 /** RESOLVE_IN_ROOT, openat2(2), Linux 5.6: symbolic links too lead nowhere else. */
 const resolveInRoot = 0x10;
@@ -31,9 +32,9 @@ export function openIn(root: TreeRoot, path: string, flags: number, mode = 0): n
   const name = program.cstring(path);
   if (root === undefined) {
     const fd = program.attempt('openat', atFdcwd, name, flags, mode);
-    return runLocal(program).number(fd);
+    return asUser(() => runLocal(program).number(fd));
   }
   const kept = (flags & openPath) === 0 ? flags : flags & pathFlags;
   const fd = program.attempt('openat2', root, name, program.words(kept, mode, resolveInRoot), openHowSize);
-  return runLocal(program).number(fd);
+  return asUser(() => runLocal(program).number(fd));
 }

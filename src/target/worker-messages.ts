@@ -32,6 +32,8 @@ export type ToWorker =
   | Opening
   /** Comes with a socket: a TLS connection for this migration, of which `head` (base64) has been read. */
   | { readonly kind: 'tls'; readonly head: string }
+  /** Who was let in has left the front door: it has come in, or will not. */
+  | { readonly kind: 'deserted' }
   /** End the session, unless it is past PREPARED. */
   | { readonly kind: 'stop' }
   /** Let go of the connection: another worker settles the migration. */

@@ -48,6 +48,7 @@ export function serveWorker(
   const worker = new Worker(sessions, options);
   inbox.open((told, socket) => {
     if (told.kind === 'open') worker.open(told);
+    else if (told.kind === 'deserted') worker.desert();
     else if (told.kind === 'tls') worker.serveTls(told.head, socket);
     else if (told.kind === 'stop') worker.stop('receive is being stopped on the target');
     else if (told.kind === 'yield') worker.letGo();
@@ -105,6 +106,10 @@ class Worker {
         log('warning', why);
       },
     );
+  }
+
+  desert(): void {
+    if (this.#control === undefined) exit(0);
   }
 
   serveTls(head: string, socket: Socket | undefined): void {

@@ -10,9 +10,11 @@ import { oomKills } from './scarce-memory.ts';
 import { givingArguments } from './given-descriptors.ts';
 import { handOver } from './hand-over.ts';
 import type { QuietSocket } from './hand-over.ts';
+import { allowedArgument, type Allowed } from './security/allowed.ts';
 import type { KeyUse } from './security/key-ring.ts';
 import type { LogLevel } from './session.ts';
 import { Refusal } from './upgrade.ts';
+import { within } from './within.ts';
 import type { FromWorker, Opening, ToWorker, WebSocketRequest } from './worker-messages.ts';
 
 export interface WorkersOptions {
@@ -23,6 +25,8 @@ export interface WorkersOptions {
   readonly execArgv: readonly string[];
   /** Descriptors of this process that trees may take (--inherit-fd). */
   readonly given: readonly number[];
+  /** Whose trees it takes. */
+  readonly allowed: Allowed;
   /** Migrations at once. */
   readonly maxWorkers: number;
   /** Workers whose peer has not said hello. */
@@ -114,6 +118,12 @@ export class Workers {
     return undefined;
   }
 
+  /** It ends, unless its control connection stands. */
+  deserted(opening: Opening): void {
+    const worker = this.#workers.get(opening.migrationId);
+    if (worker?.opening === opening) this.#send(worker, { kind: 'deserted' });
+  }
+
   /** A TLS connection for the worker of a migration. */
   async serveTls(migrationId: string, socket: QuietSocket): Promise<void> {
     const worker = this.#workers.get(migrationId);
@@ -155,11 +165,15 @@ export class Workers {
     opening?: Opening,
     use?: KeyUse,
   ): Worker {
-    const { given } = this.#options;
-    const child = fork(fileURLToPath(this.#options.module), givingArguments(given), {
-      execArgv: [...this.#options.execArgv],
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...given],
-    });
+    const { given, allowed } = this.#options;
+    const child = fork(
+      fileURLToPath(this.#options.module),
+      [...givingArguments(given), allowedArgument(allowed)],
+      {
+        execArgv: [...this.#options.execArgv],
+        stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...given],
+      },
+    );
     const name = `${what[purpose]} ${migrationId}`;
     const killed = oomKills();
     const exited = once(child, 'exit');
@@ -227,19 +241,4 @@ function refuse(status: number, code: 'PEER' | 'REFUSED' | 'LIMIT', message: str
     status,
     new GodwitError(code, message, { hint: 'see the log of receive on the target' }),
   );
-}
-
-/** True: `promise` was settled in time. */
-async function within(ms: number, promise: Promise<unknown>): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<false>((resolve) => {
-    timer = setTimeout(() => {
-      resolve(false);
-    }, ms);
-  });
-  try {
-    return await Promise.race([promise.then(() => true), late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -50,10 +50,11 @@ export async function connectControl(
 ): Promise<ControlConnection<'source'>> {
   const { security, purpose = 'migrate', of, signal } = options;
   const timeoutMs = options.timeoutMs ?? handshakeTimeoutMs;
-  const session =
+  const admission =
     security.kind === 'plaintext'
       ? undefined
       : await enterFrontDoor(endpoint, security, { migrationId, purpose, of }, { timeoutMs, signal });
+  const session = admission?.session;
   const way = (what: string): Way => ({
     kind: 'control',
     endpoint,
@@ -62,10 +63,14 @@ export async function connectControl(
   });
   const again = redialOf(way('resume'), options);
   const reconnect = again && { ...options, redial: again };
-  return dial(way(purpose), options, (ws, socket) => {
-    const passage: Passage | undefined = session && { session, pages: pageKeysOf(socket) };
-    return new ControlConnection('source', ws, socket, { ...options, reconnect, passage });
-  });
+  try {
+    return await dial(way(purpose), options, (ws, socket) => {
+      const passage: Passage | undefined = session && { session, pages: pageKeysOf(socket) };
+      return new ControlConnection('source', ws, socket, { ...options, reconnect, passage });
+    });
+  } finally {
+    admission?.leave();
+  }
 }
 
 /** Opens a page connection of a migration that has been welcomed. `passage`: of its control connection. @throws GodwitError PEER */

@@ -2,7 +2,6 @@
 // began before, and gets the session that its other connections need. A worker waits for them then. Nothing about the tree is said here.
 import { request } from 'node:http';
 import type { IncomingMessage } from 'node:http';
-import { text } from 'node:stream/consumers';
 import * as z from 'zod';
 import { asGodwitError } from '../errors.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -37,13 +36,19 @@ const answerSchema = z.object({
     .refine((secret) => secret.length === secretBytes),
 });
 
-/** @throws GodwitError PEER, REFUSED, LIMIT: what the target says */
+export interface Admission {
+  readonly session: Session;
+  /** The worker waits for as long as the door is open: to be called when the control connection stands, or will not come. */
+  readonly leave: () => void;
+}
+
+/** @throws GodwitError PEER, NOT_ALLOWED, REFUSED, LIMIT: what the target says */
 export async function enterFrontDoor(
   endpoint: Endpoint,
   security: Exclude<Security, { kind: 'plaintext' }>,
   wanted: DoorRequest,
   { timeoutMs, signal }: DoorOptions,
-): Promise<Session> {
+): Promise<Admission> {
   const { certificates, expected } = whoIsThere(endpoint, security);
   const socket = await reach(endpoint, timeoutMs, signal);
   const { socket: secured, pin } = await secure(socket, endpoint, expected, {
@@ -80,11 +85,17 @@ export async function enterFrontDoor(
       throw (
         (await readRefusal(response)) ?? notGodwit(endpoint, `it answered HTTP ${response.statusCode ?? 0}`)
       );
-    const given = answerSchema.safeParse(parsed(await text(response)));
+    const given = answerSchema.safeParse(parsed(await firstLine(response, timeoutMs)));
     if (!given.success) throw notGodwit(endpoint, 'its answer is no session');
-    return { kind: 'session', pin, secret: given.data.session, certificates };
-  } finally {
+    return {
+      session: { kind: 'session', pin, secret: given.data.session, certificates },
+      leave: () => {
+        secured.destroy();
+      },
+    };
+  } catch (error) {
     secured.destroy();
+    throw error;
   }
 }
 
@@ -115,6 +126,31 @@ function whoIsThere(
     return { certificates: security, expected: { certificates: security, host } };
   return { certificates, expected: { pin: security.pin } };
 }
+
+/** The answer does not end: it says how long the source waits to come in. Longer lines than `most` are none. */
+async function firstLine(response: IncomingMessage, timeoutMs: number): Promise<string> {
+  const timer = setTimeout(() => {
+    response.destroy();
+  }, timeoutMs);
+  response.on('error', () => undefined); // `leave`
+  try {
+    return await new Promise((resolve) => {
+      let line = '';
+      response.setEncoding('utf8');
+      response.on('data', (chunk: string) => {
+        line += chunk;
+        if (line.includes('\n') || line.length > most) resolve(line);
+      });
+      response.once('close', () => {
+        resolve(line);
+      });
+    });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+const most = 1024;
 
 function parsed(json: string): unknown {
   try {

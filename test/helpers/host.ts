@@ -79,6 +79,8 @@ export class Host extends NamespaceHost {
       args?: readonly string[];
       /** Default: GODWIT_TEST_PLAINTEXT. */
       plaintext?: boolean;
+      /** What sources say in the place of --key; then `args` have receive's half. */
+      security?: readonly string[];
       env?: Readonly<Record<string, string>>;
       /** Of a shell: "3>>/var/log/program". */
       redirect?: string;
@@ -91,7 +93,8 @@ export class Host extends NamespaceHost {
       'receive',
       '--listen',
       `${this.ip}:${port}`,
-      ...(plaintext ? ['--plaintext'] : ['--key-uses', '1000000']),
+      ...(plaintext ? ['--plaintext'] : options.security === undefined ? ['--key-uses', '1000000'] : []),
+      ...(this.runsAsUser || options.args?.includes('--allow-user') === true ? [] : ['--allow-root']),
       ...(options.args ?? []),
     ];
     const shell =
@@ -103,10 +106,12 @@ export class Host extends NamespaceHost {
       async () => {
         if (this.process(spawned.pid) === undefined)
           throw new Error(`receive ended:\n${spawned.log()}${spawned.errors()}`);
-        return (plaintext || keyIn(spawned.log()) !== undefined) && (await canConnect(this.ip, port));
+        const isTold = plaintext || options.security !== undefined || keyIn(spawned.log()) !== undefined;
+        return isTold && (await canConnect(this.ip, port));
       },
     );
-    const security = plaintext ? ['--plaintext'] : ['--key', keyIn(spawned.log()) ?? ''];
+    const security =
+      options.security ?? (plaintext ? ['--plaintext'] : ['--key', keyIn(spawned.log()) ?? '']);
     this.receiver = { pid: spawned.pid, port, address: `${this.ip}:${port}`, spawned, security };
     return this.receiver;
   }

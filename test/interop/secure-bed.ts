@@ -57,7 +57,7 @@ export class Authority {
   }
 
   /** `days` may be in the past. */
-  async sign(name: string, days = 2): Promise<Identity> {
+  async sign(name: string, days = 2, ip = '127.0.0.1'): Promise<Identity> {
     const file = (suffix: string): string => join(this.#folder, `${name}.${suffix}`);
     const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
     await mustRun('openssl', [
@@ -72,7 +72,7 @@ export class Authority {
     ]);
     writeFileSync(
       file('ext'),
-      'subjectAltName=IP:127.0.0.1,DNS:localhost\nextendedKeyUsage=serverAuth,clientAuth\n',
+      `subjectAltName=IP:${ip},DNS:localhost\nextendedKeyUsage=serverAuth,clientAuth\n`,
     );
     const [from, until] = days > 0 ? [-1, days] : [-3, days];
     const ca = [

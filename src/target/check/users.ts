@@ -1,6 +1,7 @@
 // Whose the processes are: a plain user can restore own ones only, with the groups that everything of this agent has.
 import type { Blocker, Requirements } from '../../images/requirements.ts';
 import { hasCapability, isInside, may, ownGroups } from '../../kernel/rights.ts';
+import { hint, refusalsOf } from '../security/allowed.ts';
 import { blocker } from './blocker.ts';
 
 type Wanted = Pick<Requirements, 'uids' | 'gids' | 'groups' | 'seccomp' | 'capabilities'>;
@@ -33,6 +34,11 @@ export function checkUsers({ uids, gids, groups }: Wanted, own: Restorer = thisA
     found.push(blocker('supplementary groups', reason, remedy));
   }
   return found;
+}
+
+/** Whom the operator has told receive to take. */
+export function checkAllowed(wanted: Parameters<typeof refusalsOf>[0]): Blocker[] {
+  return refusalsOf(wanted).map(({ object, reason }) => blocker(object, reason, hint));
 }
 
 /** What processes may do that those of a plain user may not, or have to be kept from. */

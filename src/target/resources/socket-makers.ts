@@ -3,6 +3,7 @@
 import { GodwitError } from '../../errors.ts';
 import type { PeerCredentials } from '../../images/resources/peer-credentials.ts';
 import { runLocal } from '../../kernel/local-program.ts';
+import { asUser } from '../security/as-user.ts';
 import { readStatus } from '../../kernel/proc/status.ts';
 import { errnoName, isError, Program, type Outcome, type Result } from '../../kernel/program.ts';
 import { ownGroups } from '../../kernel/rights.ts';
@@ -82,7 +83,7 @@ export class SocketMakers implements Disposable {
     const actor = who === undefined ? undefined : this.#context.actor(who.pid);
     if (who === undefined || actor === undefined) {
       act(undefined);
-      return { outcome: runLocal(program), actor: undefined };
+      return { outcome: asUser(() => runLocal(program)), actor: undefined };
     }
     const became = this.#isOwn(who) ? undefined : this.#become(program, who);
     act(actor);

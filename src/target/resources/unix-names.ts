@@ -7,6 +7,7 @@ import type { ResourceImage } from '../../images/resources/registry.ts';
 import { runLocal } from '../../kernel/local-program.ts';
 import { errnoName, Program } from '../../kernel/program.ts';
 import { unixName } from '../../kernel/socket-address.ts';
+import { asUser } from '../security/as-user.ts';
 import { bindSocket } from './bind-socket.ts';
 import type { UndoLog } from './undo-log.ts';
 import { unixAddress } from './unix-pairs.ts';
@@ -26,13 +27,24 @@ export class UnixNames {
 
   /** bind(2), with the file's mode and owner. @throws GodwitError REFUSED */
   bind(fd: number, name: Uint8Array, file: SocketFile): void {
+    asUser(() => {
+      this.#bind(fd, name, file);
+    });
+  }
+
+  /** Binds a socket whose name leads to it for a moment only; whatever has the name now gets it back. */
+  borrow<T>(fd: number, name: Uint8Array, file: SocketFile, use: () => T): T {
+    return asUser(() => this.#borrow(fd, name, file, use));
+  }
+
+  #bind(fd: number, name: Uint8Array, file: SocketFile): void {
     if (name[0] === 0 || file === undefined) {
       const result = bindSocket(fd, unixAddress(name));
       if (result < 0) throw cannotBind(unixName(name), result);
       return;
     }
     if (!file.present) {
-      this.borrow(fd, name, file, () => undefined);
+      this.#borrow(fd, name, file, () => undefined);
       return;
     }
     const path = resolve(file.directory, unixName(name));
@@ -51,8 +63,7 @@ export class UnixNames {
     runLocal(program, path);
   }
 
-  /** Binds a socket whose name leads to it for a moment only; whatever has the name now gets it back. */
-  borrow<T>(fd: number, name: Uint8Array, file: SocketFile, use: () => T): T {
+  #borrow<T>(fd: number, name: Uint8Array, file: SocketFile, use: () => T): T {
     const isPath = name[0] !== 0;
     const directory = file?.directory ?? '/';
     const path = resolve(directory, unixName(name));

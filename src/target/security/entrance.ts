@@ -44,6 +44,7 @@ export function enter(socket: Socket, { door, http, onTls, settled }: EntranceOp
     socket.pause();
     socket.unshift(bytes);
     if (isTls) {
+      settled(socket);
       door.welcome(socket); // TLS takes what is there, and reads the handle by itself: a stream that flows would take it away
       return;
     }

@@ -28,6 +28,8 @@ export interface FrontDoorOptions {
   readonly sessionOf: (migrationId: string) => Buffer | undefined;
   /** Starts the worker that is let in; `use`: what it costs. A refusal: not now. */
   readonly open: (opening: Opening, use: KeyUse | undefined) => Promise<Refusal | undefined>;
+  /** Who was let in has left the door: it has come in, or will not. */
+  readonly deserted: (opening: Opening) => void;
 }
 
 interface Wanted {
@@ -41,10 +43,16 @@ interface Admission {
   readonly use: KeyUse | undefined;
 }
 
+/** Connections at once. */
+const mostGuests = 64;
+/** A visit may take so many times the patience for a handshake: TLS, the request, the start of a worker, the way in. */
+const mostVisits = 4;
+
 export class FrontDoor {
   readonly #options: FrontDoorOptions;
   readonly #server: Server;
   readonly #attempts = new Attempts();
+  readonly #guests = new Set<Socket>();
   readonly #keys: KeyRing | undefined;
 
   constructor(options: FrontDoorOptions) {
@@ -79,23 +87,40 @@ export class FrontDoor {
 
   /** A connection whose bytes nobody has taken. */
   welcome(socket: Socket): void {
-    if (!this.#attempts.mayTry(socket.remoteAddress ?? '')) {
+    if (!this.#attempts.mayTry(socket.remoteAddress ?? '') || this.#guests.size >= mostGuests) {
       socket.destroy();
       return;
     }
+    this.#guests.add(socket);
+    const timer = setTimeout(() => {
+      socket.destroy();
+    }, mostVisits * this.#options.timeoutMs);
+    socket.once('close', () => {
+      clearTimeout(timer);
+      this.#guests.delete(socket);
+    });
     this.#server.emit('connection', socket);
   }
 
   close(): void {
     this.#keys?.close();
     this.#server.close();
-    this.#server.closeAllConnections();
+    for (const socket of this.#guests) socket.destroy();
   }
 
   async #answer(message: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
-      const secret = await this.#admit(message);
-      send(response, 200, { session: secret.toString('base64url') });
+      const { opening, secret } = await this.#admit(message);
+      // The answer has no end: that it is still there says that the source is coming.
+      if (message.socket.destroyed) {
+        this.#options.deserted(opening);
+        return;
+      }
+      response.once('close', () => {
+        this.#options.deserted(opening);
+      });
+      response.writeHead(200, { 'Content-Type': 'application/json' });
+      response.write(`${JSON.stringify({ session: secret.toString('base64url') })}\n`);
     } catch (thrown) {
       const refusal = thrown instanceof Refusal ? thrown : new Refusal(500, internal(thrown));
       this.#options.log('warning', `${message.socket.remoteAddress ?? '?'}: ${refusal.error.message}`);
@@ -105,7 +130,7 @@ export class FrontDoor {
   }
 
   /** @throws Refusal */
-  async #admit(message: IncomingMessage): Promise<Buffer> {
+  async #admit(message: IncomingMessage): Promise<{ opening: Opening; secret: Buffer }> {
     const wanted = readWanted(message);
     const admission = this.#authorized(message, wanted);
     const { identity } = this.#options.security;
@@ -113,7 +138,7 @@ export class FrontDoor {
     const sessionHash = hashOf(admission.secret).toString('base64url');
     const opening: Opening = { kind: 'open', migrationId, purpose, of, sessionHash, identity };
     const refusal = await this.#options.open(opening, admission.use);
-    if (refusal === undefined) return admission.secret;
+    if (refusal === undefined) return { opening, secret: admission.secret };
     admission.use?.giveBack();
     throw refusal;
   }

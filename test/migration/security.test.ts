@@ -1,0 +1,125 @@
+// Whom a target takes trees from, and whose: whole flights with keys, certificates, and users.
+import { chmodSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import type { Test } from 'tap';
+import { until } from '../helpers/commands.ts';
+import { godwitPath } from '../helpers/godwit-path.ts';
+import type { Host, MigrateResult } from '../helpers/host.ts';
+import { makeHosts } from '../helpers/hosts.ts';
+import { unless } from '../helpers/skip-unless.ts';
+import { startWorkload, verdictOf } from '../helpers/workloads.ts';
+import { Authority } from '../interop/secure-bed.ts';
+
+const skip = await unless('hosts', 'godwit', 'command:cc');
+const nobody = 65_534;
+
+/** A process of nobody's with nothing that nobody could not have. `open`: a file that root opens for it. */
+async function sleeper(host: Host, open = '/dev/null'): Promise<number> {
+  const drop = `setpriv --reuid=${nobody} --regid=${nobody} --clear-groups --inh-caps=-all --bounding-set=-all`;
+  const { pid } = await host.spawn('sh', [
+    '-c',
+    `cd /; exec ${drop} sleep 1000 </dev/null >/dev/null 2>&1 7<${open}`,
+  ]);
+  await until('it has become nobody', () =>
+    host.process(pid)?.command.startsWith('sleep') === true ? true : undefined,
+  );
+  return pid;
+}
+
+const said = ({ stdout, stderr }: MigrateResult): string => stdout + stderr;
+
+async function claimMoved(t: Test, result: MigrateResult, from: Host, to: Host, pid: number): Promise<void> {
+  t.equal(result.code, 0, said(result));
+  t.ok(to.process(pid), 'it is on the target');
+  t.notOk(from.process(pid), 'and not on the source');
+  to.kill(pid);
+  await to.waitGone(pid);
+}
+
+await t.test("a target takes nobody's tree unless it was told so, and no more than what is its user's", { skip }, async (t) => {
+  await using hosts = await makeHosts();
+  const { a, b } = hosts;
+  const shared = a.scratch;
+  const secret = join(shared, 'secret');
+  writeFileSync(secret, 'for root');
+  chmodSync(secret, 0o600);
+  const receive = async (...args: string[]): Promise<void> => {
+    if (b.receiver !== undefined) {
+      b.kill(b.receiver.pid);
+      await b.waitGone(b.receiver.pid);
+    }
+    await b.receive({ args });
+  };
+  await receive('--allow-user', 'daemon');
+  const pid = await sleeper(a);
+  const other = await a.migrate(pid, b);
+  t.equal(other.code, 3, 'of another user');
+  t.match(said(other), /user 65534/);
+  await receive('--allow-user', 'nobody');
+  await claimMoved(t, await a.migrate(pid, b), a, b, pid);
+
+  const reader = await sleeper(a, secret);
+  const refused = await a.migrate(reader, b);
+  t.not(refused.code, 0, 'with a file of root');
+  t.match(said(refused), /secret/);
+  t.ok(a.process(reader), 'it goes on at the source');
+  a.kill(reader);
+
+  const roots = await startWorkload(a, 'counter');
+  const root = await a.migrate(roots.pid, b);
+  t.equal(root.code, 3, 'of root');
+  t.match(said(root), /user 0.*--allow-root/s);
+  t.equal(await verdictOf(a, roots), 'ok');
+}); // prettier-ignore
+
+await t.test('a key is pasted, read from a file, or from the environment; a wrong one moves nothing', { skip }, async (t) => {
+  await using hosts = await makeHosts();
+  const { a, b } = hosts;
+  const shared = a.scratch;
+  const receiver = await b.receive();
+  const [, key = ''] = receiver.security;
+  const file = join(shared, 'key');
+  writeFileSync(file, `${key}\n`, { mode: 0o600 });
+  const ways = [['--key', key], ['--key-file', file], []];
+  for (const way of ways) {
+    const counter = await startWorkload(a, 'counter');
+    const words = [godwitPath, 'migrate', '--pid', String(counter.pid), '--to', receiver.address, '--rehearsals', '1', ...way];
+    const { code, stdout, stderr } = await a.run(process.execPath, words, { env: { GODWIT_KEY: way.length === 0 ? key : '' } });
+    t.equal(code, 0, `${way.join(' ')}: ${stdout}${stderr}`);
+    t.equal(await verdictOf(b, counter), 'ok');
+  }
+  const counter = await startWorkload(a, 'counter');
+  const changed = key.slice(0, -4) + (key.endsWith('AAAA') ? 'BBBA' : 'AAAA');
+  for (const [wrong, code, pattern] of [[changed, 1, /not, or no longer/], ['gw1_x', 2, /86 characters/]] as const) {
+    const result = await a.run(process.execPath, [godwitPath, 'migrate', '--pid', String(counter.pid), '--to', receiver.address, '--key', wrong]);
+    t.equal(result.code, code);
+    t.match(result.stdout + result.stderr, pattern);
+  }
+  t.equal(await verdictOf(a, counter), 'ok', 'it goes on at the source');
+  t.strictSame(await a.lastingLeftovers(), []);
+  t.strictSame(await b.lastingLeftovers(), []);
+}); // prettier-ignore
+
+const noOpenssl = await unless('hosts', 'godwit', 'command:cc', 'command:openssl');
+
+await t.test('certificates, in the place of a key', { skip: noOpenssl }, async (t) => {
+  await using hosts = await makeHosts();
+  const { a, b } = hosts;
+  const shared = a.scratch;
+  const authority = await Authority.make(t);
+  const [server, client] = [await authority.sign('server', 2, b.ip), await authority.sign('host-a')];
+  const files = {
+    'ca-cert.pem': authority.ca,
+    'server-cert.pem': server.certificate,
+    'server-key.pem': server.key,
+    'client-cert.pem': client.certificate,
+    'client-key.pem': client.key,
+  };
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(shared, name), text, { mode: 0o600 });
+  const counter = await startWorkload(a, 'counter');
+  await b.receive({ security: ['--tls-dir', shared], args: ['--tls-dir', shared, '--allow', 'host-a'] });
+  const result = await a.migrate(counter.pid, b, { args: ['--postcopy'] });
+  t.equal(result.code, 0, said(result));
+  t.equal(await verdictOf(b, counter), 'ok');
+});
