@@ -1,4 +1,4 @@
-// Throughput and CPU of memory -> page connection -> memory over loopback, against C with readv, send, recv and writev.
+// Throughput and CPU of memory -> page connection -> memory over loopback, plain and sealed, against C with readv, send, recv and writev.
 // Both move the same memory between the same two processes, in one run, interleaved; medians and their ratios count.
 // The goals: throughput at least 0.85 of C's, CPU at most 1.3 times C's. Options: --mib N (512), --runs N (7).
 import { rmSync } from 'node:fs';
@@ -50,10 +50,13 @@ try {
   const end = fileURLToPath(new URL('transport/end.ts', import.meta.url));
   const node = (...words: Word[]): Started => children.startNode(end, words);
   const c = (...words: Word[]): Started => children.start(copy, words);
-  const figures: { c: Figures[]; ws: Figures[] } = { c: [], ws: [] };
+  const figures: { c: Figures[]; ws: Figures[]; sealed: Figures[] } = { c: [], ws: [], sealed: [] };
   for (let i = 0; i < runs; i++) {
     figures.c.push(await move(c, from, to));
     figures.ws.push(await move(node, from, to));
+    process.env['GODWIT_BENCH_SEALED'] = '1'; // bench/lib/ends.ts
+    figures.sealed.push(await move(node, from, to));
+    delete process.env['GODWIT_BENCH_SEALED'];
   }
   const middle = (of: Figures[]): Figures => ({
     rate: median(of.map(({ rate }) => rate)),
@@ -63,10 +66,12 @@ try {
   const ours = middle(figures.ws);
   process.stdout.write(`transport, ${mib} MiB, medians of ${runs} interleaved runs\n`);
   process.stdout.write(line('C readv/send/recv/writev', baseline) + line('page connection', ours));
-  const throughput = median(figures.ws.map(({ rate }, i) => rate / (figures.c[i]?.rate ?? NaN)));
+  process.stdout.write(line('page connection, sealed', middle(figures.sealed)));
+  const ofC = (of: Figures[]): number => median(of.map(({ rate }, i) => rate / (figures.c[i]?.rate ?? NaN)));
   const cpu = median(figures.ws.map((ws, i) => ws.cpu / (figures.c[i]?.cpu ?? NaN)));
   const conditions = `${mib} MiB over loopback, medians of ${runs} interleaved runs; C: ${baseline.rate.toFixed(2)} GB/s`;
-  reportGoal('transport-throughput', throughput, { conditions, reduced: mib < 512 });
+  reportGoal('transport-throughput', ofC(figures.ws), { conditions, reduced: mib < 512 });
+  reportGoal('sealed-throughput', ofC(figures.sealed), { conditions, reduced: mib < 512 });
   reportGoal('transport-cpu', cpu, { conditions, reduced: mib < 512 });
 } finally {
   rmSync(folder, { recursive: true });

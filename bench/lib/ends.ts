@@ -5,13 +5,20 @@ import type { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { alignedBuffer } from '../../src/kernel/aligned-memory.ts';
+import { sealInto } from '../../src/kernel/seal-into.ts';
 import { native } from '../../src/native.ts';
 import { connectPages } from '../../src/transport/connect.ts';
+import { exporterBytes, PageKeys, sealHeader } from '../../src/transport/page-keys.ts';
 import type { PageReceiver } from '../../src/transport/page-receiver.ts';
 import type { PageSender } from '../../src/transport/page-sender.ts';
 import type { PageSenderOptions } from '../../src/transport/page-sender-options.ts';
 import { acceptWebSocket } from '../../src/transport/websocket.ts';
 import type { UpgradeRequest } from '../../src/transport/websocket.ts';
+
+/** Both ends are started so: pages are sealed as after a key. Here everybody knows the secret. */
+const isSealed = process.env['GODWIT_BENCH_SEALED'] === '1';
+const keys = new PageKeys(Buffer.alloc(exporterBytes));
+const session = { kind: 'session', pin: Buffer.alloc(0), secret: Buffer.alloc(0) } as const;
 
 export const checksum = (payload: Uint8Array): bigint => native.xxh3(payload);
 
@@ -34,7 +41,8 @@ export function stopwatch(): (more?: string) => void {
 export function openSender(port: number, options: Partial<PageSenderOptions> = {}): Promise<PageSender> {
   const endpoint = { host: '127.0.0.1', address: '127.0.0.1', port };
   return connectPages(endpoint, 'bench', {
-    passage: undefined,
+    passage: isSealed ? { session, pages: keys } : undefined,
+    sealInto,
     checksum,
     allocate: alignedBuffer,
     ...options,
@@ -47,8 +55,10 @@ export function listenFor(receiver: PageReceiver, onAttached: () => void = () =>
   server.on('upgrade', (message: IncomingMessage, socket, head) => {
     if (!(socket instanceof Socket)) return;
     server.close();
+    const header = message.headers[sealHeader];
+    const seal = typeof header === 'string' ? keys.accept(header) : undefined;
     void acceptWebSocket('pages', message as unknown as UpgradeRequest, socket, head, (ws) => {
-      receiver.attach(ws, socket);
+      receiver.attach(ws, socket, seal);
       onAttached();
     });
   });

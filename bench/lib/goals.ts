@@ -25,6 +25,7 @@ export const goals = {
   'crowd-each': atMost(0.5, 'ms', '1,000 processes: downtime for each of them'),
   'transport-throughput': atLeast(0.85, 'of C', 'memory to memory, plain: throughput'),
   'transport-cpu': atMost(1.3, 'times C', 'memory to memory, plain: CPU time'),
+  'sealed-throughput': atLeast(0.5, 'of C', 'memory to memory, encrypted: throughput, against C without'),
   'slow-down-loop': atMost(5, '%', 'slow-down of a page-writing loop, a round a second'),
   'slow-down-redis': atMost(3, '%', 'slow-down of redis under redis-benchmark, a round a second'),
   'scan-running': atMost(5, 'ms', 'scan of 8 GiB of 4 KiB pages, 1,000 of them dirty'),

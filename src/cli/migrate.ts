@@ -6,6 +6,7 @@ import { endings, type Ending } from '../source/converge.ts';
 import { migrate } from '../source/migrate.ts';
 import { compressChoices, type CompressChoice } from '../source/page-flow/page-flow.ts';
 import { trackerKinds, type TrackerKind } from '../source/trackers/tracker.ts';
+import { forbidCoreDumps } from '../kernel/no-core-dumps.ts';
 import { parseEndpoint } from '../transport/endpoint.ts';
 import { goToBackground, inBackground, isBackground, onCallerGone } from './background.ts';
 import { jsonDisplay } from './display-json.ts';
@@ -137,6 +138,7 @@ export const migrateCommand: CommandModule<object, MigrateArguments> = {
       .option('json', { type: 'boolean', default: false, describe: 'report as JSON lines' })
       .check(checkArguments),
   handler: async (args) => {
+    forbidCoreDumps();
     if (args['keep-connections'] === 'forward' && !isBackground()) {
       await inBackground();
       return;

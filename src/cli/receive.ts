@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import type { CommandModule } from 'yargs';
 import { GodwitError } from '../errors.ts';
 import type { Allowed } from '../target/security/allowed.ts';
+import { forbidCoreDumps } from '../kernel/no-core-dumps.ts';
 import { enterUserNamespace } from '../kernel/user-namespace.ts';
 import { formatEndpoint } from '../transport/endpoint.ts';
 import type { Endpoint } from '../transport/endpoint.ts';
@@ -46,6 +47,7 @@ export const receiveCommand: CommandModule<object, ReceiveArguments> = {
   handler: async (args) => {
     refuseMissing(args['inherit-fd']);
     enterUserNamespace();
+    forbidCoreDumps();
     const log = args.json ? logJson : logText;
     const keys = new KeyLines(args.json);
     const daemon = await startDaemon({

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import yargs, { type Argv, type CommandModule } from 'yargs';
 import { asGodwitError, exitCodeOf, exitCodes, GodwitError } from '../errors.ts';
 import { packageRoot } from '../native.ts';
+import { cancelCommand } from './cancel.ts';
 import { checkCommand } from './check.ts';
 import { estimateCommand } from './estimate.ts';
 import { migrateCommand } from './migrate.ts';
@@ -41,8 +42,9 @@ function parser(args: readonly string[], later: (work: Work) => void): Argv {
     .command(deferred(checkCommand, later))
     .command(deferred(estimateCommand, later))
     .command(deferred(resolveCommand, later))
+    .command(deferred(cancelCommand, later))
     .command(deferred(statusCommand, later))
-    .demandCommand(1, 'Which command? One of: migrate, receive, check, estimate, resolve, status.')
+    .demandCommand(1, 'Which command? One of: migrate, receive, check, estimate, resolve, cancel, status.')
     .strict()
     .version(version())
     .epilogue(

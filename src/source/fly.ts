@@ -4,6 +4,7 @@ import { performance } from 'node:perf_hooks';
 import { collectYoung } from '../kernel/collect-garbage.ts';
 import { Fence } from '../kernel/fence.ts';
 import { appendHistory, Journal } from '../kernel/journal.ts';
+import { thisAgent } from '../kernel/agent-record.ts';
 import { Keeper } from '../kernel/keeper.ts';
 import { closingReport } from './closing-report.ts';
 import { ConnectionLocks } from './connection-locks.ts';
@@ -55,6 +56,7 @@ export async function flyTree(plan: FlightPlan): Promise<Flown> {
   journal.peerBootId = plan.peerBootId;
   const { address, host, port } = plan.endpoint;
   journal.write('OPEN', {
+    agent: thisAgent(),
     pid: plan.pid,
     endpoint: { address, host, port },
     security: recordOf(plan.security),

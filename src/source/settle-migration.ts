@@ -78,12 +78,13 @@ async function sendRest(
   }
 }
 
-interface Destination {
+export interface Destination {
   readonly endpoint: Endpoint;
   readonly security: SessionSecurity;
 }
 
-function destination(opened: JournalRecord): Destination {
+/** @throws GodwitError INTERNAL */
+export function destination(opened: JournalRecord): Destination {
   const endpoint = opened['endpoint'] as Partial<Endpoint> | undefined;
   const security = securityOf(opened['security']);
   if (endpoint?.address === undefined || endpoint.port === undefined || security === undefined) {

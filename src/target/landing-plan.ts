@@ -1,5 +1,6 @@
 // What a landing begins with.
 import type { Clocks, TreeLayout } from '../images/layout.ts';
+import { thisAgent } from '../kernel/agent-record.ts';
 import type { ClockReading } from '../kernel/clocks.ts';
 import type { PageReceiver } from '../transport/page-receiver.ts';
 import type { Arrival } from './forwarding/arrival.ts';
@@ -36,4 +37,13 @@ export interface Landed {
   readonly times: Times;
   /** performance.now() when the tree was let run. */
   readonly ranAt: number;
+}
+
+/** What the journal says first: who works on it, and whose session it is. */
+export function stagingRecord(
+  { sessionHash }: LandingContext,
+  { root }: TreeLayout,
+  newPidNamespace: boolean,
+): Readonly<Record<string, unknown>> {
+  return { root, agent: thisAgent(), newPidNamespace, session: sessionHash };
 }

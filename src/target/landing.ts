@@ -11,6 +11,7 @@ import type { WaitingThread } from './apply/timed-waits.ts';
 import { applyState } from './apply-state.ts';
 import { finish } from './finish.ts';
 import { handOverWaits } from './hand-over-waits.ts';
+import { stagingRecord } from './landing-plan.ts';
 import type { Landed, LandingContext, LandingPlan } from './landing-plan.ts';
 import { takeLateLocks } from './late-locks.ts';
 import type { RestoredOpenFiles } from './restore-options.ts';
@@ -71,7 +72,7 @@ export class Landing {
     this.#journal = Journal.open(keeper.dir, context.migrationId, 'target');
     this.#journal.peerBootId = context.hello.bootId;
     const newPidNamespace = needsNewNamespace(pidNamespace, idsOf(layout));
-    this.#journal.write('STAGING', { root: layout.root, newPidNamespace, session: context.sessionHash });
+    this.#journal.write('STAGING', stagingRecord(context, layout, newPidNamespace));
     this.#writer = new PageWriter({
       fd: (id) => this.#tree.objects.fd(id),
       memory: (id) => this.#tree.objects.memory(id),

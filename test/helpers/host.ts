@@ -82,6 +82,8 @@ export class Host extends NamespaceHost {
       /** What sources say in the place of --key; then `args` have receive's half. */
       security?: readonly string[];
       env?: Readonly<Record<string, string>>;
+      /** A command that executes receive. */
+      prefix?: readonly string[];
       /** Of a shell: "3>>/var/log/program". */
       redirect?: string;
     } = {},
@@ -99,7 +101,7 @@ export class Host extends NamespaceHost {
     ];
     const shell =
       options.redirect === undefined ? [] : ['bash', '-c', `exec "$@" ${options.redirect}`, 'receive'];
-    const [command = '', ...words] = [...shell, this.nodePath, ...args];
+    const [command = '', ...words] = [...shell, ...(options.prefix ?? []), this.nodePath, ...args];
     const spawned = await this.spawn(command, words, { name: 'receive', env: { ...options.env } });
     await until(
       () => `receive listens on ${this.ip}:${port}\n${spawned.log()}${spawned.errors()}`,

@@ -1,5 +1,5 @@
 // Whom a target takes trees from, and whose: whole flights with keys, certificates, and users.
-import { chmodSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import type { Test } from 'tap';
@@ -122,4 +122,25 @@ await t.test('certificates, in the place of a key', { skip: noOpenssl }, async (
   const result = await a.migrate(counter.pid, b, { args: ['--postcopy'] });
   t.equal(result.code, 0, said(result));
   t.equal(await verdictOf(b, counter), 'ok');
+});
+
+/** setpriv(1) with the capabilities that a unit gives, and no others. */
+function asUnit(name: string): string[] {
+  const unit = readFileSync(new URL(`../../contrib/systemd/${name}`, import.meta.url), 'utf8');
+  const [, words = ''] = /^CapabilityBoundingSet=(.+)$/m.exec(unit) ?? [];
+  const capabilities = words.split(' ').map((word) => `+${word.replace(/^CAP_/, '').toLowerCase()}`);
+  return ['setpriv', '--bounding-set', ['-all', ...capabilities].join(',')];
+}
+
+await t.test('both agents run with the capabilities of their units', { skip }, async (t) => {
+  await using hosts = await makeHosts();
+  const { a, b } = hosts;
+  await b.receive({ prefix: asUnit('godwit-receive.service') });
+  const [command = '', ...words] = asUnit('godwit-migrate@.service');
+  for (const name of ['counter', 'tree', 'tcp-pairs', 'sysv-shm', 'terminals']) {
+    const workload = await startWorkload(a, name);
+    const result = await a.run(command, [...words, a.nodePath, ...a.migrateArgs(workload.pid, b)]);
+    t.equal(result.code, 0, `${name}: ${result.stdout}${result.stderr}`);
+    t.equal(await verdictOf(b, workload), 'ok', name);
+  }
 });

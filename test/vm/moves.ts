@@ -16,7 +16,9 @@ export async function startReceivers({ guests }: VmBed): Promise<void> {
   await Promise.all(
     guests.map(async (guest) => {
       const log = '/run/receive.log';
-      await guest.mustRun(background(`${godwit} receive --listen ${guest.address}:${port} --plaintext --allow-root`, log));
+      await guest.mustRun(
+        background(`${godwit} receive --listen ${guest.address}:${port} --plaintext --allow-root`, log),
+      );
       let said = '';
       await until(
         () => `receive listens on Linux ${guest.kernel}; it said: ${said}`,
