@@ -1,6 +1,7 @@
 // A person's decision: a tree that was given away, and of which the target has no copy, goes on here (`resolve --abort`). The target is asked,
 // and gives up what it has: of its PREPARED -> ABORTED and PREPARED -> RUNNING its owner word lets one happen. Without its answer
 // nothing is done: the tree may run there.
+import { readFileSync } from 'node:fs';
 import { GodwitError } from '../errors.ts';
 import { appendHistory, Journal, readJournal } from '../kernel/journal.ts';
 import { Keeper } from '../kernel/keeper.ts';
@@ -27,6 +28,15 @@ export async function takeBackCommitted(id: string, forMs: number): Promise<Take
   }
   if (recordedPids(records) !== undefined)
     throw mayRun(id, 'its memory follows to the target, where it runs', 'run it there to its end');
+  // An agent that dies while it releases locks takes the tree along (release-locks.ts): then the target has the only copy, and must keep it.
+  if (!standsHere(id, opened['pid']))
+    throw new GodwitError(
+      'REFUSED',
+      `the tree of migration ${id} is not here any more: the target has the only copy`,
+      {
+        hint: `godwit resolve ${id} lets it run there`,
+      },
+    );
   if (keeper.status().agentAlive)
     throw new GodwitError('USAGE', `migrate is still asking the target of migration ${id}`, {
       hint: 'wait for it',
@@ -38,6 +48,15 @@ export async function takeBackCommitted(id: string, forMs: number): Promise<Take
   journal.write('ABORTED', { by: 'resolve --abort', target: answer });
   appendHistory({ id, role: 'source', state: 'taken back', target: answer });
   return answer === 'aborted' ? 'prepared' : 'nothing';
+}
+
+/** Its root is in the fence of this migration. */
+function standsHere(id: string, pid: unknown): boolean {
+  try {
+    return readFileSync(`/proc/${String(pid)}/cgroup`, 'utf8').includes(`godwit-${id}-source`);
+  } catch {
+    return false;
+  }
 }
 
 type Refusing = Exclude<Settled, 'aborted' | 'unknown'>;

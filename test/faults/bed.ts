@@ -21,13 +21,16 @@ export interface BedOptions {
   readonly mib?: number;
   /** Whether host b receives; it does unless told otherwise. */
   readonly receive?: boolean;
+  /** Nothing is encrypted, so that messages can be read on their way. */
+  readonly plaintext?: boolean;
 }
 
 export async function makeBed(options: BedOptions = {}): Promise<Bed> {
   const hosts = await makeHosts({ count: 2 });
   try {
     const { a, b } = hosts;
-    if (options.receive ?? true) await b.receive();
+    const { plaintext } = options;
+    if (options.receive ?? true) await b.receive(plaintext === undefined ? {} : { plaintext });
     const mib = String(options.mib ?? 16);
     const counter = await startWorkload(a, 'counter', (directory) => [`${directory}/heartbeat`, '1000', mib]);
     const beats = `${counter.directory}/heartbeat`;

@@ -56,12 +56,17 @@ export function explore(faults: World['faults'], stepsOf: (world: World) => Step
 function wrong(from: World, to: World): string | undefined {
   const { source, target } = to;
   if (source.copy === 'runs' && target.copy === 'runs') return 'two copies run';
-  if (source.copy === 'runs' && target.word === 'RUNNING') return 'it runs here, and may run there';
+  if (source.copy === 'runs' && target.word === 'RUNNING' && target.copy !== 'gone')
+    return 'it runs here, and may run there';
   const wasReboot = target.boots !== from.target.boots || source.boots !== from.source.boots;
-  // The one exception: a target that has started anew behind COMMIT, and an agent killed in the millisecond in which its fence is open for file locks.
-  const isTwoFaults = from.source.copy === 'unfenced' && target.boots > 0;
+  // The one exception: a target that has started anew, or was told to let go, behind COMMIT, and an agent killed in the millisecond in which its fence
+  // is open for file locks.
+  const isTwoFaults = from.source.copy === 'unfenced' && (target.boots > 0 || target.word === 'ABORTED');
+  // Decided for the source, whose host starts anew before the target has heard it.
+  const wentWithItsHost =
+    source.boots > 0 && target.word === 'ABORTED' && from.questions.some(({ asker }) => asker === 'person');
   const hasRunThere = target.word === 'RUNNING'; // and has died with the host that it ran on
-  return isLeft(from) && !isLeft(to) && !wasReboot && !isTwoFaults && !hasRunThere
+  return isLeft(from) && !isLeft(to) && !wasReboot && !isTwoFaults && !wentWithItsHost && !hasRunThere
     ? 'no copy is left'
     : undefined;
 }

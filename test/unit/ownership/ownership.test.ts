@@ -7,9 +7,10 @@ import { explore } from './explore.ts';
 import { stepsOf, type Step } from './steps.ts';
 import { inSource, type World } from './world.ts';
 
-const none = { kill: 0, cut: 0, twice: 0, lose: 0, reboot: 0, hurry: 0 };
-const many = { kill: 2, cut: 1, twice: 1, lose: 1, reboot: 0, hurry: 1 };
+const none = { kill: 0, cut: 0, twice: 0, lose: 0, reboot: 0, hurry: 0, person: 0 };
+const many = { kill: 2, cut: 1, twice: 1, lose: 1, reboot: 0, hurry: 1, person: 0 };
 const restarts = { ...many, reboot: 1 };
+const decided = { ...none, kill: 2, cut: 1, lose: 1, reboot: 1, person: 2 };
 
 void t.test('undisturbed, it moves; or stays, when the target fails before it stands', (t) => {
   const { endings, violations, stuck, worlds } = explore(none);
@@ -44,6 +45,16 @@ void t.test('a host that starts anew takes its copy along, and no other', (t) =>
     'moved',
     'stayed',
   ]);
+  t.end();
+});
+
+void t.test('a person who decides at any moment makes no second copy, and loses none', (t) => {
+  const { endings, violations, stuck, worlds, steps } = explore(decided);
+  t.comment(`${worlds} worlds, ${steps} steps: ${JSON.stringify([...endings])}`);
+  t.strictSame(violations.slice(0, 3), []);
+  t.strictSame(stuck.slice(0, 3), []);
+  const left = [...endings.keys()].filter((ending) => ending.startsWith('a person decides'));
+  t.ok(left.length > 0, 'who does not decide leaves it open');
   t.end();
 });
 

@@ -1,6 +1,7 @@
 // What may happen next: the ownership protocol as the code has it, step by step, and what may go wrong at any moment. Each step names the code that
 // it stands for. Two halves decide at the same time; whoever swaps an owner word first has decided.
 import { faultsOf } from './faults.ts';
+import { personHears, persons } from './persons.ts';
 import { agentHears, resolver, resolverHears, sourceAgent, sourceKeeper } from './source-steps.ts';
 import { settle, targetAgent, targetKeeper } from './target-steps.ts';
 import { without, type Next, type World } from './world.ts';
@@ -25,8 +26,11 @@ export function stepsOf(world: World): Step[] {
     (isFault: boolean) =>
     ([name, to]: Next): Step[] =>
       to === undefined ? [] : [{ name, to, isFault }];
-  return [...work.flatMap(going(false)), ...faultsOf(world).flatMap(going(true))];
+  const interference = [...faultsOf(world), ...persons(world)];
+  return [...work.flatMap(going(false)), ...interference.flatMap(going(true))];
 }
+
+const hears = { agent: agentHears, resolver: resolverHears, person: personHears };
 
 /** src/target/resolve.ts answers, src/source/resolve.ts hears. */
 function questions(world: World): Next[] {
@@ -39,10 +43,7 @@ function questions(world: World): Next[] {
   });
   const answered = world.answers.map(({ asker, state }, i): Next => {
     const after = { ...world, answers: without(world.answers, i) };
-    return [
-      `${asker} hears ${state}`,
-      asker === 'agent' ? agentHears(after, state) : resolverHears(after, state),
-    ];
+    return [`${asker} hears ${state}`, hears[asker](after, state)];
   });
   return [...asked, ...answered];
 }

@@ -59,7 +59,7 @@ function runOnWord(world: World): World {
 }
 
 /** RunTree: who asks again hears that it runs. */
-function run(world: World): World | undefined {
+export function run(world: World): World | undefined {
   if (world.target.keeper === 'gone') return undefined;
   const won = swap(world, 'target', ['PREPARED', 'RUNNING'], 'keeper');
   return won && inTarget(won, { copy: 'runs' });
@@ -76,7 +76,7 @@ function abandon(world: World): World {
 }
 
 /** AbortTarget. */
-function destroy(world: World): World | undefined {
+export function destroy(world: World): World | undefined {
   if (world.target.keeper === 'gone') return undefined;
   const won =
     swap(world, 'target', ['STAGING', 'ABORTED'], 'keeper') ??

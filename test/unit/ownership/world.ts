@@ -14,6 +14,7 @@ import {
 export type SourceCopy = 'runs' | 'held' | 'unfenced' | 'stands' | 'gone';
 /** `partial`: being built, nobody could run it. */
 export type TargetCopy = 'partial' | 'stands' | 'runs' | 'gone';
+export type Asker = 'agent' | 'resolver' | 'person';
 export type Verdict = 'commit' | 'abort';
 export type Answer = 'running' | 'prepared' | 'aborted' | 'unknown';
 
@@ -55,14 +56,14 @@ export interface World {
   readonly toTarget: readonly ('final' | 'commit' | 'abort')[];
   readonly toSource: readonly ('prepared' | 'running' | 'error')[];
   /** On connections of their own, in any order, with any delay. */
-  readonly questions: readonly { readonly asker: 'agent' | 'resolver'; readonly verdict: Verdict }[];
-  readonly answers: readonly { readonly asker: 'agent' | 'resolver'; readonly state: Answer }[];
+  readonly questions: readonly { readonly asker: Asker; readonly verdict: Verdict }[];
+  readonly answers: readonly { readonly asker: Asker; readonly state: Answer }[];
   /** Faults that may still happen. */
   readonly faults: Readonly<Record<Fault, number>>;
 }
 
-/** `hurry`: an agent loses patience, or is interrupted, though nothing is wrong. */
-export type Fault = 'kill' | 'cut' | 'twice' | 'lose' | 'reboot' | 'hurry';
+/** `hurry`: an agent loses patience, or is interrupted, though nothing is wrong. `person`: somebody decides (persons.ts). */
+export type Fault = 'kill' | 'cut' | 'twice' | 'lose' | 'reboot' | 'hurry' | 'person';
 
 export const first = (faults: World['faults']): World => ({
   source: { agent: 'copying', word: 'OPEN', copy: 'runs', keeper: 'up', resolver: false, boots: 0 },
