@@ -3,6 +3,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Readable } from 'node:stream';
 import { GodwitError } from '../errors.ts';
 import { packageRoot } from '../native.ts';
@@ -21,11 +22,14 @@ export interface KeeperProcess {
   readonly pid: number;
   /** Resolves when it has ended, for whatever reason. Does not keep this process alive. */
   readonly ended: Promise<void>;
+  /** Its socket tells of its death before the kernel tells its parent. */
+  hasDied(): Promise<boolean>;
   /** Waits for that end and does keep this process alive meanwhile. */
   waitForEnd(): Promise<void>;
 }
 
 const readyFd = 3;
+const deathNoticeMs = 500;
 
 /** The helper of this package. @throws GodwitError UNSUPPORTED when it was not built. */
 export function keeperPath(): string {
@@ -68,6 +72,11 @@ export async function startKeeperProcess({ role, id, resolver }: KeeperStart): P
   return {
     pid: child.pid ?? 0,
     ended,
+    hasDied: async () => {
+      const late = sleep(deathNoticeMs, undefined, { ref: false });
+      await Promise.race([ended, late]);
+      return child.exitCode !== null || child.signalCode !== null;
+    },
     waitForEnd: () => {
       child.ref();
       return ended;

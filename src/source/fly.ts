@@ -30,7 +30,7 @@ import type { ClosingReport } from './report.ts';
 import { recordOf } from '../transport/security.ts';
 import { resolverCommand } from './resolver-command.ts';
 import { copyRound } from './rounds.ts';
-import { takeBack, type Ground } from './take-back.ts';
+import { endSource, keeperGone, takeBack, type Ground } from './take-back.ts';
 import { refusePlaceholders } from './layout.ts';
 import { SegmentCapture } from './segment-capture.ts';
 import { StagedLayout } from './staged-layout.ts';
@@ -62,6 +62,11 @@ export async function flyTree(plan: FlightPlan): Promise<Flown> {
     security: recordOf(plan.security),
   });
   const ground: Ground = { keeper, word, journal, mayStandThere: false };
+  let isUnderWay = true;
+  void keeper.process?.ended.then(() => {
+    // Nobody would clean up behind this agent. Its own end the keeper has with every other word.
+    if (isUnderWay && (word.state === 'OPEN' || word.state === 'FENCED')) plan.giveUp(keeperGone(id));
+  });
   try {
     const flown = await takeOff(plan, ground);
     appendHistory({ id, role: 'source', state: 'moved', pid: plan.pid, to: `${host}:${port}` });
@@ -71,6 +76,7 @@ export async function flyTree(plan: FlightPlan): Promise<Flown> {
     if (word.state !== 'COMMITTED') await takeBack(plan, ground, error);
     throw error;
   } finally {
+    isUnderWay = false;
     await keeper.close();
   }
 }
@@ -215,7 +221,7 @@ async function land(
     sendLate(wire.control, capture, state.openFiles);
   };
   const followed = await postCopy?.finish(journal, bringLate);
-  await keeper.finish();
+  await endSource(keeper);
   bringLate();
   network?.forget();
   const report = closingReport({

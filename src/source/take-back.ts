@@ -4,6 +4,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { asGodwitError, GodwitError } from '../errors.ts';
 import { appendHistory, type Journal } from '../kernel/journal.ts';
+import { clearAfterKeeper } from '../kernel/after-keeper.ts';
 import type { Keeper } from '../kernel/keeper.ts';
 import type { OwnerWord } from '../kernel/owner-word.ts';
 import { peerOrigin, problemOf } from '../transport/problem.ts';
@@ -41,7 +42,7 @@ export async function takeBack(
   const { id, observer } = plan;
   const reason = asGodwitError(cause).message;
   try {
-    await keeper.abort();
+    await abortSource(keeper);
   } catch (error) {
     throw new GodwitError(
       'KEEPER',
@@ -73,4 +74,32 @@ async function askOnce({ id, endpoint, security }: FlightPlan): Promise<Settled>
     late.abort();
     waited.catch(() => undefined);
   }
+}
+
+/** The keeper does it; or, if that was killed, this agent. */
+async function abortSource(keeper: Keeper): Promise<void> {
+  try {
+    await keeper.abort();
+  } catch (error) {
+    const { word } = keeper;
+    if ((await keeper.process?.hasDied()) !== true || word.state === 'COMMITTED') throw error;
+    if (!word.change('OPEN', 'ABORTED')) word.change('FENCED', 'ABORTED');
+    clearAfterKeeper(keeper.id, 'source', 'release');
+  }
+}
+
+/** The tree runs on the target: its copy here ends. */
+export async function endSource(keeper: Keeper): Promise<void> {
+  try {
+    await keeper.finish();
+  } catch (error) {
+    if ((await keeper.process?.hasDied()) !== true) throw error;
+    clearAfterKeeper(keeper.id, 'source', 'kill');
+  }
+}
+
+export function keeperGone(id: string): GodwitError {
+  return new GodwitError('KEEPER', `the keeper of migration ${id} has ended before its time`, {
+    hint: 'was it killed? Start migrate again',
+  });
 }

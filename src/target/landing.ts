@@ -11,8 +11,8 @@ import type { WaitingThread } from './apply/timed-waits.ts';
 import { applyState } from './apply-state.ts';
 import { finish } from './finish.ts';
 import { handOverWaits } from './hand-over-waits.ts';
-import { stagingRecord } from './landing-plan.ts';
-import type { Landed, LandingContext, LandingPlan } from './landing-plan.ts';
+import { abortTarget } from './abort-target.ts';
+import { stagingRecord, type Landed, type LandingContext, type LandingPlan } from './landing-plan.ts';
 import { takeLateLocks } from './late-locks.ts';
 import type { RestoredOpenFiles } from './restore-options.ts';
 import { hostsOf } from './moved-addresses.ts';
@@ -238,7 +238,7 @@ export class Landing {
     this.#openFiles?.undo();
     this.#openFiles?.close();
     this.#journal.write('ABORTED', { reason });
-    await this.#keeper.abort();
+    await abortTarget(this.#keeper);
     await this.leave();
   }
 

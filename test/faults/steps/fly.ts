@@ -47,6 +47,13 @@ export async function flyWith(bed: Bed, fault: Fault): Promise<Verdict> {
     if (resolved) problems = await faultsOf(bed);
   }
   const moved = hostOf(bed) !== from;
+  // What scripts go by (docs/operations.md).
+  const claimed: Readonly<Record<string, boolean>> = { 0: true, 1: false, 3: false };
+  if (code !== null && claimed[code] === !moved)
+    problems = [
+      ...problems,
+      `exit code ${code} says that it is ${moved ? 'here' : 'there'}: ${flight.stdout.slice(-500)}`,
+    ];
   if (!moved) problems = [...problems, ...(await leftAtHome(bed, from))];
   return { problems, happened, moved, exit: String(code ?? signal), resolved };
 }
