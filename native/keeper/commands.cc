@@ -8,6 +8,7 @@
 //   undo address|route MESSAGE        -> number      (hexadecimal)
 //   undo restore-cgroup DIR PARENT    -> number       release NAME      (makes DIR)
 //   undo rename FROM TO, unlink PATH  -> number
+//   names-as UID GID                  with whose rights those are undone
 //   undo kill DIR                     -> number       abort
 //   undo sysv|left shm|sem|msg ID KEY -> number
 //   undo mqueue NAME                  -> number
@@ -87,6 +88,11 @@ Reply Keeper::Execute(Request& request) {
   }
   if (int number = 0; name == "drop" && ParseNumber(request.field(1), number))
     return OkOr(undo_.Drop(number), "drop");
+  if (FileOwner owner{}; name == "names-as" && ParseNumber(request.field(1), owner.uid) &&
+                         ParseNumber(request.field(2), owner.gid)) {
+    undo_.SetNamesOwner(owner);
+    return Ok();
+  }
   if (name == "revert") return ExecuteRevert(request);
   if (name == "hold") return ExecuteHold(request);
   if (name == "fetch") return ExecuteFetch(request);

@@ -166,7 +166,15 @@ int UndoList::Revert(int number) {
   return error;
 }
 
-int UndoList::Undo(Entry& entry) {
+int UndoList::UndoName(const Entry& entry) const {
+  const AsFileOwner as(names_owner_);
+  if (!as.is_ready()) return -EPERM;
+  const int result = entry.kind == Kind::kRename ? rename(entry.dir.c_str(), entry.parent.c_str())
+                                                 : unlink(entry.dir.c_str());
+  return result == 0 || errno == ENOENT ? 0 : -errno;
+}
+
+int UndoList::Undo(Entry& entry) const {
   switch (entry.kind) {
     case Kind::kPoke:
       return Poke(entry.fd.get(), entry.pid, entry.address, entry.value, entry.bytes);
@@ -199,9 +207,8 @@ int UndoList::Undo(Entry& entry) {
       return RemoveCgroup(entry.dir);
     }
     case Kind::kRename:
-      return rename(entry.dir.c_str(), entry.parent.c_str()) == 0 || errno == ENOENT ? 0 : -errno;
     case Kind::kUnlink:
-      return unlink(entry.dir.c_str()) == 0 || errno == ENOENT ? 0 : -errno;
+      return UndoName(entry);
     case Kind::kSysv:
       return RemoveSysv(entry.sysv, false);
     case Kind::kQueue:

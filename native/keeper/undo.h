@@ -23,9 +23,11 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "keeper/file_owner.h"
 #include "keeper/sysv.h"
 #include "sys/connection.h"
 #include "sys/fd.h"
@@ -52,6 +54,8 @@ class UndoList {
   /** Neither file need exist yet; one that does not exist at the undo needs none. */
   int AddRename(const std::string& from, const std::string& to);
   int AddUnlink(const std::string& path);
+  /** Names are renamed and unlinked with the rights of this user alone. */
+  void SetNamesOwner(const FileOwner& owner) { names_owner_ = owner; }
   /** Before it is made; -EEXIST when there is one with this ID. */
   int AddSysv(const SysvObject& object);
   /** Before it is made; -EEXIST when there is one of this name ("/name"). */
@@ -109,10 +113,12 @@ class UndoList {
   };
 
   int Add(Entry entry);
-  static int Undo(Entry& entry);
+  int Undo(Entry& entry) const;
+  [[nodiscard]] int UndoName(const Entry& entry) const;
 
   std::vector<Entry> entries_;
   int last_number_ = 0;
+  std::optional<FileOwner> names_owner_;
 };
 
 }  // namespace godwit

@@ -1,6 +1,7 @@
 // What a keeper leaves behind that was killed itself, cleared away by its agent, who notices (KeeperProcess.ended): cgroups by their
 // names, and the folder of the migration. Everything else that an agent lends to a keeper the agent holds too.
 import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import type { Dirent } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { cgroup2Mount } from './cgroup2.ts';
 import { pause } from './pause.ts';
@@ -54,10 +55,20 @@ function waitFor(done: () => boolean): void {
 }
 
 function find(folder: string, names: ReadonlySet<string>): string[] {
-  return readdirSync(folder, { withFileTypes: true })
+  return entriesOf(folder)
     .filter((entry) => entry.isDirectory())
     .flatMap(({ name }) => [
       ...find(join(folder, name), names),
       ...(names.has(name) ? [join(folder, name)] : []),
     ]);
+}
+
+/** Others come and go all the time. */
+function entriesOf(folder: string): Dirent[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true });
+  } catch (error) {
+    if (['ENOENT', 'ENODEV'].includes((error as NodeJS.ErrnoException).code ?? '')) return [];
+    throw error;
+  }
 }

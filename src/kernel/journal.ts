@@ -62,11 +62,21 @@ export class Journal implements Disposable {
 
 /** All whole records, oldest first; [] when there is no journal. A line that a dying agent cut off is left out. */
 export function readJournal(dir: string): JournalRecord[] {
+  try {
+    return mustReadJournal(dir);
+  } catch {
+    return [];
+  }
+}
+
+/** The same, where "there is none" has consequences. @throws Error it may be there */
+export function mustReadJournal(dir: string): JournalRecord[] {
   let text: string;
   try {
     text = readFileSync(join(dir, journalName), 'utf8');
-  } catch {
-    return [];
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
   }
   return text.split('\n').flatMap((line) => {
     const record = parseLine(line);

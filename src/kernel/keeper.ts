@@ -102,6 +102,11 @@ export class Keeper implements FenceUndo, AsyncDisposable {
     return this.#number(['undo', 'unlink', step.path]);
   }
 
+  /** Names go, or go back, with this user's rights to files. */
+  namesAs(uid: number, gid: number): void {
+    this.#socket.request({ fields: ['names-as', uid, gid] });
+  }
+
   /** To be called before the object is made. @throws GodwitError KEEPER: its ID is taken. */
   undoSysv({ kind, id, key }: SysvObject): number {
     return this.#number(['undo', 'sysv', kind, id, key]);

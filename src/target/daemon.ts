@@ -9,13 +9,12 @@ import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { pathToFileURL } from 'node:url';
 import { GodwitError } from '../errors.ts';
-import { readJournal } from '../kernel/journal.ts';
+import { mustReadJournal } from '../kernel/journal.ts';
 import { listMigrations, migrationDir } from '../kernel/run-dir.ts';
 import { packageRoot } from '../native.ts';
 import { formatEndpoint } from '../transport/endpoint.ts';
 import type { Endpoint } from '../transport/endpoint.ts';
 import { handshakeTimeoutMs } from '../transport/limits.ts';
-import { refusalResponse } from '../transport/refusal.ts';
 import { FreshConnections, peerOf } from './fresh-connections.ts';
 import { silence } from './hand-over.ts';
 import { listen, plaintextWarning, resolveListen } from './listen.ts';
@@ -24,7 +23,7 @@ import { enter } from './security/entrance.ts';
 import { FrontDoor } from './security/front-door.ts';
 import type { TargetSecurity } from './security/target-security.ts';
 import type { LogLevel } from './session.ts';
-import { readUpgrade, Refusal } from './upgrade.ts';
+import { readUpgrade, Refusal, turnAway } from './upgrade.ts';
 import { Workers } from './workers.ts';
 
 export interface DaemonOptions {
@@ -142,8 +141,9 @@ function defaultWorkerModule(): URL {
 
 /** SHA-256 of the secret of a migration that goes on here, or whose tree stands or runs here: also of one before this daemon. */
 function sessionOf(workers: Workers, id: string): Buffer | undefined {
-  const record = readJournal(migrationDir(id, 'target')).find(({ state }) => state === 'STAGING');
-  const hash = workers.sessionOf(id) ?? record?.['session'];
+  const records = mustReadJournal(migrationDir(id, 'target'));
+  const [record] = records.filter(({ state }) => state === 'STAGING');
+  const hash = record === undefined ? workers.sessionOf(id) : record['session'];
   return typeof hash === 'string' ? Buffer.from(hash, 'base64url') : undefined;
 }
 
@@ -172,8 +172,7 @@ function webSocketServer(
     response.end('This is godwit receive. Use "godwit migrate --to" on the source.\n');
   });
   server.on('upgrade', (message, socket, head) => {
-    fresh.settled(socket);
-    onUpgrade(workers, message, socket, head, { log, isOpen });
+    onUpgrade(workers, message, socket, head, { log, isOpen, fresh });
   });
   server.on('clientError', (error, socket) => {
     if ((error as NodeJS.ErrnoException).code !== 'ECONNRESET')
@@ -213,7 +212,7 @@ function onUpgrade(
   message: IncomingMessage,
   socket: Duplex,
   head: Buffer,
-  { log, isOpen }: Pick<ServerOptions, 'log' | 'isOpen'>,
+  { log, isOpen, fresh }: Pick<ServerOptions, 'log' | 'isOpen'> & { readonly fresh: FreshConnections },
 ): void {
   const peer = peerOf(message.socket);
   const request = readUpgrade(message);
@@ -226,10 +225,10 @@ function onUpgrade(
   if (refusal !== undefined || request instanceof Refusal) {
     const { status, error } = refusal ?? new Refusal(500, new GodwitError('INTERNAL', 'refused'));
     log('warning', `${peer}: ${error.message}`);
-    socket.on('error', () => undefined);
-    socket.end(refusalResponse(status, error));
+    turnAway(socket, new Refusal(status, error));
     return;
   }
+  fresh.settled(socket);
   const quiet = silence(socket, head);
   if (quiet === undefined) return;
   workers.serve(request, quiet).catch((error: unknown) => {

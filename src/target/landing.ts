@@ -6,12 +6,12 @@ import type { TreeState } from '../images/state.ts';
 import { asGodwitError, GodwitError } from '../errors.ts';
 import { Fence } from '../kernel/fence.ts';
 import { Journal } from '../kernel/journal.ts';
-import { Keeper } from '../kernel/keeper.ts';
+import type { Keeper } from '../kernel/keeper.ts';
 import type { WaitingThread } from './apply/timed-waits.ts';
 import { applyState } from './apply-state.ts';
 import { finish } from './finish.ts';
 import { handOverWaits } from './hand-over-waits.ts';
-import { abortTarget } from './abort-target.ts';
+import { abortTarget, startKeeper } from './target-keeper.ts';
 import { stagingRecord, type Landed, type LandingContext, type LandingPlan } from './landing-plan.ts';
 import { takeLateLocks } from './late-locks.ts';
 import type { RestoredOpenFiles } from './restore-options.ts';
@@ -54,7 +54,7 @@ export class Landing {
   /** @throws GodwitError KEEPER, UNSUPPORTED */
   static async begin(plan: LandingPlan): Promise<Landing> {
     const clock = treeClock(plan.clocks.source, plan.clocks.here, plan.sameKernel);
-    const keeper = await Keeper.start({ role: 'target', id: plan.context.migrationId });
+    const keeper = await startKeeper(plan.context.migrationId);
     return new Landing(plan, clock, keeper);
   }
 

@@ -25,7 +25,7 @@ import type { PidNamespaceChoice } from './pid-namespace.ts';
 import { servePostCopy } from './post-copy/session.ts';
 import { rehearse } from './rehearsal.ts';
 import { resolveMigration } from './resolve.ts';
-import { requireAllowed } from './security/allowed.ts';
+import { allowed, requireAllowed } from './security/allowed.ts';
 import { userCanEnter } from './security/as-user.ts';
 import type { TargetContext, TargetSessions } from './session.ts';
 
@@ -68,17 +68,22 @@ async function checkAndBegin(
   let pidNamespace: PidNamespaceChoice = 'auto';
   let image: NetworkImage | undefined;
   let forwarding: Forwarding | undefined;
+  let isAccepted = allowed().root;
   for (;;) {
     const message = await nextBeforeStaging(context);
     if (message === undefined) return undefined;
     if (message.type === 'check') {
       ({ pidNamespace, network: image, forwarding } = message.requirements);
-      control.send({ type: 'checked', blockers: await checkRequirements(message.requirements) });
+      const blockers = await checkRequirements(message.requirements);
+      isAccepted = blockers.length === 0 || allowed().root;
+      control.send({ type: 'checked', blockers });
       setImmediate(warmDecoder, 'source'); // the source has enough to do for the while
     } else if (message.type === 'rehearse') {
       const ms = await rehearse(context, message);
       control.send({ type: 'rehearsed', ...(ms === undefined ? {} : { ms }) });
     } else if (message.type === 'stage') {
+      if (!isAccepted)
+        throw new GodwitError('NOT_ALLOWED', 'the target was not asked whether it takes this tree');
       const layout = updated(undefined, message.layout);
       const clocks = { source: message.clocks, here: lastReply() ?? readClocks() };
       const landing = await Landing.begin({

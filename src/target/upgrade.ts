@@ -1,10 +1,12 @@
 // Reads an upgrade request of the daemon's HTTP server: which connection, of which migration. What is not meant for
 // Godwit is refused before a worker process is started.
 import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { GodwitError } from '../errors.ts';
 import { subprotocol } from '../transport/limits.ts';
 import { migrationIdPattern } from '../transport/message-fields.ts';
 import { sealHeader } from '../transport/page-keys.ts';
+import { refusalResponse } from '../transport/refusal.ts';
 import type { WebSocketRequest } from './worker-messages.ts';
 
 /** An HTTP answer instead of what was asked for. */
@@ -17,6 +19,23 @@ export class Refusal extends Error {
     this.status = status;
     this.error = error;
   }
+}
+
+/** Milliseconds for the answer to leave. */
+const farewellMs = 2000;
+
+/** Says why, and closes: whoever keeps his end open keeps nothing here. */
+export function turnAway(socket: Duplex, { status, error }: Refusal): void {
+  socket.on('error', () => undefined);
+  const close = (): void => {
+    socket.destroy();
+  };
+  const timer = setTimeout(close, farewellMs);
+  socket.once('close', () => {
+    clearTimeout(timer);
+  });
+  socket.once('finish', close);
+  socket.end(refusalResponse(status, error));
 }
 
 /** Headers that the WebSocket handshake looks at; others do not travel to the worker. */

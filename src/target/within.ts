@@ -1,4 +1,5 @@
-// A promise, but not for ever.
+// Waiting for workers, but not for ever.
+import type { ChildProcess } from 'node:child_process';
 
 /** True: `promise` was settled in time. */
 export async function within(ms: number, promise: Promise<unknown>): Promise<boolean> {
@@ -13,4 +14,16 @@ export async function within(ms: number, promise: Promise<unknown>): Promise<boo
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Also of one that could not be started. */
+export async function ended(child: ChildProcess): Promise<void> {
+  await new Promise<void>((resolve) => {
+    child.once('exit', () => {
+      resolve();
+    });
+    child.once('error', () => {
+      if (child.pid === undefined) resolve();
+    });
+  });
 }

@@ -11,7 +11,6 @@ import { handshakeTimeoutMs } from '../transport/limits.ts';
 import { sealHeader } from '../transport/page-keys.ts';
 import type { PageKeys, PageSeal } from '../transport/page-keys.ts';
 import { pageKeysOf } from '../transport/passage.ts';
-import { refusalResponse } from '../transport/refusal.ts';
 import type { Break } from '../transport/resuming.ts';
 import { isBeforePrepared } from '../transport/session-states.ts';
 import { acceptWebSocket } from '../transport/websocket.ts';
@@ -19,6 +18,7 @@ import { PageIntake } from './page-intake.ts';
 import type { TargetContext, TargetSessions } from './session.ts';
 import { WorkerInbox } from './worker-inbox.ts';
 import { ScarceMemory } from './scarce-memory.ts';
+import { Refusal, turnAway } from './upgrade.ts';
 import { SecureLine } from './security/secure-line.ts';
 import type { Opening, WebSocketRequest } from './worker-messages.ts';
 import { exit, log, report, tell } from './worker-voice.ts';
@@ -146,7 +146,7 @@ class Worker {
       if (seal === undefined) {
         log('warning', 'a page connection was refused: it has no proof, or one that was used');
         const error = new GodwitError('NOT_ALLOWED', 'the target refused the page connection');
-        socket?.end(refusalResponse(401, error));
+        if (socket !== undefined) turnAway(socket, new Refusal(401, error));
         return;
       }
     }

@@ -1,10 +1,12 @@
 // The worker processes of the daemon, one for each migration: started with its control connection, given its page
 // connections, and watched to their end. A worker that crashes takes nothing with it but its own migration.
 import { fork } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { GodwitError } from '../errors.ts';
+import { migrationDir } from '../kernel/run-dir.ts';
 import { sweepAfterMs, sweepProbes } from '../kernel/probes/freezer.ts';
 import { oomKills } from './scarce-memory.ts';
 import { givingArguments } from './given-descriptors.ts';
@@ -14,7 +16,7 @@ import { allowedArgument, type Allowed } from './security/allowed.ts';
 import type { KeyUse } from './security/key-ring.ts';
 import type { LogLevel } from './session.ts';
 import { Refusal } from './upgrade.ts';
-import { within } from './within.ts';
+import { ended, within } from './within.ts';
 import type { FromWorker, Opening, ToWorker, WebSocketRequest } from './worker-messages.ts';
 
 export interface WorkersOptions {
@@ -49,12 +51,7 @@ interface Worker {
 }
 
 /** What workers are for, in the log. */
-const what = {
-  migrate: 'migration',
-  resume: 'migration',
-  resolve: 'resolve of migration',
-  'post-copy': 'post-copy',
-};
+const what = { migrate: 'migration', resume: 'migration', resolve: 'resolve of migration', 'post-copy': 'post-copy' }; // prettier-ignore
 
 type Request = Omit<WebSocketRequest, 'head'>;
 
@@ -112,6 +109,8 @@ export class Workers {
     const { migrationId, purpose } = opening;
     const refusal = this.refusal({ ...opening, kind: 'control' });
     if (refusal !== undefined) return refusal;
+    if (purpose !== 'resolve' && existsSync(migrationDir(migrationId, 'target')))
+      return refuse(409, 'REFUSED', `migration ${migrationId} is on the target already`);
     const before = this.#workers.get(migrationId);
     if (before !== undefined) await this.#supersede(migrationId, before);
     await this.#start({ migrationId, purpose }, opening, use).ready;
@@ -176,8 +175,8 @@ export class Workers {
     );
     const name = `${what[purpose]} ${migrationId}`;
     const killed = oomKills();
-    const exited = once(child, 'exit');
-    const ready = Promise.race([once(child, 'message'), exited]);
+    const exited = ended(child);
+    const ready = Promise.race([once(child, 'message').catch(() => undefined), exited]);
     const worker: Worker = {
       process: child,
       name,
@@ -194,11 +193,11 @@ export class Workers {
       this.#told(worker, message as FromWorker);
     });
     child.on('error', (error) => {
+      if (child.pid === undefined) this.#gone(migrationId, worker);
       this.#options.log('error', `${name}: its worker cannot be reached: ${error.message}`);
     });
     child.once('exit', (code, signal) => {
-      use?.giveBack();
-      if (this.#workers.get(migrationId) === worker) this.#workers.delete(migrationId);
+      this.#gone(migrationId, worker);
       if (code === 0) this.#options.log('info', `${name}: over`);
       else {
         const isShort = oomKills() > killed ? ' (the kernel kills for lack of memory)' : '';
@@ -208,6 +207,11 @@ export class Workers {
       }
     });
     return worker;
+  }
+
+  #gone(migrationId: string, worker: Worker): void {
+    worker.use?.giveBack();
+    if (this.#workers.get(migrationId) === worker) this.#workers.delete(migrationId);
   }
 
   #told(worker: Worker, message: FromWorker): void {

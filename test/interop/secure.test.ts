@@ -1,7 +1,7 @@
 // Who gets in at a target that encrypts, and what those see who do not.
 import { connect, createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
-import { createServer as createTlsServer } from 'node:tls';
+import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import t from 'tap';
@@ -161,6 +161,43 @@ void t.test('a target with another certificate hears nothing but a handshake', a
   );
   await new Promise((resolve) => setTimeout(resolve, 50));
   t.strictSame(heard, []);
+});
+
+/** A request by hand, after TLS or without; what comes back until the target closes. */
+async function byHand(bed: KeyedBed, request: string, over: 'tls' | 'tcp'): Promise<string> {
+  const raw = connect(bed.endpoint.port, bed.endpoint.address);
+  const socket = over === 'tcp' ? raw : connectTls({ socket: raw, rejectUnauthorized: false });
+  raw.on('error', () => undefined);
+  socket.on('error', () => undefined);
+  let answer = '';
+  socket.on('data', (bytes: Buffer) => (answer += bytes.toString('latin1')));
+  socket.write(request);
+  await once(socket, 'close');
+  return answer;
+}
+
+void t.test('whoever is turned away keeps nothing open, and answers once', async (t) => {
+  const bed = await startKeyed(t);
+  const upgrade =
+    'GET /v1/pages/x HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Protocol: godwit\r\n\r\n';
+  t.match(await byHand(bed, upgrade, 'tcp'), /^HTTP\/1.1 404/);
+  const post =
+    'POST /v1/session?migration=m1&purpose=migrate HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n';
+  const answers = await byHand(bed, post.repeat(50), 'tls');
+  t.equal(answers.split('HTTP/1.1 401').length - 1, 1, 'fifty in one are one');
+});
+
+void t.test('a session is for its own migration alone', async (t) => {
+  const bed = await startKeyed(t, { uses: 5 });
+  const victim = await land(t, bed.endpoint, 'victim', keyOf(bed));
+  const own = await land(t, bed.endpoint, 'own', keyOf(bed));
+  const session = own.passage?.session ?? plaintext;
+  const asks = async (purpose: 'resolve' | 'post-copy'): Promise<unknown> =>
+    connectControl(bed.endpoint, 'victim', { security: session, purpose, of: 'own', ...patience });
+  await refused(t, asks('resolve'), 'PROTOCOL', /bad request/);
+  await refused(t, asks('post-copy'), 'REFUSED', /already running/);
+  await refused(t, enter(t, bed.endpoint, 'victim', keyOf(bed)), 'REFUSED', /already running/);
+  t.notOk(victim.ended.aborted, 'which goes on');
 });
 
 void t.test('older TLS is refused', async (t) => {

@@ -3,6 +3,9 @@ import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import type { Test } from 'tap';
+import { connectControl } from '../../src/transport/connect.ts';
+import { greet } from '../../src/transport/handshake.ts';
+import { parseKey } from '../../src/transport/transfer-key.ts';
 import { until } from '../helpers/commands.ts';
 import { godwitPath } from '../helpers/godwit-path.ts';
 import type { Host, MigrateResult } from '../helpers/host.ts';
@@ -10,6 +13,7 @@ import { makeHosts } from '../helpers/hosts.ts';
 import { unless } from '../helpers/skip-unless.ts';
 import { startWorkload, verdictOf } from '../helpers/workloads.ts';
 import { Authority } from '../interop/secure-bed.ts';
+import { identity, stage } from '../unit/transport/samples.ts';
 
 const skip = await unless('hosts', 'godwit', 'command:cc');
 const nobody = 65_534;
@@ -58,6 +62,16 @@ await t.test("a target takes nobody's tree unless it was told so, and no more th
   t.match(said(other), /user 65534/);
   await receive('--allow-user', 'nobody');
   await claimMoved(t, await a.migrate(pid, b), a, b, pid);
+
+  // Who does not ask is not taken either.
+  const [, key = ''] = b.receiver?.security ?? [];
+  const security = { kind: 'key', ...parseKey(key, 'key') } as const;
+  const endpoint = { host: b.ip, address: b.ip, port: b.receiver?.port ?? 0 };
+  const control = await connectControl(endpoint, 'unasked', { security });
+  await greet(control, { ...identity, migrationId: 'unasked', purpose: 'migrate', plaintext: false });
+  control.send(stage);
+  await t.rejects(control.expect('staged'), { code: 'NOT_ALLOWED', message: /was not asked/ });
+  control.terminate();
 
   const reader = await sleeper(a, secret);
   const refused = await a.migrate(reader, b);

@@ -3,6 +3,7 @@
 import { renameSync, rmSync } from 'node:fs';
 import type { NameUndo } from '../../kernel/keeper.ts';
 import { unlinkQueue } from '../../kernel/message-queues.ts';
+import { asUser } from '../security/as-user.ts';
 
 export type UndoStep = NameUndo;
 
@@ -41,16 +42,22 @@ export class UndoLog {
   /** Takes everything back, the newest first. What is not there any more needs nothing. */
   undo(): void {
     for (const step of this.#steps.splice(0).reverse()) {
-      if (step.kind === 'unlink') rmSync(step.path, { force: true });
-      else if (step.kind === 'mqueue') unlinkQueue(step.name);
-      else renameIfThere(step.from, step.to);
+      if (step.kind === 'mqueue') unlinkQueue(step.name);
+      else
+        asUser(() => {
+          if (step.kind === 'unlink') rmSync(step.path, { force: true });
+          else renameIfThere(step.from, step.to);
+        });
     }
     this.#leftovers.length = 0;
   }
 
   /** After COMMIT: what was put aside goes. */
   commit(): void {
-    for (const path of this.#leftovers.splice(0)) rmSync(path, { force: true });
+    for (const path of this.#leftovers.splice(0))
+      asUser(() => {
+        rmSync(path, { force: true });
+      });
     this.#steps.length = 0;
   }
 }

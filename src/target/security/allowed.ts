@@ -57,7 +57,15 @@ interface Reason {
 export function refusalsOf(
   wanted: Pick<
     Requirements,
-    'uids' | 'gids' | 'groups' | 'capabilities' | 'rawSockets' | 'fanotify' | 'addresses'
+    | 'uids'
+    | 'gids'
+    | 'groups'
+    | 'capabilities'
+    | 'rawSockets'
+    | 'fanotify'
+    | 'addresses'
+    | 'network'
+    | 'forwarding'
   >,
   policy: Allowed = allowed(),
 ): Reason[] {
@@ -76,6 +84,8 @@ export function refusalsOf(
     ...special(wanted.rawSockets, 'raw sockets'),
     ...special(wanted.fanotify.length > 0, 'fanotify groups'),
     ...special(wanted.addresses.length > 0, 'addresses that move along'),
+    ...special(wanted.network !== undefined, 'a network of its own'),
+    ...special(wanted.forwarding !== undefined, 'forwarded connections'),
   ];
 }
 
@@ -102,7 +112,7 @@ export function requireAllowed(
   }
   for (const { resource: image } of state.openFiles)
     if (privileged.has(image.kind)) refuse(`open files of kind ${image.kind}`);
-  if (state.addresses.length > 0) refuse('addresses');
+  if (state.addresses.length > 0 || state.network !== undefined) refuse('addresses and networks');
   const other = strangerIn(
     [state.processes, state.openFiles, state.queues, state.semaphores, state.layout],
     ids,
@@ -124,13 +134,18 @@ function idsOf({ users }: Allowed): Ids {
   };
 }
 
-/** IDs of users and groups are called so everywhere in images. */
+/** IDs of users and groups are called so everywhere in images; `groups` are such where they stand beside one. */
+const userNames = new Set(['uid', 'cuid']);
+const groupNames = new Set(['gid', 'cgid']);
+
 function strangerIn(value: unknown, ids: Ids): string | undefined {
   if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return undefined;
+  const isSomebody = 'uid' in value;
   for (const [name, part] of Object.entries(value)) {
-    const own = name === 'uid' ? ids.uids : name === 'gid' || name === 'groups' ? ids.gids : undefined;
+    const isGroup = groupNames.has(name) || (name === 'groups' && isSomebody);
+    const own = userNames.has(name) ? ids.uids : isGroup ? ids.gids : undefined;
     const numbers = own === undefined ? [] : [part].flat().filter((one) => typeof one === 'number');
-    for (const id of numbers) if (own?.has(id) === false) return `${name === 'uid' ? 'user' : 'group'} ${id}`;
+    for (const id of numbers) if (own?.has(id) === false) return `${isGroup ? 'group' : 'user'} ${id}`;
     const deeper = strangerIn(part, ids);
     if (deeper !== undefined) return deeper;
   }

@@ -37,11 +37,11 @@ export class Attempts {
     const network = networkOf(address);
     const own = this.#counts.get(network) ?? { failures: 0, at: this.#now() };
     this.#failuresOf(own, forgiveMs);
-    own.failures++;
+    own.failures = Math.min(burst, own.failures + 1);
     this.#counts.delete(network); // those that fail most are at the end
     this.#counts.set(network, own);
     this.#failuresOf(this.#all, forgiveOneOfAllMs);
-    this.#all.failures++;
+    this.#all.failures = Math.min(burstOfAll, this.#all.failures + 1);
     const [oldest] = this.#counts.size > mostAddresses ? this.#counts.keys() : [];
     if (oldest !== undefined) this.#counts.delete(oldest);
   }
@@ -56,7 +56,10 @@ export class Attempts {
 
 /** Who has one IPv6 address has 2^64 of them. */
 function networkOf(address: string): string {
-  return isIPv6(address) && !address.startsWith('::ffff:')
-    ? address.split(':').slice(0, 4).join(':')
-    : address;
+  if (!isIPv6(address) || address.startsWith('::ffff:')) return address;
+  const [front = '', back] = address.split('::');
+  const words = (part: string): string[] => part.split(':').filter((word) => word !== '');
+  const [before, behind] = [words(front), words(back ?? '')];
+  const zeros = back === undefined ? [] : Array<string>(8 - before.length - behind.length).fill('0');
+  return [...before, ...zeros, ...behind].slice(0, 4).join(':');
 }

@@ -75,6 +75,7 @@ export class FrontDoor {
     });
     this.#server.headersTimeout = timeoutMs;
     this.#server.requestTimeout = timeoutMs;
+    this.#server.maxRequestsPerSocket = 1;
     this.#server.on('request', (message, response) => {
       void this.#answer(message, response);
     });
@@ -131,16 +132,22 @@ export class FrontDoor {
 
   /** @throws Refusal */
   async #admit(message: IncomingMessage): Promise<{ opening: Opening; secret: Buffer }> {
+    // Once more: many may have come in before the first of them has failed.
+    if (!this.#attempts.mayTry(message.socket.remoteAddress ?? '')) throw tooMany();
     const wanted = readWanted(message);
     const admission = this.#authorized(message, wanted);
     const { identity } = this.#options.security;
     const { migrationId, purpose, of } = wanted;
     const sessionHash = hashOf(admission.secret).toString('base64url');
     const opening: Opening = { kind: 'open', migrationId, purpose, of, sessionHash, identity };
-    const refusal = await this.#options.open(opening, admission.use);
-    if (refusal === undefined) return { opening, secret: admission.secret };
-    admission.use?.giveBack();
-    throw refusal;
+    try {
+      const refusal = await this.#options.open(opening, admission.use);
+      if (refusal === undefined) return { opening, secret: admission.secret };
+      throw refusal;
+    } catch (error) {
+      admission.use?.giveBack();
+      throw error;
+    }
   }
 
   #authorized(message: IncomingMessage, { purpose, of }: Wanted): Admission {
@@ -177,7 +184,8 @@ function readWanted(message: IncomingMessage): Wanted {
   const of = parameters.get('of') ?? migrationId;
   const purpose = parameters.get('purpose');
   const isKnown = purpose === 'migrate' || purpose === 'resolve' || purpose === 'post-copy';
-  if (!isKnown || !migrationIdPattern.test(migrationId) || !migrationIdPattern.test(of))
+  const isOther = of !== migrationId && purpose !== 'post-copy';
+  if (!isKnown || isOther || !migrationIdPattern.test(migrationId) || !migrationIdPattern.test(of))
     throw new Refusal(400, new GodwitError('PROTOCOL', 'the target refused the connection: a bad request'));
   return { migrationId, purpose, of };
 }
@@ -194,6 +202,13 @@ function requireName({ socket }: IncomingMessage, allow: readonly string[]): voi
 function notAllowed(why: string): Refusal {
   const hint = 'nothing about the process was sent; use the line that receive prints on the target';
   return new Refusal(401, new GodwitError('NOT_ALLOWED', `the target refused: ${why}`, { hint }));
+}
+
+function tooMany(): Refusal {
+  return new Refusal(
+    429,
+    new GodwitError('LIMIT', 'too many have failed here: the target lets nobody in for a while'),
+  );
 }
 
 function internal(thrown: unknown): GodwitError {

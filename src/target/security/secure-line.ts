@@ -6,9 +6,9 @@ import type { Socket } from 'node:net';
 import { GodwitError } from '../../errors.ts';
 import { secretOfBearer } from '../../transport/front-door.ts';
 import { handshakeTimeoutMs } from '../../transport/limits.ts';
-import { refusalResponse } from '../../transport/refusal.ts';
 import type { UpgradeRequest } from '../../transport/websocket.ts';
-import { readUpgrade, Refusal } from '../upgrade.ts';
+import { readUpgrade, Refusal, turnAway } from '../upgrade.ts';
+import { FreshConnections, peerOf } from '../fresh-connections.ts';
 import type { Opening } from '../worker-messages.ts';
 import { hashOf } from './key-ring.ts';
 
@@ -19,15 +19,28 @@ export interface Entered {
   readonly head: Buffer;
 }
 
+const mostStrangers = 16;
+
 export class SecureLine {
   readonly #server: Server;
   readonly #opening: Opening;
   readonly #hash: Buffer;
+  /** Who knows the ID and has not shown the session: a server that does not listen itself has no time limits. */
+  readonly #strangers: FreshConnections;
+  /** Below TLS. */
+  readonly #raw = new Map<string, Socket>();
 
   /** `refused`: for the log. */
   constructor(opening: Opening, onControl: (entered: Entered) => void, refused: (why: string) => void) {
     this.#opening = opening;
     this.#hash = Buffer.from(opening.sessionHash, 'base64url');
+    this.#strangers = new FreshConnections({
+      maxPending: mostStrangers,
+      timeoutMs: handshakeTimeoutMs,
+      log: (_level, text) => {
+        refused(text);
+      },
+    });
     const { certificate, key } = opening.identity;
     this.#server = createServer({
       cert: certificate,
@@ -49,16 +62,24 @@ export class SecureLine {
       const read = readUpgrade(message);
       const refusal = read instanceof Refusal ? read : this.#refusal(read, message.headers.authorization);
       if (refusal === undefined && !(read instanceof Refusal)) {
+        const raw = this.#raw.get(peerOf(socket));
+        if (raw !== undefined) this.#strangers.settled(raw);
         onControl({ purpose: read.purpose, request: read.request, socket, head });
         return;
       }
       refused(refusal?.error.message ?? 'refused');
-      if (refusal !== undefined) socket.end(refusalResponse(refusal.status, refusal.error));
+      if (refusal !== undefined) turnAway(socket, refusal);
     });
   }
 
   /** A connection of which `head` has been read. */
   take(socket: Socket, head: Buffer): void {
+    if (!this.#strangers.add(socket)) return;
+    const peer = peerOf(socket);
+    this.#raw.set(peer, socket);
+    socket.once('close', () => {
+      this.#raw.delete(peer);
+    });
     socket.unshift(head);
     this.#server.emit('connection', socket);
   }

@@ -77,6 +77,7 @@ function state(
 void t.test('what arrives is looked at again, whatever was said before', (t) => {
   const anywhere = (): boolean => true;
   requireAllowed(state(), anywhere, alice);
+  requireAllowed(state((_, whole) => void (whole['openFiles'] = [{ resource: { kind: 'netlink', groups: [1] } }])), anywhere, alice);
   const file = (resource: unknown) => (_: unknown, whole: Record<string, unknown>) => void (whole['openFiles'] = [{ resource }]);
   const credential = (name: string, value: unknown) => (process: Record<string, unknown>) => {
     const [thread] = process['threads'] as { credentials: Record<string, unknown> }[];
@@ -93,6 +94,8 @@ void t.test('what arrives is looked at again, whatever was said before', (t) => 
     'a socket file of root': file({ kind: 'unix', file: { uid: 0, gid: 1000 } }),
     'a peer in a group': file({ kind: 'unix', peer: { uid: 1000, gid: 1000, groups: [0] } }),
     'a queue of root': (_, whole) => void (whole['queues'] = [{ uid: 0 }]),
+    'a creator of a queue': (_, whole) => void (whole['queues'] = [{ uid: 1000, cuid: 0 }]),
+    'a network': (_, whole) => void (whole['network'] = {}),
     'an address': (_, whole) => void (whole['addresses'] = [{}]),
   };
   for (const [what, change] of Object.entries(wrong)) {
