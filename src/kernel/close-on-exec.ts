@@ -14,3 +14,10 @@ export function keepDescriptors(): void {
     if (Number(name) > 2) program.attempt('fcntl', Number(name), setDescriptorFlags, closeOnExec);
   runLocal(program);
 }
+
+/** Output and input go on to the program that this process becomes: Node would close them (uv_disable_stdio_inheritance). */
+export function keepStandardStreams(): void {
+  const program = new Program();
+  for (const fd of [0, 1, 2]) program.attempt('fcntl', fd, setDescriptorFlags, 0);
+  runLocal(program);
+}

@@ -2,6 +2,7 @@
 // lives in there: with the same IDs, for each is mapped to itself (native/keeper/user_namespace.h).
 import { GodwitError } from '../errors.ts';
 import { native } from '../native.ts';
+import { keepStandardStreams } from './close-on-exec.ts';
 import { keeperPath } from './keeper-process.ts';
 import { errnoName } from './program.ts';
 import { hasCapability, isInside, outerGroups, ownGroups } from './rights.ts';
@@ -12,6 +13,7 @@ export function enterUserNamespace(): void {
   if (process.geteuid?.() === 0 || isInside() || isEnough()) return;
   process.env[outerGroups] = ownGroups().join(','); // execv(3) hands it on
   const again = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
+  keepStandardStreams(); // receive prints its key there
   const result = native.execute(keeperPath(), ['--in-user-namespace', ...again]);
   throw new GodwitError('UNSUPPORTED', `cannot enter a user namespace: ${errnoName(result)}`, {
     hint: 'run receive as root',
