@@ -6,7 +6,7 @@ import { makeHosts } from '../helpers/hosts.ts';
 import { unless } from '../helpers/skip-unless.ts';
 import { startWorkload } from '../helpers/workloads.ts';
 import { mutateValue, numbers } from '../interop/mutation/mutate.ts';
-import { chooseSeed } from './bed.ts';
+import { chooseSeed, killAll } from './bed.ts';
 import { Relay } from './steps/relay.ts';
 
 const lies = Number(process.env['GODWIT_LIES'] ?? 10);
@@ -43,8 +43,8 @@ await t.test(`${lies} lies leave nothing on the target`, { skip, timeout: 60_000
     t.ok(b.process(receiver.pid), 'receive is there');
     // What has moved may be broken: that is what the source has asked for.
     for (const side of [a, b]) {
-      for (const { outsidePid, command } of side.processes())
-        if (command.includes(tree.directory) || command.includes(`/bin/${name}`)) process.kill(outsidePid, 'SIGKILL');
+      const ours = side.processes().filter(({ command }) => command.includes(tree.directory) || command.includes(`/bin/${name}`));
+      killAll(ours.map(({ outsidePid }) => outsidePid));
       let left: string[] = [];
       const clean = async (): Promise<boolean> => (left = await side.leftovers()).length === 0;
       await until('nothing is left', clean, 15_000, 100).catch(() => false);

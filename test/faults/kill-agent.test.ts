@@ -1,5 +1,5 @@
 // SIGKILL of the source's agent, of the receiving worker, or of both, at random instants of a migration: afterwards exactly one
-// copy runs, without help, and nothing is left over. GODWIT_KILLS says how often (12); the seed is printed, and
+// copy runs, without help, and nothing is left over. GODWIT_KILLS says how often (8); the seed is printed, and
 // `--from-seed N` (or GODWIT_SEED) goes on from it.
 import t from 'tap';
 import { sleep, until } from '../helpers/commands.ts';
@@ -17,7 +17,7 @@ import {
 } from './bed.ts';
 import type { Bed } from './bed.ts';
 
-const kills = Number(process.env['GODWIT_KILLS'] ?? 12);
+const kills = Number(process.env['GODWIT_KILLS'] ?? 8);
 const mib = Number(process.env['GODWIT_KILL_MIB'] ?? 16);
 t.setTimeout(300_000 + kills * 30_000); // whole migrations on a machine that others use too
 const skip = await unless('hosts', 'godwit', 'command:cc');
