@@ -197,6 +197,7 @@ function encryptingServer(
       settled: (known) => {
         fresh.settled(known);
       },
+      isHere: (migrationId) => workers.sessionOf(migrationId) !== undefined,
       onTls: (migrationId, quiet) => {
         workers.serveTls(migrationId, quiet).catch((error: unknown) => {
           quiet.socket.destroy();

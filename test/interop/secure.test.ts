@@ -200,6 +200,33 @@ void t.test('a session is for its own migration alone', async (t) => {
   t.notOk(victim.ended.aborted, 'which goes on');
 });
 
+void t.test(
+  'a source whose worker has died is told so at once, and does not dial for a minute',
+  async (t) => {
+    const bed = await startKeyed(t);
+    const security = keyOf(bed);
+    const control = await connectControl(bed.endpoint, 'crash', {
+      security,
+      reconnectForMs: 60_000,
+      ...patience,
+    });
+    await greet(
+      control,
+      { ...identity, migrationId: 'crash', purpose: 'migrate', plaintext: false, reconnectForMs: 60_000 },
+      patience,
+    );
+    const began = performance.now();
+    control.send(stage);
+    await refused(
+      t,
+      control.expect('staged', patience),
+      'PEER',
+      /no other connection took its place: .*knows no such migration/,
+    );
+    t.ok(performance.now() - began < 10_000);
+  },
+);
+
 void t.test('older TLS is refused', async (t) => {
   const old = makeIdentity();
   const server = createTlsServer({ cert: old.certificate, key: old.key, maxVersion: 'TLSv1.2' });

@@ -1,7 +1,7 @@
 // Where an encrypting target listens: the first bytes of a connection say whose it is.
 //
 //   TLS, for <migration>.godwit   the worker of that migration, which does the handshake itself: the socket is handed on unread
-//   TLS, for nobody               the front door
+//   TLS, for nobody that is here  the front door
 //   HTTP                          a page connection, whose messages are sealed; nothing else is served without TLS
 import type { Server as HttpServer } from 'node:http';
 import type { Socket } from 'node:net';
@@ -14,6 +14,8 @@ import type { FrontDoor } from './front-door.ts';
 export interface EntranceOptions {
   readonly door: Pick<FrontDoor, 'welcome'>;
   readonly http: HttpServer;
+  /** Whether that migration goes on here. */
+  readonly isHere: (migrationId: string) => boolean;
   /** A connection for the worker of that migration. */
   readonly onTls: (migrationId: string, socket: QuietSocket) => void;
   /** It has said what it wants. */
@@ -23,7 +25,7 @@ export interface EntranceOptions {
 const suffix = '.godwit';
 
 /** Reads until it knows. */
-export function enter(socket: Socket, { door, http, onTls, settled }: EntranceOptions): void {
+export function enter(socket: Socket, { door, http, isHere, onTls, settled }: EntranceOptions): void {
   let bytes = Buffer.alloc(0);
   const onData = (chunk: Buffer): void => {
     bytes = Buffer.concat([bytes, chunk]);
@@ -34,7 +36,8 @@ export function enter(socket: Socket, { door, http, onTls, settled }: EntranceOp
     }
     socket.removeListener('data', onData);
     const migrationId = name?.endsWith(suffix) === true ? name.slice(0, -suffix.length) : undefined;
-    if (migrationId !== undefined && migrationIdPattern.test(migrationId)) {
+    // Of a migration that is over the front door says so: a source that only sees connections close would try for as long as it is patient.
+    if (migrationId !== undefined && migrationIdPattern.test(migrationId) && isHere(migrationId)) {
       settled(socket);
       const quiet = silence(socket, bytes);
       if (quiet !== undefined) onTls(migrationId, quiet);

@@ -13,7 +13,7 @@ import { migrationIdPattern } from '../../transport/message-fields.ts';
 import { problemOf } from '../../transport/problem.ts';
 import { pinOf, secretBytes } from '../../transport/transfer-key.ts';
 import type { LogLevel } from '../session.ts';
-import { Refusal } from '../upgrade.ts';
+import { Refusal, turnAway } from '../upgrade.ts';
 import type { Opening } from '../worker-messages.ts';
 import { Attempts } from './attempts.ts';
 import { hashOf, KeyRing } from './key-ring.ts';
@@ -78,6 +78,9 @@ export class FrontDoor {
     this.#server.maxRequestsPerSocket = 1;
     this.#server.on('request', (message, response) => {
       void this.#answer(message, response);
+    });
+    this.#server.on('upgrade', (message) => {
+      turnAway(message.socket, notHere());
     });
     this.#server.on('tlsClientError', (error, socket) => {
       const { code } = error as NodeJS.ErrnoException;
@@ -202,6 +205,11 @@ function requireName({ socket }: IncomingMessage, allow: readonly string[]): voi
 function notAllowed(why: string): Refusal {
   const hint = 'nothing about the process was sent; use the line that receive prints on the target';
   return new Refusal(401, new GodwitError('NOT_ALLOWED', `the target refused: ${why}`, { hint }));
+}
+
+/** A control connection for a worker that has gone. */
+function notHere(): Refusal {
+  return new Refusal(404, new GodwitError('PEER', 'the target knows no such migration that goes on'));
 }
 
 function tooMany(): Refusal {
