@@ -7,6 +7,7 @@ import { KeeperNetwork } from './keeper-network.ts';
 import { KeeperPostCopy } from './keeper-post-copy.ts';
 import { KeeperSocket } from './keeper-socket.ts';
 import { keeperStatus, type KeeperStatus } from './keeper-status.ts';
+import type { NameUndo, SysvObject } from './undo-orders.ts';
 import { decodeMessages, type QueueMessage } from './message-queues.ts';
 import { migrationDir, type Role } from './run-dir.ts';
 import { decodeQueues, type WaitingBytes } from './terminal-queues.ts';
@@ -22,20 +23,6 @@ export interface ShellOrder {
   /** Number that the agent's pidfd is to have in it. */
   readonly agentPidfd: number;
 }
-
-/** A System V object, by what nobody else's can have in common with it. */
-export interface SysvObject {
-  readonly kind: 'shm' | 'sem' | 'msg';
-  readonly id: number;
-  /** As the kernel keeps it: signed. */
-  readonly key: number;
-}
-
-/** A name on this host that is to go, or to go back. */
-export type NameUndo =
-  | { readonly kind: 'rename'; readonly from: string; readonly to: string }
-  | { readonly kind: 'unlink'; readonly path: string }
-  | { readonly kind: 'mqueue'; readonly name: string };
 
 export interface KeeperShell {
   /** As the agent sees it. */

@@ -1,7 +1,7 @@
 // What restoring changes outside the tree to be: names of unix sockets in shared directories, and of message queues. Each step can be taken
 // back until COMMIT, by the agent or, when it has died, by the keeper.
 import { renameSync, rmSync } from 'node:fs';
-import type { NameUndo } from '../../kernel/keeper.ts';
+import type { NameUndo } from '../../kernel/undo-orders.ts';
 import { unlinkQueue } from '../../kernel/message-queues.ts';
 import { asUser } from '../security/as-user.ts';
 

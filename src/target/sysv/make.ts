@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { asGodwitError, GodwitError } from '../../errors.ts';
 import type { SysvPermissions } from '../../images/sysv.ts';
 import { hugeSizeFlag } from '../../kernel/huge-pages.ts';
-import type { SysvObject } from '../../kernel/keeper.ts';
+import type { SysvObject } from '../../kernel/undo-orders.ts';
 import { errnoName, Program, type Outcome, type Result } from '../../kernel/program.ts';
 
 export type SysvKind = SysvObject['kind'];
