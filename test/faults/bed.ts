@@ -1,5 +1,6 @@
 // The bed of the fault tests: a counter with ballast on host a, `receive` on host b, and the claims that hold after every fault:
 // exactly one copy runs, its beats are without gap or double, and the host without it is clean.
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import type { Test } from 'tap';
 import { until } from '../helpers/commands.ts';
 import type { Host } from '../helpers/host.ts';
@@ -94,6 +95,16 @@ export function workersOf(host: Host): number[] {
     .processes()
     .filter((seen) => seen.parent === daemon && !seen.command.includes('keeper') && seen.state !== 'Z')
     .map((seen) => seen.outsidePid);
+}
+
+/** What the journals in /run/godwit say, as a process in that host sees it. */
+export function journals(outsidePid: number, role: 'source' | 'target'): string {
+  const folder = `/proc/${outsidePid}/root/run/godwit`;
+  const read = (id: string): string => {
+    const path = `${folder}/${id}/${role}/journal`;
+    return existsSync(path) ? readFileSync(path, 'utf8') : '';
+  };
+  return existsSync(folder) ? readdirSync(folder).map(read).join('') : '';
 }
 
 /** SIGKILL. */

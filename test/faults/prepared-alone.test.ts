@@ -1,23 +1,12 @@
 // The link is cut while the target prepares: the source never hears that it stands PREPARED, takes the tree back and gives up; the target, which may
 // not let go by itself, holds a frozen copy. When the link is back the source's keeper tells it, without anybody's help.
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import t from 'tap';
 import { until } from '../helpers/commands.ts';
 import { unless } from '../helpers/skip-unless.ts';
-import { claimContent, claimUntouched, makeBed, workersOf } from './bed.ts';
+import { claimContent, claimUntouched, journals, makeBed, workersOf } from './bed.ts';
 
 t.setTimeout(240_000); // whole migrations on a machine that others use too
 const skip = await unless('hosts', 'godwit', 'command:cc');
-
-/** What the journals in /run/godwit say, as a process in that host sees it. */
-function journals(outsidePid: number, role: 'source' | 'target'): string {
-  const folder = `/proc/${outsidePid}/root/run/godwit`;
-  const read = (id: string): string => {
-    const path = `${folder}/${id}/${role}/journal`;
-    return existsSync(path) ? readFileSync(path, 'utf8') : '';
-  };
-  return existsSync(folder) ? readdirSync(folder).map(read).join('') : '';
-}
 
 await t.test('a target that stands PREPARED alone is told when it can be reached', { skip }, async (t) => {
   await using bed = await makeBed({ mib: 8 });

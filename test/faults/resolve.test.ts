@@ -1,5 +1,5 @@
 // What a person can decide when neither side knows: listed on both hosts, refused where two copies could run, and settled.
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import t from 'tap';
 import type { Test } from 'tap';
 import { readStat } from '../../src/kernel/proc/stat.ts';
@@ -7,20 +7,11 @@ import { sleep, until } from '../helpers/commands.ts';
 import type { CommandResult } from '../helpers/commands.ts';
 import type { Host } from '../helpers/host.ts';
 import { unless } from '../helpers/skip-unless.ts';
-import { claimContent, claimUntouched, faultsOf, hostOf, makeBed, workersOf } from './bed.ts';
+import { claimContent, claimUntouched, faultsOf, hostOf, journals, makeBed, workersOf } from './bed.ts';
 import type { Bed } from './bed.ts';
 
 t.setTimeout(300_000); // whole migrations on a machine that others use too
 const skip = await unless('hosts', 'godwit', 'command:cc');
-
-function journals(outsidePid: number, role: 'source' | 'target'): string {
-  const folder = `/proc/${outsidePid}/root/run/godwit`;
-  const read = (id: string): string => {
-    const path = `${folder}/${id}/${role}/journal`;
-    return existsSync(path) ? readFileSync(path, 'utf8') : '';
-  };
-  return existsSync(folder) ? readdirSync(folder).map(read).join('') : '';
-}
 
 /** The source has committed, and its agent is gone; the target stands PREPARED, and nobody receives there. Returns the migration's ID. */
 async function bringInDoubt({ a, b, counter }: Bed): Promise<string> {
