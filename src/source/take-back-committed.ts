@@ -28,7 +28,12 @@ export async function takeBackCommitted(id: string, forMs: number): Promise<Take
   }
   if (recordedPids(records) !== undefined)
     throw mayRun(id, 'its memory follows to the target, where it runs', 'run it there to its end');
-  // An agent that dies while it releases locks takes the tree along (release-locks.ts): then the target has the only copy, and must keep it.
+  if (keeper.status().agentAlive)
+    throw new GodwitError('USAGE', `migrate is still asking the target of migration ${id}`, {
+      hint: 'wait for it',
+    });
+  // Behind the look at the agent: one that dies while it releases locks takes the tree along (release-locks.ts). Then the target has the only copy,
+  // and must keep it.
   if (!standsHere(id, opened['pid']))
     throw new GodwitError(
       'REFUSED',
@@ -37,10 +42,6 @@ export async function takeBackCommitted(id: string, forMs: number): Promise<Take
         hint: `godwit resolve ${id} lets it run there`,
       },
     );
-  if (keeper.status().agentAlive)
-    throw new GodwitError('USAGE', `migrate is still asking the target of migration ${id}`, {
-      hint: 'wait for it',
-    });
   const answer = await settle({ id, ...destination(opened), verdict: 'abort', forMs });
   if (answer !== 'aborted' && answer !== 'unknown') throw mayRun(id, reasons[answer], remedies[answer]);
   using journal = Journal.open(dir, id, 'source'); // the keeper may be gone, and all with it, as soon as the tree runs

@@ -117,7 +117,7 @@ export class PageReceiver {
     };
     const sealed = opener && { key: opener.key, forged };
     const arrived = (message: Buffer, done: () => void, hashed: Hashed): void => {
-      opener?.skip();
+      opener?.openedElsewhere();
       if (ws === this.#ws) this.#arrived(message, done, hashed);
     };
     this.#endReader = this.#options.takeOver?.(socket, frameShape, arrived, sealed);

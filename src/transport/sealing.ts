@@ -84,7 +84,7 @@ export class Opener {
   }
 
   /** Somebody else has opened one. */
-  skip(): void {
+  openedElsewhere(): void {
     this.#counter++;
   }
 }

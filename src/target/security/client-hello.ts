@@ -33,7 +33,7 @@ export function serverNameIn(bytes: Buffer): string | typeof more | undefined {
 function nameOf(record: Reader): string | undefined {
   if (record.number(1) !== clientHello) return undefined;
   const hello = record.part(3);
-  hello.skip(2 + 32);
+  hello.passOver(2 + 32);
   hello.part(1);
   hello.part(2);
   hello.part(1);
@@ -67,7 +67,7 @@ class Reader {
     return value;
   }
 
-  skip(length: number): void {
+  passOver(length: number): void {
     if (length > this.left) throw new RangeError('behind the end');
     this.#at += length;
   }
@@ -76,7 +76,7 @@ class Reader {
   part(width: number): Reader {
     const length = this.number(width);
     const from = this.#at;
-    this.skip(length);
+    this.passOver(length);
     return new Reader(this.#bytes.subarray(from, this.#at));
   }
 
